@@ -1,0 +1,29 @@
+export {
+  type Code,
+  DENIAL_CODES,
+  type DenialCode,
+  INPUT_CODES,
+  type InputCode,
+  statusOf,
+} from './codes.ts';
+export {
+  type Catalog,
+  type CatalogOperation,
+  type EffectRule,
+  type EffectScope,
+  effectOf,
+} from './effect-rules.ts';
+export {
+  type DeleteCapableEffect,
+  EFFECTS,
+  type Effect,
+  isDeleteCapable,
+  isEffect,
+  worse,
+} from './effects.ts';
+export { CountersignError, inputError } from './errors.ts';
+export { isUuid, isUuidV7, uuidv7 } from './ids.ts';
+export { isNarrowed, isOperation, providerOf } from './operations.ts';
+export type { Clock, Random } from './ports.ts';
+export { Secret } from './secret.ts';
+export { fromInstant, isInstant, toInstant } from './time.ts';

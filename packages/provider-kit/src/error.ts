@@ -1,0 +1,17 @@
+/**
+ * Why a provider did not do what was asked. `refused`: the provider said no and nothing happened, so
+ * a use comes back. `unavailable`: it was never reached. `misconfigured`: the connection as humans set
+ * it cannot work. `unknown_outcome`: something may have happened; reconcile, never retry blindly.
+ */
+export type ProviderErrorKind = 'refused' | 'unavailable' | 'misconfigured' | 'unknown_outcome';
+
+/** `message` is for admins and logs. It never reaches an agent and never holds a secret. */
+export class ProviderError extends Error {
+  readonly kind: ProviderErrorKind;
+
+  constructor(kind: ProviderErrorKind, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = 'ProviderError';
+    this.kind = kind;
+  }
+}

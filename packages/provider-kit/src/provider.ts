@@ -1,0 +1,137 @@
+/**
+ * The provider contract: what the broker needs of a provider, and nothing it does not. A new provider
+ * is a folder that exports one `Provider` and one line in the server's list.
+ */
+import type { Catalog, Secret } from '@countersign/core';
+
+/** A connection as humans signed it, with its root credential opened for this call only. */
+export interface ProviderConnection {
+  /** Connection id: the id of the statement that made it. */
+  readonly id: string;
+  /** Short stable tag of this broker (from the genesis fingerprint), for naming what it makes. */
+  readonly brokerTag: string;
+  /** The signed, provider-shaped configuration; the provider validates it strictly. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly credential: Secret;
+}
+
+/** A connection's configuration after the provider completed it (pins filled in by asking it). */
+export interface ResolvedConfig {
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Canonical endpoint, e.g. `db.example.com:5432/orders`; credentials are sealed to it. */
+  readonly endpoint: string;
+  /** The account the root credential belongs to. */
+  readonly account: string;
+  /** Every provider id that this connection could reach; environments map a subset of them. */
+  readonly ids: readonly string[];
+}
+
+/** One right of a lease: an operation on one resource, already granted, classified and decided. */
+export interface LeaseRight {
+  readonly operation: string;
+  readonly resource: string;
+  /** True: needs a second human, so it must never outlive the lease in any shared role. */
+  readonly deleteCapable: boolean;
+}
+
+/** What to mint. The order is durable before it reaches the provider (Law 4). */
+export interface LeaseOrder {
+  /** UUIDv7; `issue` is idempotent per lease id, and names derive from it. */
+  readonly leaseId: string;
+  readonly rights: readonly LeaseRight[];
+  /** Milliseconds since the epoch; the provider enforces it where it can. */
+  readonly expiresAt: number;
+  readonly maxConnections: number;
+}
+
+export interface IssuedCredential {
+  /** `<kind>` of `urn:countersign:params:oauth:token-type:<kind>`. */
+  readonly kind: string;
+  /** The provider's own shape, as interfaces.md says; secrets inside are `Secret`. */
+  readonly credential: Readonly<Record<string, string | number | boolean | Secret>>;
+  /** The primary secret, which also travels as RFC 8693 `access_token`. */
+  readonly primary: Secret;
+}
+
+/** A way around granted rights that the provider leaves open. */
+export interface Escape {
+  readonly object: string;
+  readonly digest: string;
+  /** Plain words for an admin. */
+  readonly explanation: string;
+  /** Exactly what closes it. */
+  readonly remedy: string;
+}
+
+export interface ConnectionCheck {
+  readonly ok: boolean;
+  /** One line each, for an admin's terminal: what was looked at and what was found. */
+  readonly findings: readonly { readonly ok: boolean; readonly text: string }[];
+  readonly escapes: readonly Escape[];
+}
+
+export interface ReapReport {
+  /** Lease ids found at the provider that are not in `live` and are now gone. */
+  readonly revoked: readonly string[];
+}
+
+/** Optional capability: mints credentials that the provider itself narrows. */
+export interface Issuer {
+  readonly revocation: 'immediate' | 'expiry-only';
+  /** Seconds. */
+  readonly shortestLifetime: number;
+  readonly longestLifetime: number;
+  /** @throws ProviderError */
+  issue(connection: ProviderConnection, order: LeaseOrder): Promise<IssuedCredential>;
+  /** Succeeds when the credential is already gone. Cuts open sessions. @throws ProviderError */
+  revoke(connection: ProviderConnection, leaseId: string): Promise<void>;
+  /** Finds credentials of this broker that no live lease stands for, and revokes them. @throws ProviderError */
+  reap(connection: ProviderConnection, live: ReadonlySet<string>): Promise<ReapReport>;
+}
+
+/** What a delete would take with it, for the humans who are asked to sign. */
+export interface Assessment {
+  readonly kind: string;
+  readonly v: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface Provider {
+  readonly name: string;
+  readonly catalog: Catalog;
+  /**
+   * The canonical form of a resource for an operation, or null when it is none (unparseable, a
+   * pattern, the wrong kind). Equal resources have equal canonical forms.
+   */
+  canonicalResource(operation: string, resource: string): string | null;
+  /** True when a grant on `granted` covers `requested`; both canonical. */
+  covers(operation: string, granted: string, requested: string): boolean;
+  /**
+   * Expands a pattern (`public.*`) to the resources it stands for now, canonical; a plain resource
+   * expands to itself. Used when a grant is drafted, never when it is used. @throws ProviderError
+   */
+  expand(
+    connection: ProviderConnection,
+    operation: string,
+    pattern: string,
+  ): Promise<readonly string[]>;
+  /**
+   * Validates a configuration an admin wrote and completes it by asking the provider (for PostgreSQL:
+   * pins the system identifier). @throws ProviderError with words for the admin
+   */
+  resolveConfig(
+    config: Readonly<Record<string, unknown>>,
+    credential: Secret,
+  ): Promise<ResolvedConfig>;
+  /** The endpoint, account and ids of a complete (already resolved) configuration; no I/O. */
+  describeConfig(config: Readonly<Record<string, unknown>>): ResolvedConfig;
+  /** The ids (Law 2) that using these resources on this connection would touch. */
+  environmentIds(
+    config: Readonly<Record<string, unknown>>,
+    rights: readonly { readonly operation: string; readonly resource: string }[],
+  ): readonly string[];
+  check(connection: ProviderConnection): Promise<ConnectionCheck>;
+  readonly issuer?: Issuer;
+  /** Closes pools. */
+  close(): Promise<void>;
+}
