@@ -1,0 +1,319 @@
+/**
+ * What each kind of statement demands of the state it would change, whoever signs it. Checked when it
+ * is proposed and again when it completes. A sentence is the refusal; null lets it pass.
+ */
+import type { Statement, StatementOf } from '@countersign/contract';
+import {
+  type CountersignError,
+  type Effect,
+  fromInstant,
+  inputError,
+  providerOf,
+  worse,
+} from '@countersign/core';
+import { recordedEffect } from './catalog.ts';
+import { effectOfRight, isDeleteCapableGrant } from './grant-effect.ts';
+import { brokenBounds, brokenPins } from './standing.ts';
+import { type AuthorityState, holdersOf, isPresent, nameKey } from './state.ts';
+
+type Refusal = CountersignError | null;
+
+const LATER = 'is not available in this version of Countersign';
+
+/** @param thumbprints of the keys the statement introduces, computed by the caller (RFC 7638). */
+export function admissible(
+  state: AuthorityState,
+  statement: Statement,
+  thumbprints: readonly string[],
+): Refusal {
+  switch (statement.kind) {
+    case 'genesis':
+      return genesis(statement.body);
+    case 'human.enroll':
+      return humanEnroll(state, statement.body, thumbprints);
+    case 'human.remove':
+      return humanRemove(state, statement.body);
+    case 'key.revoke':
+      return keyRevoke(state, statement.body);
+    case 'environment.set':
+      return environmentSet(state, statement.body);
+    case 'agent.register':
+      return agentRegister(state, statement.body, thumbprints);
+    case 'agent.disable': {
+      const agent = state.agents.get(statement.body.agent);
+      if (agent === undefined) return inputError('not_found', 'There is no such agent.');
+      return agent.disabledAt === null
+        ? null
+        : inputError('conflict', `Agent ${agent.name} is disabled already.`);
+    }
+    case 'connection.set':
+      return connectionSet(state, statement.body);
+    case 'grant.create':
+      return grantCreate(state, statement);
+    case 'grant.revoke': {
+      const grant = state.grants.get(statement.body.grant);
+      if (grant === undefined) {
+        return inputError(
+          'not_found',
+          'There is no such grant. A waiting one is rejected instead.',
+        );
+      }
+      return grant.revokedAt === null
+        ? null
+        : inputError('conflict', 'This grant is revoked already.');
+    }
+    case 'statement.reject': {
+      const record = state.statements.get(statement.body.statement);
+      if (record === undefined) return inputError('not_found', 'There is no such statement.');
+      return record.status === 'pending'
+        ? null
+        : inputError('conflict', `This statement is ${record.status} already.`);
+    }
+  }
+}
+
+function genesis(body: StatementOf<'genesis'>['body']): Refusal {
+  if (body.key_type !== 'passphrase' || body.rp !== null) {
+    return inputError('invalid_request', `A user-verified key ${LATER}.`);
+  }
+  if (body.identity_provider !== null) {
+    return inputError('invalid_request', `Demanding an identity provider's subject ${LATER}.`);
+  }
+  return null;
+}
+
+function humanEnroll(
+  state: AuthorityState,
+  body: StatementOf<'human.enroll'>['body'],
+  thumbprints: readonly string[],
+): Refusal {
+  if (body.groups.length > 0) return inputError('invalid_request', `Joining a group ${LATER}.`);
+  if (body.key_type !== 'passphrase' || body.rp !== null) {
+    return inputError('invalid_request', `A user-verified key ${LATER}.`);
+  }
+  if (body.subject !== null) {
+    return inputError('invalid_request', `An identity provider's subject ${LATER}.`);
+  }
+  if (thumbprints[0] !== body.fingerprint) {
+    return inputError('invalid_request', 'The fingerprint is not the thumbprint of the key.');
+  }
+  // A key once enrolled never returns, so an old signature can never count again.
+  if (state.keys.has(body.fingerprint)) {
+    return inputError('conflict', 'This key is, or was, enrolled already. Make a new one.');
+  }
+  if (!isPresent(state.humans.get(body.sponsor))) {
+    return inputError('not_found', 'The sponsor is not an enrolled human.');
+  }
+  if (body.human === null) {
+    return state.names.has(nameKey('human', body.name))
+      ? inputError('conflict', `The name ${body.name} is taken; names are never reused.`)
+      : null;
+  }
+  const human = state.humans.get(body.human);
+  if (!isPresent(human)) return inputError('not_found', 'There is no such enrolled human.');
+  if (human.name !== body.name || human.roles.join() !== body.roles.join()) {
+    return inputError('invalid_request', `Changing a name or roles of a human ${LATER}.`);
+  }
+  return null;
+}
+
+function humanRemove(state: AuthorityState, body: StatementOf<'human.remove'>['body']): Refusal {
+  const human = state.humans.get(body.human);
+  if (!isPresent(human)) return inputError('not_found', 'There is no such enrolled human.');
+  const admins = holdersOf(state, 'admin').filter((admin) => admin.id !== human.id);
+  return admins.length === 0
+    ? inputError('conflict', 'Nobody would be left who is an admin. Enrol another admin first.')
+    : null;
+}
+
+function keyRevoke(state: AuthorityState, body: StatementOf<'key.revoke'>['body']): Refusal {
+  const key = state.keys.get(body.key);
+  if (key === undefined) return inputError('not_found', 'There is no such key.');
+  if (key.revokedAt !== null) return inputError('conflict', 'This key is revoked already.');
+  const owner = state.humans.get(key.human);
+  const lastKey = ![...state.keys.values()].some(
+    (other) => other.human === key.human && other.revokedAt === null && other.kid !== key.kid,
+  );
+  const otherAdmins = holdersOf(state, 'admin').filter((admin) => admin.id !== key.human);
+  return lastKey && owner?.roles.includes('admin') && otherAdmins.length === 0
+    ? inputError('conflict', 'It is the last key of the last admin. Add another key first.')
+    : null;
+}
+
+function environmentSet(
+  state: AuthorityState,
+  body: StatementOf<'environment.set'>['body'],
+): Refusal {
+  if (body.groups.length > 0) return inputError('invalid_request', `A rule with groups ${LATER}.`);
+  if (body.user_verified > 0) {
+    return inputError('invalid_request', `A rule with user-verified keys ${LATER}.`);
+  }
+  if (body.cool_off > 0) return inputError('invalid_request', `A rule with a cool-off ${LATER}.`);
+  const approvers = holdersOf(state, 'approver').length;
+  if (body.quorum > Math.max(2, approvers)) {
+    return inputError(
+      'conflict',
+      `The rule wants ${body.quorum} approvers and ${approvers} are enrolled, so nothing could meet it.`,
+    );
+  }
+  if (body.environment === null) {
+    return state.names.has(nameKey('environment', body.name))
+      ? inputError('conflict', `The environment ${body.name} exists already.`)
+      : null;
+  }
+  const present = state.environments.get(body.environment);
+  if (present === undefined) return inputError('not_found', 'There is no such environment.');
+  if (present.name !== body.name) {
+    return inputError('invalid_request', `Renaming an environment ${LATER}.`);
+  }
+  const classKept =
+    body.class === present.rule.class ||
+    (body.class === 'production' && present.rule.class !== 'production');
+  const looser =
+    !classKept ||
+    body.quorum < present.rule.quorum ||
+    (present.rule.require_dpop && !body.require_dpop);
+  return looser
+    ? inputError('invalid_request', `Loosening the rule of an environment ${LATER}.`)
+    : null;
+}
+
+function agentRegister(
+  state: AuthorityState,
+  body: StatementOf<'agent.register'>['body'],
+  thumbprints: readonly string[],
+): Refusal {
+  if (body.auth.method !== 'private_key_jwt') {
+    return inputError('invalid_request', `Agent authentication by ${body.auth.method} ${LATER}.`);
+  }
+  if (state.names.has(nameKey('agent', body.name))) {
+    return inputError('conflict', `The name ${body.name} is taken; names are never reused.`);
+  }
+  if (new Set(thumbprints).size !== thumbprints.length) {
+    return inputError('invalid_request', 'The two keys are the same key.');
+  }
+  // An agent can never sign: a human's key is not an agent's, nor is a key shared by two agents.
+  if (thumbprints.some((kid) => state.keys.has(kid) || state.names.has(`agent-key/${kid}`))) {
+    return inputError('conflict', 'This key belongs to a human or another agent. Make a new one.');
+  }
+  return null;
+}
+
+function connectionSet(
+  state: AuthorityState,
+  body: StatementOf<'connection.set'>['body'],
+): Refusal {
+  if (body.connection !== null) {
+    return inputError('invalid_request', `Changing or remapping a connection ${LATER}.`);
+  }
+  if (state.names.has(nameKey('connection', body.name))) {
+    return inputError('conflict', `The name ${body.name} is taken; names are never reused.`);
+  }
+  if (!state.latestCatalog.has(body.provider)) {
+    return inputError('invalid_request', `There is no provider ${body.provider}.`);
+  }
+  const ids = Object.values(body.mapping).flat();
+  if (ids.length === 0) {
+    return inputError('invalid_request', 'A connection maps at least one id into an environment.');
+  }
+  if (new Set(ids).size !== ids.length) {
+    return inputError('invalid_request', 'An id is mapped into two environments.');
+  }
+  for (const environment of Object.keys(body.mapping)) {
+    if (!state.environments.has(environment)) {
+      return inputError('not_found', 'The mapping names an environment that does not exist.');
+    }
+  }
+  const taken = ids.find((id) => state.mapped.has(id));
+  return taken === undefined
+    ? null
+    : inputError('conflict', `${taken} is mapped by another connection already.`);
+}
+
+function grantCreate(state: AuthorityState, statement: StatementOf<'grant.create'>): Refusal {
+  const { body } = statement;
+  const agent = state.agents.get(body.agent);
+  if (agent === undefined) return inputError('not_found', 'There is no such agent.');
+  if (agent.disabledAt !== null) {
+    return inputError('conflict', `Agent ${agent.name} is disabled, for good.`);
+  }
+  const connection = state.connections.get(body.connection);
+  if (connection === undefined) return inputError('not_found', 'There is no such connection.');
+  if (connection.body.mapping[body.environment] === undefined) {
+    return inputError(
+      'conflict',
+      `Connection ${connection.name} maps nothing into that environment.`,
+    );
+  }
+  if (body.sql !== null) return inputError('invalid_request', `A grant that holds SQL ${LATER}.`);
+  const refusal = permissionsRefusal(state, body, connection.body.provider);
+  if (refusal !== null) return refusal;
+
+  if (!isDeleteCapableGrant(state, body)) {
+    return body.pins === null && body.sender === null
+      ? null
+      : inputError('invalid_request', 'Only a delete-capable grant has pins and a sender.');
+  }
+  const signingTime = fromInstant(statement.sign_by) - fromInstant(statement.issued_at);
+  if (signingTime > 86_400_000) {
+    return inputError('invalid_request', 'A delete-capable grant is signed within 24 hours.');
+  }
+  const broken = [...brokenBounds(state, body), ...brokenPins(body, agent, connection)];
+  if (broken.length > 0) return inputError('invalid_request', `Refused: ${broken.join('; ')}.`);
+  if (body.sender !== null && body.request === null && !agent.credentials.includes(body.sender)) {
+    return inputError(
+      'invalid_request',
+      "The sender is neither the agent's registered key nor named in an access request.",
+    );
+  }
+  return null;
+}
+
+function permissionsRefusal(
+  state: AuthorityState,
+  body: StatementOf<'grant.create'>['body'],
+  provider: string,
+): Refusal {
+  for (const permission of body.permissions) {
+    const catalog = state.catalogs.get(permission.catalog);
+    if (catalog?.provider !== provider) {
+      return inputError('invalid_request', 'A permission names a catalog that was not recorded.');
+    }
+    for (const operation of permission.operations) {
+      if (providerOf(operation.name) !== provider) {
+        return inputError('invalid_request', `${operation.name} is not ${provider}'s.`);
+      }
+      for (const resource of permission.resources) {
+        const effect = effectOfRight(state, body.environment, operation, resource);
+        if (effect === null) {
+          return inputError('invalid_request', `${operation.name} is unknown for ${resource}.`);
+        }
+        // What humans read before they sign is what it can do: a milder word is refused.
+        if (effect !== operation.effect) {
+          return inputError(
+            'invalid_request',
+            `${operation.name} has effect ${effect} on ${resource}, not ${operation.effect}.`,
+          );
+        }
+      }
+    }
+  }
+  return null;
+}
+
+/** The effect a drafted permission must show: the worst over its resources, or null when unknown. */
+export function draftedEffect(
+  state: AuthorityState,
+  environment: string,
+  operation: string,
+  resources: readonly string[],
+): Effect | null {
+  const environmentClass = state.environments.get(environment)?.rule.class ?? null;
+  let worst: Effect | null = null;
+  for (const resource of resources) {
+    const effect = recordedEffect(state, { operation, resource, environmentClass });
+    if (effect === null) return null;
+    worst = worst === null ? effect : worse(worst, effect);
+  }
+  return worst;
+}

@@ -1,0 +1,167 @@
+/**
+ * What humans have signed, folded (Law 1). Only `fold.ts` changes it; everyone else reads. Objects are
+ * replaced, never edited in place, so a reader that holds one holds a consistent view of it.
+ */
+import type { Role, StatementOf } from '@countersign/contract';
+import type { Catalog } from '@countersign/core';
+import type { DecodedStatement, DeviceKey } from './envelope.ts';
+
+export interface Human {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly groups: readonly string[];
+  readonly recovery: string | null;
+  /** Vouched for by one person alone; shown wherever their signature is. */
+  readonly vouchedByOne: boolean;
+  readonly enrolledAt: string;
+  readonly removedAt: string | null;
+}
+
+export interface HumanKey {
+  /** RFC 7638 thumbprint. */
+  readonly kid: string;
+  readonly human: string;
+  readonly type: 'passphrase' | 'user-verified';
+  readonly jwk: DeviceKey;
+  readonly addedAt: string;
+  readonly revokedAt: string | null;
+}
+
+export interface Environment {
+  readonly id: string;
+  readonly name: string;
+  readonly rule: StatementOf<'environment.set'>['body'];
+}
+
+export interface Agent {
+  readonly id: string;
+  readonly name: string;
+  readonly auth: StatementOf<'agent.register'>['body']['auth'];
+  /** RFC 7638 thumbprints of its registered keys, ascending; empty when it has none. */
+  readonly credentials: readonly string[];
+  readonly requireDpop: boolean;
+  readonly disabledAt: string | null;
+}
+
+export interface Connection {
+  readonly id: string;
+  readonly name: string;
+  readonly body: StatementOf<'connection.set'>['body'];
+  /** The statement whose credential is the present one. */
+  readonly setBy: string;
+}
+
+export interface Grant {
+  readonly id: string;
+  readonly body: StatementOf<'grant.create'>['body'];
+  /** Milliseconds: the time of the entry that completed it. */
+  readonly completedAt: number;
+  /** Milliseconds, cool-off included. */
+  readonly from: number;
+  readonly until: number;
+  readonly revokedAt: string | null;
+}
+
+/** One signature that was counted. It goes on counting only while key, human and role stay valid. */
+export interface CountedSignature {
+  readonly kid: string;
+  readonly human: string;
+  readonly at: string;
+}
+
+export type StatementStatus = 'pending' | 'complete' | 'rejected';
+
+export interface StatementRecord {
+  readonly decoded: DecodedStatement;
+  readonly status: StatementStatus;
+  readonly signatures: readonly CountedSignature[];
+  readonly proposedAt: string;
+  /** When it was completed or rejected. */
+  readonly settledAt: string | null;
+  /** Who rejected it, in which statement, with which words. */
+  readonly rejection: { readonly human: string; readonly reason: string } | null;
+}
+
+export interface AuthorityState {
+  /** Fingerprint of genesis; null before it. */
+  broker: string | null;
+  ledgerKey: DeviceKey | null;
+  /** Entries of any type folded in so far; the next authority entry has at least this index. */
+  size: number;
+  /** Instant of the latest folded entry. */
+  time: string;
+  readonly humans: Map<string, Human>;
+  readonly keys: Map<string, HumanKey>;
+  readonly environments: Map<string, Environment>;
+  readonly agents: Map<string, Agent>;
+  readonly connections: Map<string, Connection>;
+  readonly grants: Map<string, Grant>;
+  readonly statements: Map<string, StatementRecord>;
+  /** Every catalog ever recorded, by digest, and the latest digest per provider. */
+  readonly catalogs: Map<string, Catalog>;
+  readonly latestCatalog: Map<string, string>;
+  /** Names in use or ever used, per kind of thing: names are never reused. */
+  readonly names: Map<string, string>;
+  /** Provider ids → connection and environment; disjoint across all connections. */
+  readonly mapped: Map<string, { readonly connection: string; readonly environment: string }>;
+  /** Grant ids by agent, for the hot path. */
+  readonly grantsOfAgent: Map<string, string[]>;
+}
+
+export function emptyState(): AuthorityState {
+  return {
+    broker: null,
+    ledgerKey: null,
+    size: 0,
+    time: '1970-01-01T00:00:00.000Z',
+    humans: new Map(),
+    keys: new Map(),
+    environments: new Map(),
+    agents: new Map(),
+    connections: new Map(),
+    grants: new Map(),
+    statements: new Map(),
+    catalogs: new Map(),
+    latestCatalog: new Map(),
+    names: new Map(),
+    mapped: new Map(),
+    grantsOfAgent: new Map(),
+  };
+}
+
+/** The key under which a name is held for ever, per kind of thing. */
+export function nameKey(
+  kind: 'human' | 'environment' | 'agent' | 'connection',
+  name: string,
+): string {
+  return `${kind}/${name}`;
+}
+
+/** True while the human is enrolled. */
+export function isPresent(human: Human | undefined): human is Human {
+  return human !== undefined && human.removedAt === null;
+}
+
+/** A key that may sign now: not revoked, of a human who is still enrolled. */
+export function signingHuman(state: AuthorityState, kid: string): Human | null {
+  const key = state.keys.get(kid);
+  if (key === undefined || key.revokedAt !== null) return null;
+  const human = state.humans.get(key.human);
+  return isPresent(human) ? human : null;
+}
+
+/** Enrolled humans who hold a role and at least one key that is not revoked. */
+export function holdersOf(state: AuthorityState, role: Role): Human[] {
+  return [...state.humans.values()].filter(
+    (human) =>
+      isPresent(human) &&
+      human.roles.includes(role) &&
+      [...state.keys.values()].some((key) => key.human === human.id && key.revokedAt === null),
+  );
+}
+
+/** Whether a second human was ever enrolled, removed since or not. */
+export function secondHumanEver(state: AuthorityState): boolean {
+  return state.humans.size > 1;
+}

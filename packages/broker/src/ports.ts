@@ -1,0 +1,280 @@
+/**
+ * What the use cases need from the outside, in the shapes they need it. The store implements the first
+ * half, the server wires the rest. Law 4 lives in `Journal.commit`.
+ */
+import type { AuthorityState } from '@countersign/authority';
+import type { GrantedDetail } from '@countersign/contract';
+import type { Secret } from '@countersign/core';
+
+/** The ledger's head row: everything a commit is fenced on. */
+export interface Head {
+  /** Number of entries. */
+  readonly size: number;
+  /** RFC 6962 root over them, 32 bytes. */
+  readonly root: Uint8Array;
+  /** Bumped by every entry that changes authority, and by nothing else. */
+  readonly authorityVersion: number;
+  /** Instant of the latest entry. */
+  readonly time: string;
+}
+
+/** An entry before the journal gave it its time and place. */
+export interface EntryDraft {
+  /** UUIDv7, made by the caller, so that an answer can name it. */
+  readonly id: string;
+  readonly type: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Something that may happen once: a replay id, or a use of a limited grant. */
+export interface OnceId {
+  readonly id: string;
+  /** Milliseconds: from then on it need not be remembered. */
+  readonly expiresAt: number;
+}
+
+export interface GrantUse {
+  readonly grant: string;
+  readonly max: number;
+}
+
+/**
+ * One decision and everything that must be true with it or not at all. `authorityVersion` is the
+ * version it was decided on; null for what depends on no authority (refusals).
+ */
+export interface Intent {
+  readonly entries: readonly EntryDraft[];
+  readonly authorityVersion: number | null;
+  /** True when its entries change authority: the head's version is bumped in the same commit. */
+  readonly changesAuthority: boolean;
+  /** Milliseconds: judged for entries no later than this (a statement's `sign_by`); null: no bound. */
+  readonly notAfter: number | null;
+  readonly once: readonly OnceId[];
+  readonly uses: readonly GrantUse[];
+  /** A lease, as intent, before the provider is asked. */
+  readonly lease: NewLease | null;
+  /** Rows that live and die with the entry. */
+  readonly effects: readonly RowEffect[];
+}
+
+/** What else changes in the same transaction. A closed list: the store has one branch for each. */
+export type RowEffect =
+  | {
+      readonly kind: 'seal-credential';
+      readonly statement: string;
+      readonly sealed: string;
+    }
+  | { readonly kind: 'discard-credential'; readonly statement: string }
+  | { readonly kind: 'spend-invitation'; readonly codeHash: string; readonly now: number }
+  | { readonly kind: 'spend-genesis-code'; readonly codeHash: string }
+  | { readonly kind: 'access-request'; readonly request: NewAccessRequest }
+  | {
+      readonly kind: 'settle-access-request';
+      readonly id: string;
+      readonly rejection: string | null;
+      readonly statement: string | null;
+    }
+  | {
+      readonly kind: 'lease-state';
+      readonly id: string;
+      readonly from: readonly LeaseState[];
+      readonly to: LeaseState;
+    }
+  | { readonly kind: 'return-use'; readonly grants: readonly string[] };
+
+/**
+ * committed: durable. stale: the authority moved on (or `notAfter` passed), decide again. exhausted: a use was not left.
+ * replayed: a once-id was seen before. conflict: a row effect no longer applied (invitation spent,
+ * lease in another state).
+ */
+export type Outcome =
+  | {
+      readonly outcome: 'committed';
+      /** Index of its first entry. */
+      readonly index: number;
+      /** Instant of its entries. */
+      readonly time: string;
+      readonly authorityVersion: number;
+    }
+  | { readonly outcome: 'stale' }
+  | { readonly outcome: 'exhausted'; readonly grant: string }
+  | { readonly outcome: 'replayed' }
+  | { readonly outcome: 'conflict'; readonly what: RowEffect['kind'] };
+
+/** An entry as stored: canonical bytes and the hash the tree holds. */
+export interface JournalEntry {
+  readonly index: number;
+  readonly id: string;
+  readonly type: string;
+  /** Instant. */
+  readonly time: string;
+  readonly bytes: Uint8Array;
+  readonly leafHash: Uint8Array;
+}
+
+export interface Journal {
+  /**
+   * Appends in order; one loser does not fail the others. Group commit is behind this port.
+   * @throws CountersignError `broker_unavailable` when it cannot be known that nothing was written late
+   */
+  commit(intents: readonly Intent[]): Promise<readonly Outcome[]>;
+  head(): Promise<Head>;
+  /** Entries with `from <= index < to`, in order, streamed. */
+  read(from: number, to: number): AsyncIterable<JournalEntry>;
+  /** Authority entries (statements, signatures, catalogs) with index >= from, in order. */
+  readAuthority(from: number): AsyncIterable<JournalEntry>;
+  /** Newest first when `descending`; keyset paging by index. */
+  page(query: {
+    readonly after: number | null;
+    readonly limit: number;
+    readonly descending: boolean;
+    readonly types: readonly string[] | null;
+    readonly agent: string | null;
+  }): Promise<readonly JournalEntry[]>;
+  find(id: string): Promise<JournalEntry | null>;
+  /** Calls back after any replica changed authority. Returns how to stop. */
+  onAuthorityChange(listener: () => void): Promise<() => Promise<void>>;
+}
+
+export const LEASE_STATES = ['pending', 'active', 'revoked', 'failed'] as const;
+/** pending: intent, the provider may or may not know it. failed: the provider said it refused. */
+export type LeaseState = (typeof LEASE_STATES)[number];
+
+export interface NewLease {
+  readonly id: string;
+  readonly agent: string;
+  readonly connection: string;
+  readonly environment: string;
+  readonly grants: readonly string[];
+  readonly rights: readonly {
+    readonly operation: string;
+    readonly resource: string;
+    readonly deleteCapable: boolean;
+  }[];
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  /** Ledger entry that allowed it. */
+  readonly decision: string;
+}
+
+export interface Lease extends NewLease {
+  readonly state: LeaseState;
+  readonly createdAt: number;
+  /** Why revoking has not succeeded yet, for admins; null when it was not tried or went well. */
+  readonly trouble: string | null;
+}
+
+export interface Leases {
+  find(id: string): Promise<Lease | null>;
+  /** Pending and active leases, all or of one connection. */
+  live(connection: string | null): Promise<readonly Lease[]>;
+  page(query: { readonly after: string | null; readonly limit: number }): Promise<readonly Lease[]>;
+  /** Moves pending → active; false when it is pending no more (revoked meanwhile). */
+  activate(id: string): Promise<boolean>;
+  /**
+   * Takes up to `limit` live leases for revoking that are past `now`, or pending since before
+   * `pendingBefore`, or named in `ids`, so that no two replicas work on one; a claim lapses by itself.
+   */
+  claimForRevoking(query: {
+    readonly now: number;
+    readonly pendingBefore: number;
+    readonly ids: readonly string[];
+    readonly limit: number;
+  }): Promise<readonly Lease[]>;
+  /** Notes why a revoke failed and lets the claim lapse at `retryAt` (ms). */
+  postpone(id: string, trouble: string, retryAt: number): Promise<void>;
+}
+
+export interface NewAccessRequest {
+  readonly id: string;
+  readonly agent: string;
+  readonly details: readonly GrantedDetail[];
+  readonly reason: string | null;
+  /** Thumbprint of the DPoP key its tokens would be bound to; null: the agent's registered key. */
+  readonly sender: string | null;
+  readonly createdAt: number;
+}
+
+export interface AccessRequest extends NewAccessRequest {
+  /** Why a human said no; null when none did. */
+  readonly rejection: string | null;
+  /** The grant statement drafted from it; null when none was proposed. */
+  readonly statement: string | null;
+}
+
+export interface AccessRequests {
+  find(id: string): Promise<AccessRequest | null>;
+  page(query: {
+    readonly after: string | null;
+    readonly limit: number;
+    readonly open: boolean;
+  }): Promise<readonly AccessRequest[]>;
+  countOpen(agent: string): Promise<number>;
+}
+
+export interface Invitation {
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly groups: readonly string[];
+  readonly sponsor: string;
+  readonly expiresAt: number;
+}
+
+/** One-time codes, kept as hashes: not authority, only who may knock. */
+export interface Codes {
+  invite(codeHash: string, invitation: Invitation): Promise<void>;
+  /** The unspent, unexpired invitation behind a code. */
+  findInvitation(codeHash: string, now: number): Promise<Invitation | null>;
+  /** Replaces the genesis code of an earlier start. */
+  setGenesisCode(codeHash: string): Promise<void>;
+  isGenesisCode(codeHash: string): Promise<boolean>;
+}
+
+/** Reads that need replay protection but make no entry. */
+export interface ReplayIds {
+  /** True when the id was not seen before; it is remembered until `expiresAt`. */
+  remember(once: OnceId): Promise<boolean>;
+  /** Forgets what is past `now`. */
+  sweep(now: number): Promise<void>;
+}
+
+/** Use counters of limited grants, for reading; `Journal.commit` is what counts. */
+export interface Uses {
+  used(grants: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
+
+/** What a sealed credential is bound to (Law 1): moved to another row, it does not open. */
+export interface CredentialBinding {
+  readonly broker: string;
+  readonly connection: string;
+  readonly endpoint: string;
+  readonly account: string;
+}
+
+export interface SealedCredentials {
+  /** Seals salt and credential. The result goes into a `seal-credential` row effect. */
+  seal(binding: CredentialBinding, salt: string, credential: Secret): Promise<string>;
+  /** @throws CountersignError `broker_unavailable` when it is missing or was sealed for something else */
+  open(
+    statement: string,
+    binding: CredentialBinding,
+  ): Promise<{ readonly salt: string; readonly credential: Secret }>;
+}
+
+/** The authority this replica last folded, and how to bring it up to date. */
+export interface AuthoritySource {
+  readonly state: AuthorityState;
+  readonly version: number;
+}
+
+/** Private keys of the server itself, sealed under the KEK. */
+export interface SealedKeys {
+  /**
+   * The present key for a purpose; made and sealed on first use, so that concurrent first starts agree
+   * on one. @throws CountersignError `broker_unavailable` when it does not open under this KEK
+   */
+  ensure(
+    purpose: 'ledger' | 'token',
+    make: () => Promise<{ readonly publicJwk: unknown; readonly privateJwk: Secret }>,
+  ): Promise<{ readonly publicJwk: unknown; readonly privateJwk: Secret }>;
+}

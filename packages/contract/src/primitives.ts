@@ -1,0 +1,82 @@
+/** The small shapes every statement, request and answer is made of. Each has one canonical form. */
+import { EFFECTS, isInstant, isOperation, isUuid, isUuidV7 } from '@countersign/core';
+import { z } from 'zod';
+
+/** What people and scripts call a thing: never reused, compared byte for byte. */
+export const Name = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/,
+    'a name is 1 to 63 of a-z 0-9 . _ - and begins and ends with a letter or digit',
+  );
+
+export const Id = z.string().refine(isUuid, 'an id is a lower-case UUID');
+export const StatementId = z.string().refine(isUuidV7, 'a statement id is a lower-case UUIDv7');
+export const Instant = z
+  .string()
+  .refine(isInstant, 'a time is UTC with milliseconds, e.g. 2026-11-20T12:00:00.000Z');
+
+/** base64url of a SHA-256: fingerprints, thumbprints (RFC 7638), commitments, digests. */
+export const Digest = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'base64url of 32 bytes, no padding');
+
+export const Base64Url = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]*$/, 'base64url without padding')
+  .max(65_536);
+
+export const Ed25519Jwk = z.strictObject({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  x: Digest,
+});
+export const P256Jwk = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: Digest,
+  y: Digest,
+});
+/** A public key, exactly its RFC 7638 members. */
+export const PublicJwk = z.union([Ed25519Jwk, P256Jwk]);
+
+export const Operation = z
+  .string()
+  .max(160)
+  .refine(isOperation, 'an operation is <provider>:<name>, e.g. postgres:select');
+
+/** A provider's canonical id of a thing. Control characters would let it lie on a screen. */
+export const Resource = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'no control or invisible characters');
+
+export const Effect = z.enum(EFFECTS);
+
+/** A human's own words: one line, shown to other humans. */
+export const Reason = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'one line without control characters');
+
+export const Role = z.enum(['admin', 'approver', 'auditor']);
+export type Role = z.infer<typeof Role>;
+
+export const KeyType = z.enum(['passphrase', 'user-verified']);
+
+/** Distinct values in ascending order: one canonical form per set. */
+export function sortedSet<T extends z.ZodType<string>>(item: T, min: number, max: number) {
+  return z
+    .array(item)
+    .min(min)
+    .max(max)
+    .refine(
+      (list) => list.every((value, i) => i === 0 || (list[i - 1] ?? '') < value),
+      'values are distinct and in ascending order',
+    );
+}
+
+/** JSON as RFC 8259 has it; configuration that only a provider understands. */
+export const JsonObject = z.record(z.string().max(128), z.json());

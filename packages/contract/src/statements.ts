@@ -1,0 +1,261 @@
+/**
+ * One strict shape per statement kind (Law 1). Bodies carry from the start what later versions need,
+ * every member is always present (null where there is nothing), so a meaning has one form only and
+ * what was signed never has to change.
+ */
+import { z } from 'zod';
+import {
+  Base64Url,
+  Digest,
+  Ed25519Jwk,
+  Effect,
+  Id,
+  Instant,
+  JsonObject,
+  KeyType,
+  Name,
+  Operation,
+  PublicJwk,
+  Reason,
+  Resource,
+  Role,
+  StatementId,
+  sortedSet,
+} from './primitives.ts';
+
+/** Where a WebAuthn key lives; null for a device key. */
+const RelyingParty = z.strictObject({ id: z.string().max(253), origin: z.string().max(300) });
+
+export const GenesisBody = z.strictObject({
+  name: Name,
+  key: Ed25519Jwk,
+  key_type: KeyType,
+  /** SHA-256 of the recovery code that the first human alone was shown. */
+  recovery: Digest,
+  rp: RelyingParty.nullable(),
+  /** Verifies this broker's checkpoints. */
+  ledger_key: Ed25519Jwk,
+  /** Issuer whose distinct subjects humans must show at enrolment; null: not demanded. */
+  identity_provider: z.string().max(300).nullable(),
+});
+
+export const HumanEnrollBody = z.strictObject({
+  /** Null enrols a new human; an id adds a key to that one. */
+  human: StatementId.nullable(),
+  name: Name,
+  key: Ed25519Jwk,
+  key_type: KeyType,
+  /** RFC 7638 thumbprint of `key`, which the sponsor compared with what the joiner read out. */
+  fingerprint: Digest,
+  roles: sortedSet(Role, 1, 3),
+  groups: sortedSet(Name, 0, 16),
+  /** The human who vouches; must be among the signers. */
+  sponsor: StatementId,
+  recovery: Digest.nullable(),
+  rp: RelyingParty.nullable(),
+  /** Subject at the identity provider genesis names. */
+  subject: z.string().max(300).nullable(),
+});
+
+export const HumanRemoveBody = z.strictObject({ human: StatementId, reason: Reason });
+export const KeyRevokeBody = z.strictObject({ key: Digest, reason: Reason });
+
+export const EnvironmentSetBody = z.strictObject({
+  /** Null makes a new environment. */
+  environment: StatementId.nullable(),
+  name: Name,
+  /** `production` is above every other class. */
+  class: Name,
+  /** Distinct approvers for delete-capable grants; the floor of two is law, not a setting. */
+  quorum: z.number().int().min(2).max(16),
+  groups: sortedSet(Name, 0, 8),
+  /** How many of the quorum must sign with user-verified keys. */
+  user_verified: z.number().int().min(0).max(16),
+  /** Seconds between the completing signature and the start of a delete-capable grant. */
+  cool_off: z.number().int().min(0).max(604_800),
+  require_dpop: z.boolean(),
+});
+
+export const AgentAuth = z.discriminatedUnion('method', [
+  z.strictObject({
+    method: z.literal('private_key_jwt'),
+    jwks: z.strictObject({ keys: z.array(PublicJwk).min(1).max(2) }),
+  }),
+  z.strictObject({
+    method: z.literal('client_secret'),
+    secret_hash: z.string().min(1).max(512),
+  }),
+  z.strictObject({
+    method: z.literal('federated'),
+    issuer: z.string().min(1).max(300),
+    audience: z.string().min(1).max(300),
+    subject: z.string().min(1).max(300),
+    claims: z.record(z.string().max(64), z.string().max(300)),
+  }),
+]);
+export type AgentAuth = z.infer<typeof AgentAuth>;
+
+export const AgentRegisterBody = z.strictObject({
+  name: Name,
+  auth: AgentAuth,
+  require_dpop: z.boolean(),
+});
+export const AgentDisableBody = z.strictObject({ agent: StatementId, reason: Reason });
+
+export const ConnectionSetBody = z.strictObject({
+  /** Null makes a new connection. */
+  connection: StatementId.nullable(),
+  name: Name,
+  provider: Name,
+  /** The provider's canonical endpoint; the root credential is sealed to it and to the account. */
+  endpoint: z.string().min(1).max(512),
+  account: z.string().min(1).max(256),
+  /** Completed by the provider at the draft, pins included. */
+  config: JsonObject,
+  /** Environment id → the provider's own ids that belong to it. Disjoint across all connections. */
+  mapping: z.record(StatementId, sortedSet(Resource, 1, 64)),
+  /** SHA-256 of a 32-byte salt and the root credential, which travels beside the statement. */
+  credential: Digest,
+});
+
+export const Permission = z.strictObject({
+  /** Digest of the catalog the effects were read from. */
+  catalog: Digest,
+  operations: z
+    .array(z.strictObject({ name: Operation, effect: Effect }))
+    .min(1)
+    .max(64)
+    .refine(
+      (list) => list.every((op, i) => i === 0 || (list[i - 1]?.name ?? '') < op.name),
+      'operations are distinct and in ascending order',
+    ),
+  resources: sortedSet(Resource, 1, 512),
+});
+export type Permission = z.infer<typeof Permission>;
+
+export const GrantCreateBody = z.strictObject({
+  agent: StatementId,
+  connection: StatementId,
+  environment: StatementId,
+  /** Each a full product of operations and resources, listed explicitly. */
+  permissions: z.array(Permission).min(1).max(32),
+  /** Longest life of one lease, in seconds. */
+  ttl: z.number().int().min(1).max(43_200),
+  /** Seconds the grant stands, from the end of the cool-off. */
+  valid_for: z.number().int().min(1).max(31_536_000),
+  /** One use is one lease, or one classified call; null: unlimited. */
+  max_uses: z.number().int().min(1).max(1_000_000).nullable(),
+  /** What must not have changed since; demanded of delete-capable grants. */
+  pins: z
+    .strictObject({
+      agent_credentials: sortedSet(Digest, 1, 2),
+      connection: Digest,
+    })
+    .nullable(),
+  /** RFC 7638 thumbprint of the key that tokens of this grant are bound to. */
+  sender: Digest.nullable(),
+  /** The exact SQL this grant lets the broker run. */
+  sql: z.string().min(1).max(16_384).nullable(),
+  /** What a delete would take with it; opaque here, shown to those who sign. */
+  assessment: z
+    .strictObject({ kind: Name, v: z.number().int().min(1), body: JsonObject })
+    .nullable(),
+  /** The access request this answers. */
+  request: Id.nullable(),
+  reason: Reason,
+});
+export type GrantCreateBody = z.infer<typeof GrantCreateBody>;
+
+export const GrantRevokeBody = z.strictObject({ grant: StatementId, reason: Reason });
+export const StatementRejectBody = z.strictObject({ statement: StatementId, reason: Reason });
+
+/** Kinds whose bodies have a shape. The order is the one `describe` and the docs list them in. */
+export const STATEMENT_BODIES = {
+  genesis: GenesisBody,
+  'human.enroll': HumanEnrollBody,
+  'human.remove': HumanRemoveBody,
+  'key.revoke': KeyRevokeBody,
+  'environment.set': EnvironmentSetBody,
+  'agent.register': AgentRegisterBody,
+  'agent.disable': AgentDisableBody,
+  'connection.set': ConnectionSetBody,
+  'grant.create': GrantCreateBody,
+  'grant.revoke': GrantRevokeBody,
+  'statement.reject': StatementRejectBody,
+} as const;
+
+export type StatementKind = keyof typeof STATEMENT_BODIES;
+export type StatementBody<K extends StatementKind> = z.infer<(typeof STATEMENT_BODIES)[K]>;
+
+export const STATEMENT_KINDS = [
+  'genesis',
+  'human.enroll',
+  'human.remove',
+  'key.revoke',
+  'environment.set',
+  'agent.register',
+  'agent.disable',
+  'connection.set',
+  'grant.create',
+  'grant.revoke',
+  'statement.reject',
+] as const satisfies readonly StatementKind[];
+
+function statement<K extends StatementKind, B extends z.ZodType>(kind: K, body: B) {
+  return z.strictObject({
+    v: z.literal(1),
+    kind: z.literal(kind),
+    id: StatementId,
+    /** Fingerprint of genesis; null in genesis itself. */
+    broker: kind === 'genesis' ? z.null() : Digest,
+    issued_at: Instant,
+    sign_by: Instant,
+    body,
+  });
+}
+
+/** The signed document. Its bytes are its RFC 8785 form and nothing else. */
+export const Statement = z.discriminatedUnion('kind', [
+  statement('genesis', GenesisBody),
+  statement('human.enroll', HumanEnrollBody),
+  statement('human.remove', HumanRemoveBody),
+  statement('key.revoke', KeyRevokeBody),
+  statement('environment.set', EnvironmentSetBody),
+  statement('agent.register', AgentRegisterBody),
+  statement('agent.disable', AgentDisableBody),
+  statement('connection.set', ConnectionSetBody),
+  statement('grant.create', GrantCreateBody),
+  statement('grant.revoke', GrantRevokeBody),
+  statement('statement.reject', StatementRejectBody),
+]);
+export type Statement = z.infer<typeof Statement>;
+export type StatementOf<K extends StatementKind> = Extract<Statement, { kind: K }>;
+
+/** RFC 7515 section 7.2.1, flattened per signer; `protected` is exactly `{alg, kid, typ}`. */
+export const StatementSignature = z.strictObject({
+  protected: Base64Url.max(512),
+  signature: Base64Url.max(128),
+});
+export type StatementSignature = z.infer<typeof StatementSignature>;
+
+/** WebAuthn assertions; the shape is held open, no key can make one yet. */
+export const StatementAssertion = z.strictObject({
+  kid: Digest,
+  authenticator_data: Base64Url.max(2048),
+  client_data: Base64Url.max(4096),
+  signature: Base64Url.max(1024),
+});
+
+export const Envelope = z.strictObject({
+  /** base64url of the statement's canonical bytes, 32 KiB at most. */
+  payload: Base64Url.min(2).max(43_692),
+  signatures: z.array(StatementSignature).max(16),
+  assertions: z.array(StatementAssertion).max(16),
+});
+export type Envelope = z.infer<typeof Envelope>;
+
+/** A statement is at most this many canonical bytes. */
+export const MAX_STATEMENT_BYTES = 32_768;
+
+/** `typ` of a statement signature's protected header. */
+export const STATEMENT_SIGNATURE_TYPE = 'countersign-statement+jws';
