@@ -14,6 +14,12 @@ export {
   StatementSignedBody,
 } from './entries.ts';
 export {
+  EXPORT_FORMAT,
+  ExportHeader,
+  ExportLine,
+} from './export.ts';
+export { openApiDocument } from './openapi.ts';
+export {
   Base64Url,
   Digest,
   Ed25519Jwk,
@@ -32,6 +38,33 @@ export {
   StatementId,
   sortedSet,
 } from './primitives.ts';
+export {
+  ACCESS_TOKEN_TYPE,
+  CLIENT_ASSERTION_JWT,
+  CredentialBeside,
+  type DraftOf,
+  DraftRequest,
+  ExplainRequest,
+  FileAccessRequest,
+  InviteAnswer,
+  InviteRequest,
+  JWT_BEARER,
+  ProposeRequest,
+  RejectAccessRequest,
+  RejectRequest,
+  SignRequest,
+  TOKEN_EXCHANGE,
+  TokenAnswer,
+  TokenRequest,
+} from './requests.ts';
+export {
+  type AnswerOf,
+  type BodyOf,
+  type Route,
+  type RouteAuth,
+  type RouteName,
+  routes,
+} from './routes.ts';
 export {
   AgentAuth,
   AgentDisableBody,
@@ -58,3 +91,25 @@ export {
   StatementRejectBody,
   StatementSignature,
 } from './statements.ts';
+export {
+  AccessRequestView,
+  AgentView,
+  BrokerView,
+  ConnectionCheckView,
+  ConnectionView,
+  DraftAnswer,
+  EntryView,
+  EnvironmentView,
+  ExplainView,
+  GrantView,
+  HumanView,
+  KeyView,
+  LeaseView,
+  MeView,
+  OAuthProblem,
+  Problem,
+  pageOf,
+  SignatureView,
+  StatementAnswer,
+  StatementView,
+} from './views.ts';

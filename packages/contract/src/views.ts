@@ -1,0 +1,248 @@
+/** Answers: what humans, auditors and agents read. Projections for reading; authority is the statements. */
+import { DENIAL_CODES, INPUT_CODES } from '@countersign/core';
+import { z } from 'zod';
+import { GrantedDetail } from './authorization-details.ts';
+import { Digest, Effect, Id, Instant, KeyType, Name, Resource, Role } from './primitives.ts';
+import { GrantCreateBody, STATEMENT_KINDS, Statement } from './statements.ts';
+
+/** RFC 9457. The members after `code` are present on denials. */
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.enum([...DENIAL_CODES, ...INPUT_CODES]),
+  decision: Id.exactOptional(),
+  halt: z.literal(true).exactOptional(),
+  agent_instruction: z.string().exactOptional(),
+  request_access: z
+    .object({
+      method: z.literal('POST'),
+      href: z.string(),
+      body: z.object({ authorization_details: z.array(z.record(z.string(), z.json())) }),
+    })
+    .exactOptional(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+/** RFC 6749 section 5.2, with the problem's members beside it. */
+export const OAuthProblem = Problem.extend({ error: z.string(), error_description: z.string() });
+export type OAuthProblem = z.infer<typeof OAuthProblem>;
+
+export const KeyView = z.object({
+  kid: Digest,
+  type: KeyType,
+  added_at: Instant,
+  revoked_at: Instant.nullable(),
+});
+export const HumanView = z.object({
+  id: Id,
+  name: Name,
+  roles: z.array(Role),
+  groups: z.array(Name),
+  vouched_by_one: z.boolean(),
+  enrolled_at: Instant,
+  removed_at: Instant.nullable(),
+  keys: z.array(KeyView),
+});
+export type HumanView = z.infer<typeof HumanView>;
+
+export const EnvironmentView = z.object({
+  id: Id,
+  name: Name,
+  class: Name,
+  quorum: z.number().int(),
+  groups: z.array(Name),
+  user_verified: z.number().int(),
+  cool_off: z.number().int(),
+  require_dpop: z.boolean(),
+});
+export type EnvironmentView = z.infer<typeof EnvironmentView>;
+
+export const AgentView = z.object({
+  id: Id,
+  name: Name,
+  auth_method: z.string(),
+  credentials: z.array(Digest),
+  require_dpop: z.boolean(),
+  disabled_at: Instant.nullable(),
+});
+export type AgentView = z.infer<typeof AgentView>;
+
+export const ConnectionView = z.object({
+  id: Id,
+  name: Name,
+  provider: Name,
+  endpoint: z.string(),
+  account: z.string(),
+  config: z.record(z.string(), z.json()),
+  /** By environment name. */
+  mapping: z.record(z.string(), z.array(Resource)),
+});
+export type ConnectionView = z.infer<typeof ConnectionView>;
+
+export const ConnectionCheckView = z.object({
+  ok: z.boolean(),
+  findings: z.array(z.object({ ok: z.boolean(), text: z.string() })),
+});
+export type ConnectionCheckView = z.infer<typeof ConnectionCheckView>;
+
+export const SignatureView = z.object({
+  human: Id,
+  name: Name,
+  kid: Digest,
+  at: Instant,
+  /** Whether it still counts. */
+  counts: z.boolean(),
+  vouched_by_one: z.boolean(),
+});
+
+export const StatementView = z.object({
+  id: Id,
+  kind: z.enum(STATEMENT_KINDS),
+  status: z.enum(['pending', 'complete', 'rejected', 'lapsed']),
+  have: z.number().int(),
+  need: z.number().int(),
+  missing: z.array(z.string()),
+  signatures: z.array(SignatureView),
+  proposed_at: Instant,
+  settled_at: Instant.nullable(),
+  sign_by: Instant,
+  rejection: z.object({ human: z.string(), reason: z.string() }).nullable(),
+  /** base64url of the canonical bytes: what a signer renders and signs. */
+  payload: z.string(),
+});
+export type StatementView = z.infer<typeof StatementView>;
+
+/** The answer to a proposal, signature or rejection. */
+export const StatementAnswer = StatementView.extend({
+  /** Leases that ended because of it. */
+  leases_revoked: z.number().int(),
+  /** Leases that should have ended and have not yet; the reaper goes on trying. */
+  leases_pending: z.number().int(),
+});
+export type StatementAnswer = z.infer<typeof StatementAnswer>;
+
+export const GrantView = z.object({
+  id: Id,
+  status: z.enum([
+    'waiting',
+    'rejected',
+    'lapsed',
+    'revoked',
+    'suspended',
+    'cooling_off',
+    'active',
+    'expired',
+    'exhausted',
+  ]),
+  reasons: z.array(z.string()),
+  delete_capable: z.boolean(),
+  effect: Effect,
+  agent: Name,
+  connection: Name,
+  environment: Name,
+  permissions: GrantCreateBody.shape.permissions,
+  ttl: z.number().int(),
+  valid_for: z.number().int(),
+  max_uses: z.number().int().nullable(),
+  used: z.number().int(),
+  from: Instant.nullable(),
+  until: Instant.nullable(),
+  have: z.number().int(),
+  need: z.number().int(),
+  signatures: z.array(SignatureView),
+  request: Id.nullable(),
+  reason: z.string(),
+});
+export type GrantView = z.infer<typeof GrantView>;
+
+export const AccessRequestView = z.object({
+  id: Id,
+  agent: Name,
+  status: z.enum(['open', 'waiting', 'granted', 'rejected', 'lapsed']),
+  authorization_details: z.array(GrantedDetail),
+  reason: z.string().nullable(),
+  sender: Digest.nullable(),
+  /** A human's words, when one said no. */
+  rejection: z.string().nullable(),
+  statement: Id.nullable(),
+  created_at: Instant,
+});
+export type AccessRequestView = z.infer<typeof AccessRequestView>;
+
+export const LeaseView = z.object({
+  id: Id,
+  agent: Name,
+  connection: Name,
+  environment: Name,
+  grants: z.array(Id),
+  rights: z.array(z.object({ operation: z.string(), resource: z.string() })),
+  state: z.enum(['pending', 'active', 'revoked', 'failed']),
+  expires_at: Instant,
+  created_at: Instant,
+  decision: Id,
+  trouble: z.string().nullable(),
+});
+export type LeaseView = z.infer<typeof LeaseView>;
+
+export const EntryView = z.object({
+  index: z.number().int(),
+  id: Id,
+  type: z.string(),
+  time: Instant,
+  body: z.record(z.string(), z.json()),
+});
+export type EntryView = z.infer<typeof EntryView>;
+
+/** What an agent may do now, by grant, and nothing of anyone else. */
+export const MeView = z.object({
+  agent: Name,
+  authorization_details: z.array(GrantedDetail),
+  grants: z.array(
+    z.object({
+      id: Id,
+      connection: Name,
+      environment: Name,
+      operations: z.array(z.string()),
+      resources: z.array(z.string()),
+      until: Instant,
+      uses_left: z.number().int().nullable(),
+    }),
+  ),
+  /** Operations of the catalogs it could ask for. */
+  may_request: z.array(z.object({ operation: z.string(), summary: z.string() })),
+});
+export type MeView = z.infer<typeof MeView>;
+
+export const ExplainView = z.object({
+  allowed: z.boolean(),
+  code: z.enum(DENIAL_CODES).nullable(),
+  effect: Effect.nullable(),
+  steps: z.array(z.object({ step: z.string(), ok: z.boolean(), text: z.string() })),
+  grants: z.array(z.object({ id: Id, status: z.string(), reasons: z.array(z.string()) })),
+});
+export type ExplainView = z.infer<typeof ExplainView>;
+
+export const BrokerView = z.object({
+  issuer: z.string(),
+  version: z.string(),
+  /** Genesis fingerprint; null before genesis. */
+  broker: Digest.nullable(),
+  ledger_key: z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string() }),
+  /** C2SP verifier key of its checkpoints. */
+  ledger_vkey: z.string(),
+});
+export type BrokerView = z.infer<typeof BrokerView>;
+
+export const DraftAnswer = z.object({
+  statement: Statement,
+  /** What the server completed or noticed, one line each; never what the signer relies on. */
+  notes: z.array(z.string()),
+});
+export type DraftAnswer = z.infer<typeof DraftAnswer>;
+
+/** One page; `next` goes into `?after=`. */
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), next: z.string().nullable() });
+}
