@@ -1,0 +1,237 @@
+/**
+ * What the HTTP layer may ask for: each use case takes parsed input and returns a value or a typed
+ * refusal. A `Decided` was a decision and has its ledger entry; a thrown CountersignError never was one.
+ */
+import type {
+  AccessRequestView,
+  AgentView,
+  BrokerView,
+  ConnectionCheckView,
+  ConnectionView,
+  DraftAnswer,
+  DraftRequest,
+  EntryView,
+  EnvironmentView,
+  ExplainView,
+  ExportHeader,
+  ExportLine,
+  GrantView,
+  HumanView,
+  LeaseView,
+  MeView,
+  ProposeRequest,
+  RequestedDetail,
+  StatementAnswer,
+  StatementSignature,
+  StatementView,
+} from '@countersign/contract';
+import type { DenialCode, Secret } from '@countersign/core';
+
+/** A refusal as it reaches an agent: only what the agent itself asked for, and the closed code. */
+export interface Denial {
+  readonly code: DenialCode;
+  /** One sentence for a human. */
+  readonly detail: string;
+  /** Ledger entry; null where nobody was authenticated. */
+  readonly decision: string | null;
+  /** What an access request would ask for; null when asking humans would not help. */
+  readonly request: readonly RequestedDetail[] | null;
+  /** RFC 6749 `error` at the token endpoint. */
+  readonly oauthError:
+    | 'invalid_client'
+    | 'invalid_grant'
+    | 'invalid_request'
+    | 'invalid_target'
+    | 'invalid_authorization_details'
+    | 'invalid_dpop_proof'
+    | 'unsupported_grant_type'
+    | 'invalid_scope'
+    | 'access_denied'
+    | 'temporarily_unavailable';
+}
+
+export type Decided<T> =
+  | { readonly allowed: true; readonly decision: string; readonly value: T }
+  | { readonly allowed: false; readonly denial: Denial };
+
+/** A token as it was presented, with what DPoP binds it to (RFC 9449). */
+export interface Presented {
+  readonly scheme: 'Bearer' | 'DPoP';
+  readonly token: string;
+  readonly proof: string | null;
+  readonly method: string;
+  /** The URL the client addressed, by the configured issuer's origin. */
+  readonly url: string;
+}
+
+export interface AgentCaller {
+  readonly kind: 'agent';
+  readonly agent: string;
+  readonly jti: string;
+  readonly jkt: string | null;
+}
+
+export interface HumanCaller {
+  readonly kind: 'human';
+  readonly human: string;
+  readonly kid: string;
+}
+
+export interface IssueInput {
+  readonly clientId: string | null;
+  readonly clientAssertion: string | null;
+  /** RFC 9396 JSON as it came in the form; null when it was left out. */
+  readonly authorizationDetails: string | null;
+  readonly proof: string | null;
+  readonly url: string;
+}
+
+export interface IssuedToken {
+  readonly accessToken: Secret;
+  readonly tokenType: 'Bearer' | 'DPoP';
+  /** Seconds. */
+  readonly expiresIn: number;
+  readonly authorizationDetails: readonly Record<string, unknown>[];
+}
+
+export interface ExchangeInput {
+  readonly subjectToken: string;
+  readonly subjectTokenType: string;
+  readonly requestedTokenType: string | null;
+  readonly authorizationDetails: string | null;
+  /** The client may authenticate as well; when it does it must be the token's subject. */
+  readonly clientId: string | null;
+  readonly clientAssertion: string | null;
+  readonly proof: string | null;
+  readonly url: string;
+}
+
+export interface ExchangedCredential {
+  readonly leaseId: string;
+  /** `postgres`, … of `urn:countersign:params:oauth:token-type:<kind>`. */
+  readonly kind: string;
+  readonly primary: Secret;
+  readonly credential: Readonly<Record<string, string | number | boolean | Secret>>;
+  /** Seconds. */
+  readonly expiresIn: number;
+  readonly authorizationDetails: readonly Record<string, unknown>[];
+}
+
+export interface SignInInput {
+  readonly assertion: string;
+  readonly proof: string | null;
+  readonly url: string;
+}
+
+export interface Session {
+  readonly accessToken: Secret;
+  /** Seconds. */
+  readonly expiresIn: number;
+}
+
+export interface PageQuery {
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+export interface PageOf<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+export interface UseCases {
+  /** @throws CountersignError one of the 401 codes, `broker_unavailable` */
+  authenticateAgent(presented: Presented): Promise<AgentCaller>;
+  /** @throws CountersignError one of the 401 codes, `broker_unavailable` */
+  authenticateHuman(presented: Presented): Promise<HumanCaller>;
+
+  issue(input: IssueInput): Promise<Decided<IssuedToken>>;
+  exchange(input: ExchangeInput): Promise<Decided<ExchangedCredential>>;
+  signIn(input: SignInInput): Promise<Decided<Session>>;
+
+  me(caller: AgentCaller): Promise<MeView>;
+  /** @throws CountersignError `not_found`, `forbidden`, `broker_unavailable` */
+  giveBackLease(caller: AgentCaller, lease: string): Promise<void>;
+  fileAccessRequest(
+    caller: AgentCaller,
+    request: {
+      readonly authorizationDetails: readonly RequestedDetail[];
+      readonly reason: string | null;
+      readonly dpopJkt: string | null;
+    },
+  ): Promise<Decided<AccessRequestView>>;
+  /** Resolves when the request changes, or after `waitSeconds`. @throws CountersignError `not_found` */
+  accessRequest(
+    caller: AgentCaller | HumanCaller,
+    id: string,
+    waitSeconds: number,
+    signal: AbortSignal,
+  ): Promise<AccessRequestView>;
+
+  accessRequests(page: PageQuery & { readonly open: boolean }): Promise<PageOf<AccessRequestView>>;
+  rejectAccessRequest(caller: HumanCaller, id: string, reason: string): Promise<AccessRequestView>;
+
+  broker(): Promise<BrokerView>;
+  /** RFC 7517 set of access-token keys. */
+  jwks(): { readonly keys: readonly Record<string, unknown>[] };
+  /** @throws CountersignError of the input codes */
+  draft(caller: HumanCaller | null, request: DraftRequest): Promise<DraftAnswer>;
+  propose(caller: HumanCaller | null, request: ProposeRequest): Promise<StatementAnswer>;
+  sign(
+    caller: HumanCaller,
+    statement: string,
+    signature: StatementSignature,
+  ): Promise<StatementAnswer>;
+  /** `envelope` holds a signed `statement.reject` of exactly this statement. */
+  reject(
+    caller: HumanCaller,
+    statement: string,
+    envelope: ProposeRequest['envelope'],
+  ): Promise<StatementAnswer>;
+  invite(
+    caller: HumanCaller,
+    invitation: {
+      readonly name: string;
+      readonly roles: readonly string[];
+      readonly groups: readonly string[];
+    },
+  ): Promise<{
+    readonly code: Secret;
+    readonly url: string;
+    readonly broker: string;
+    readonly expiresAt: number;
+  }>;
+
+  statements(page: PageQuery & { readonly pending: boolean }): Promise<PageOf<StatementView>>;
+  statement(id: string): Promise<StatementView>;
+  humans(page: PageQuery): Promise<PageOf<HumanView>>;
+  environments(page: PageQuery): Promise<PageOf<EnvironmentView>>;
+  agents(page: PageQuery): Promise<PageOf<AgentView>>;
+  connections(page: PageQuery): Promise<PageOf<ConnectionView>>;
+  checkConnection(id: string): Promise<ConnectionCheckView>;
+  grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
+  grant(id: string): Promise<GrantView>;
+  leases(page: PageQuery): Promise<PageOf<LeaseView>>;
+  explain(request: {
+    readonly agent: string;
+    readonly connection: string;
+    readonly environment: string;
+    readonly operation: string;
+    readonly resource: string | null;
+  }): Promise<ExplainView>;
+
+  auditEntries(
+    page: PageQuery & {
+      readonly ascending: boolean;
+      readonly types: readonly string[] | null;
+      readonly agent: string | null;
+    },
+  ): Promise<PageOf<EntryView>>;
+  auditEntry(id: string): Promise<EntryView>;
+  /** A C2SP signed note over the present head. */
+  checkpoint(): Promise<string>;
+  auditExport(query: { readonly authorityOnly: boolean }): AsyncIterable<ExportHeader | ExportLine>;
+
+  /** True when a decision could be made now. */
+  ready(): Promise<boolean>;
+}
