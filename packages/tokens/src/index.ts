@@ -1,1 +1,35 @@
-export {};
+export {
+  type AccessTokenClaims,
+  type Actor,
+  type GrantedDetail,
+  mintAccessToken,
+  verifyAccessToken,
+} from './access-token.ts';
+export {
+  type ClientAssertion,
+  type ClientAssertionExpectation,
+  peekClientId,
+  verifyClientAssertion,
+} from './client-assertion.ts';
+export {
+  type DeviceAssertion,
+  type DeviceAssertionExpectation,
+  peekDeviceKid,
+  verifyDeviceAssertion,
+} from './device-assertion.ts';
+export { type DpopExpectation, type DpopProof, verifyDpopProof } from './dpop.ts';
+export type { OwnTokenExpectation, RegisteredClaims } from './own-token.ts';
+export {
+  ASYMMETRIC_ALGORITHMS,
+  type AsymmetricAlgorithm,
+  type JwkSet,
+  type PublicJwk,
+  parsePublicJwk,
+  thumbprint,
+} from './public-jwk.ts';
+export {
+  mintSessionToken,
+  type SessionTokenClaims,
+  verifySessionToken,
+} from './session-token.ts';
+export { generateSigningKey, importSigner, type TokenSigner } from './signing-key.ts';

@@ -1,0 +1,201 @@
+/**
+ * The decision, in domain order; the first failure is the reason. Pure: facts, question and time in,
+ * verdict with evidence out. It is what the ledger stores and `explain` prints.
+ */
+import { nameKey, recordedEffect } from '@countersign/authority';
+import { type DenialCode, isDeleteCapable, isOperation, providerOf } from '@countersign/core';
+import { type Candidate, candidatesFor, cover } from './coverage.ts';
+import { rightsAsked } from './expand.ts';
+import {
+  ANY_RESOURCE,
+  type CoveredRight,
+  type Denied,
+  type Facts,
+  type Obligations,
+  type Question,
+  type ResourceRules,
+  type Right,
+  type Step,
+  type Verdict,
+} from './facts.ts';
+
+/** @param now milliseconds since the epoch. */
+export function decide(facts: Facts, question: Question, now: number): Verdict {
+  const { authority } = facts;
+  const steps: Step[] = [];
+  let asked: readonly Right[] = literalRights(question);
+  const pass = (step: Step['step'], text: string): void => {
+    steps.push({ step, ok: true, text });
+  };
+  const deny = (step: Step['step'], code: DenialCode, text: string): Denied => {
+    steps.push({ step, ok: false, text });
+    return { allowed: false, code, steps, asked };
+  };
+
+  const agent = authority.agents.get(question.agent);
+  if (agent === undefined) return deny('agent', 'unauthenticated', 'The agent is not registered.');
+  if (agent.disabledAt !== null) {
+    return deny('agent', 'agent_disabled', `Agent ${agent.name} is disabled.`);
+  }
+  pass('agent', `Agent ${agent.name} is registered and enabled.`);
+
+  const connectionId = authority.names.get(nameKey('connection', question.connection));
+  const connection = authority.connections.get(connectionId ?? '');
+  if (connection === undefined) {
+    return deny(
+      'connection',
+      'unknown_connection',
+      `There is no connection ${question.connection}.`,
+    );
+  }
+  const rules = facts.rules.get(connection.body.provider);
+  if (rules === undefined) {
+    return deny('connection', 'unknown_connection', 'Its provider is not built in here.');
+  }
+  const environmentId = authority.names.get(nameKey('environment', question.environment));
+  const environment = authority.environments.get(environmentId ?? '');
+  if (environment === undefined) {
+    return deny(
+      'connection',
+      'environment_mismatch',
+      `There is no environment ${question.environment}.`,
+    );
+  }
+  pass('connection', `Connection ${connection.name}, environment ${environment.name}.`);
+
+  const unknown = unknownOperation(facts, rules, connection.body.provider, question);
+  if (unknown !== null) return deny('operation', 'unknown_operation', unknown);
+  const scope = {
+    agent: agent.id,
+    connection: connection.id,
+    environment: environment.id,
+    grants: question.grants,
+  };
+  const candidates = candidatesFor(facts, scope, now);
+  const rights = rightsAsked(facts, rules, candidates, question.asks);
+  if ('code' in rights) return deny('operation', rights.code, rights.text);
+  if (rights.length > 0) asked = rights;
+  pass('operation', 'Every operation is in the recorded catalog.');
+
+  const covered: CoveredRight[] = [];
+  const wanted = [...rights, ...namedWithoutGrant(question, rights)];
+  if (wanted.length === 0) return deny('grant', 'not_granted', 'Nothing is granted there.');
+  for (const right of wanted) {
+    const coverage = cover(facts, rules, candidates, right, environment.rule.class);
+    if (!coverage.covered) return deny('grant', coverage.code, coverage.text);
+    covered.push(coverage.right);
+  }
+  const grants = [...new Set(covered.map((right) => right.grant))];
+  pass('grant', `Covered by ${grants.length === 1 ? 'grant' : 'grants'} ${grants.join(', ')}.`);
+
+  const sender = senderProblem(facts, covered, question, {
+    demanded: agent.requireDpop || environment.rule.require_dpop,
+  });
+  if (sender !== null) return deny('sender', 'sender_mismatch', sender);
+  pass(
+    'sender',
+    question.sender === null ? 'No key binding is demanded.' : 'The caller has shown its key.',
+  );
+
+  // Law 2: the environment is proven by the provider's own ids, never by what the agent says.
+  const ids = facts.provenIds(connection, covered);
+  if (ids === null || ids.length === 0) {
+    return deny('environment', 'environment_unproven', 'The environment could not be proven.');
+  }
+  const mapped = connection.body.mapping[environment.id] ?? [];
+  const foreign = ids.find((id) => !mapped.includes(id));
+  if (foreign !== undefined) {
+    return deny(
+      'environment',
+      'environment_mismatch',
+      `${foreign} is not mapped into ${environment.name} by ${connection.name}.`,
+    );
+  }
+  pass('environment', `${ids.join(', ')} is ${environment.name}.`);
+  pass('verdict', 'Allowed.');
+  return {
+    allowed: true,
+    steps,
+    connection,
+    environment: environment.id,
+    rights: covered,
+    obligations: obligationsOf(candidates, covered),
+  };
+}
+
+/** The rights as the words say them, for an access request, before anything is known about them. */
+function literalRights(question: Question): Right[] {
+  return question.asks.flatMap((ask) =>
+    (ask.operations ?? []).flatMap((operation) =>
+      (ask.resources ?? []).map((resource) => ({ operation, resource })),
+    ),
+  );
+}
+
+function operationsNamed(question: Question): string[] {
+  return question.asks.flatMap((ask) => ask.operations ?? []);
+}
+
+function unknownOperation(
+  facts: Facts,
+  rules: ResourceRules,
+  provider: string,
+  question: Question,
+): string | null {
+  for (const operation of operationsNamed(question)) {
+    const known =
+      isOperation(operation) &&
+      providerOf(operation) === provider &&
+      recordedEffect(facts.authority, { operation, resource: '', environmentClass: null }) !== null;
+    if (!known) return `${operation} is in no catalog of ${provider}.`;
+    if (!rules.exchangeable(operation)) {
+      return `${operation} is known, and no credential is ever minted for it.`;
+    }
+  }
+  return null;
+}
+
+/** Operations asked for by name that no active grant stands for: judged as a whole. */
+function namedWithoutGrant(question: Question, rights: readonly Right[]): Right[] {
+  const found = new Set(rights.map((right) => right.operation));
+  return operationsNamed(question)
+    .filter((operation) => !found.has(operation))
+    .map((operation) => ({ operation, resource: ANY_RESOURCE }));
+}
+
+/** Why the key the caller has shown is not the one its grants name; null when it is. */
+function senderProblem(
+  facts: Facts,
+  covered: readonly CoveredRight[],
+  question: Question,
+  rule: { readonly demanded: boolean },
+): string | null {
+  if (rule.demanded && question.sender === null) return 'A DPoP proof is demanded here.';
+  for (const right of covered) {
+    if (!isDeleteCapable(right.effect)) continue;
+    const sender = facts.authority.grants.get(right.grant)?.body.sender ?? null;
+    // A delete-capable token is always bound to the key named in its grant.
+    if (sender === null || question.sender !== sender) {
+      return 'A delete-capable grant is used with a DPoP proof by the key it names.';
+    }
+  }
+  return null;
+}
+
+function obligationsOf(
+  candidates: readonly Candidate[],
+  covered: readonly CoveredRight[],
+): Obligations {
+  const used = new Set(covered.map((right) => right.grant));
+  const grants = candidates
+    .map((candidate) => candidate.grant)
+    .filter((grant) => used.has(grant.id));
+  return {
+    deleteCapable: covered.some((right) => isDeleteCapable(right.effect)),
+    ttl: Math.min(...grants.map((grant) => grant.body.ttl)),
+    until: Math.min(...grants.map((grant) => grant.until)),
+    uses: grants.flatMap((grant) =>
+      grant.body.max_uses === null ? [] : [{ grant: grant.id, max: grant.body.max_uses }],
+    ),
+  };
+}

@@ -1,0 +1,99 @@
+/** Turns what was left out of a question into rights: what is granted, never what is delete-capable. */
+import { effectOfRight } from '@countersign/authority';
+import { isDeleteCapable } from '@countersign/core';
+import type { Candidate } from './coverage.ts';
+import type { Ask, Facts, ResourceRules, Right } from './facts.ts';
+
+/** Why a question could not be read. */
+export interface Unreadable {
+  readonly code: 'unknown_operation' | 'unparseable_request';
+  readonly text: string;
+}
+
+/** The rights a question asks for: the union of what its asks do. */
+export function rightsAsked(
+  facts: Facts,
+  rules: ResourceRules,
+  candidates: readonly Candidate[],
+  asks: readonly Ask[],
+): readonly Right[] | Unreadable {
+  const rights: Right[] = [];
+  for (const ask of asks) {
+    const found = rightsOf(facts, rules, candidates, ask);
+    if ('code' in found) return found;
+    rights.push(...found);
+  }
+  return distinct(rights);
+}
+
+/**
+ * The rights one ask stands for: the full product of operations × resources. An operation that was
+ * not named is never delete-capable here; it has to be asked for by name.
+ */
+function rightsOf(
+  facts: Facts,
+  rules: ResourceRules,
+  candidates: readonly Candidate[],
+  ask: Ask,
+): readonly Right[] | Unreadable {
+  if (ask.operations !== null && ask.resources !== null) {
+    const rights: Right[] = [];
+    for (const operation of ask.operations) {
+      for (const asked of ask.resources) {
+        const resource = rules.canonical(operation, asked);
+        if (resource === null) {
+          return {
+            code: 'unparseable_request',
+            text: `${asked} is not a resource of ${operation}.`,
+          };
+        }
+        rights.push({ operation, resource });
+      }
+    }
+    return distinct(rights);
+  }
+  const rights: Right[] = [];
+  for (const { grant, status } of candidates) {
+    if (status !== 'active') continue;
+    for (const permission of grant.body.permissions) {
+      for (const operation of permission.operations) {
+        if (ask.operations !== null && !ask.operations.includes(operation.name)) continue;
+        for (const resource of permission.resources) {
+          if (ask.operations === null) {
+            const effect = effectOfRight(
+              facts.authority,
+              grant.body.environment,
+              operation,
+              resource,
+            );
+            if (effect === null || isDeleteCapable(effect)) continue;
+          }
+          rights.push({ operation: operation.name, resource });
+        }
+      }
+    }
+  }
+  if (ask.resources === null) return distinct(rights);
+  // Resources named, operations left out: every granted operation that covers each of them.
+  const narrowed: Right[] = [];
+  for (const asked of ask.resources) {
+    for (const right of rights) {
+      const resource = rules.canonical(right.operation, asked);
+      if (resource !== null && rules.covers(right.operation, right.resource, resource)) {
+        narrowed.push({ operation: right.operation, resource });
+      }
+    }
+  }
+  return distinct(narrowed);
+}
+
+function distinct(rights: readonly Right[]): Right[] {
+  const seen = new Map(rights.map((right) => [`${right.operation} ${right.resource}`, right]));
+  return [...seen.values()].sort(
+    (a, b) => compare(a.operation, b.operation) || compare(a.resource, b.resource),
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,61 @@
+import { inputError, Secret } from '@countersign/core';
+import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
+import { z } from 'zod';
+import { type PublicJwk, parsePublicJwk, thumbprint } from './public-jwk.ts';
+
+/**
+ * The broker's own Ed25519 keys. The private half exists as a `Secret` on its way to and from sealed
+ * storage and as a non-extractable key inside a signer, nowhere else.
+ */
+export interface TokenSigner {
+  /** RFC 7638 SHA-256 thumbprint of `publicJwk`. */
+  readonly kid: string;
+  readonly alg: 'EdDSA';
+  readonly publicJwk: PublicJwk;
+  /** A compact JWT, RFC 7519, with the protected header exactly `{alg, kid, typ}`. */
+  sign(typ: string, claims: object): Promise<string>;
+}
+
+/** A new key. `privateJwk` is a private JWK (RFC 8037 section 2) as JSON text. */
+export async function generateSigningKey(): Promise<{
+  readonly publicJwk: PublicJwk;
+  readonly privateJwk: Secret;
+}> {
+  const pair = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  const privateJwk = new Secret('signing key', JSON.stringify(await exportJWK(pair.privateKey)));
+  return { publicJwk: parsePublicJwk(await exportJWK(pair.publicKey)), privateJwk };
+}
+
+/**
+ * A signer from what `generateSigningKey` made.
+ *
+ * Throws CountersignError `invalid_request` for anything but an Ed25519 private JWK whose two halves
+ * belong together: with a foreign `x` the signer would sign under another key's name.
+ */
+export async function importSigner(privateJwk: Secret): Promise<TokenSigner> {
+  const { publicJwk, key } = await openPrivateJwk(privateJwk);
+  const kid = await thumbprint(publicJwk);
+  const sign = (typ: string, claims: object) =>
+    new SignJWT({ ...claims }).setProtectedHeader({ alg: 'EdDSA', kid, typ }).sign(key);
+  return { kid, alg: 'EdDSA', publicJwk, sign };
+}
+
+const privateMembers = z.looseObject({ kty: z.literal('OKP'), d: z.string() });
+
+// No cause is kept: a parser's error quotes what it could not parse.
+async function openPrivateJwk(privateJwk: Secret) {
+  try {
+    const { d, ...rest } = privateMembers.parse(JSON.parse(privateJwk.reveal()));
+    const publicJwk = parsePublicJwk(rest);
+    // WebCrypto refuses a `d` that is not the secret of `x`.
+    const key = await importJWK({ ...publicJwk, d }, 'EdDSA', { extractable: false });
+    if (key instanceof Uint8Array || key.type !== 'private') throw notASigningKey();
+    return { publicJwk, key };
+  } catch {
+    throw notASigningKey();
+  }
+}
+
+function notASigningKey() {
+  return inputError('invalid_request', 'The signing key is not a whole Ed25519 private key.');
+}
