@@ -15,6 +15,7 @@ import type {
   ExplainView,
   ExportHeader,
   ExportLine,
+  GrantedDetail,
   GrantView,
   HumanView,
   LeaseView,
@@ -91,7 +92,7 @@ export interface IssuedToken {
   readonly tokenType: 'Bearer' | 'DPoP';
   /** Seconds. */
   readonly expiresIn: number;
-  readonly authorizationDetails: readonly Record<string, unknown>[];
+  readonly authorizationDetails: readonly GrantedDetail[];
 }
 
 export interface ExchangeInput {
@@ -114,7 +115,7 @@ export interface ExchangedCredential {
   readonly credential: Readonly<Record<string, string | number | boolean | Secret>>;
   /** Seconds. */
   readonly expiresIn: number;
-  readonly authorizationDetails: readonly Record<string, unknown>[];
+  readonly authorizationDetails: readonly GrantedDetail[];
 }
 
 export interface SignInInput {

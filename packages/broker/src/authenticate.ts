@@ -1,0 +1,192 @@
+/** Who is calling: agents and humans by their tokens, clients by their assertions. Law 4: replayed once, refused. */
+import { type Agent, nameKey, signingHuman } from '@countersign/authority';
+import { CountersignError, type DenialCode } from '@countersign/core';
+import {
+  type AccessTokenClaims,
+  peekClientId,
+  verifyAccessToken,
+  verifyClientAssertion,
+  verifyDpopProof,
+  verifySessionToken,
+} from '@countersign/tokens';
+import type { Deps } from './deps.ts';
+import type { OnceId } from './ports.ts';
+import type { AgentCaller, HumanCaller, Presented } from './use-cases.ts';
+
+/** A failed authentication; never says which part of a client's claim was right. */
+export class Unauthenticated extends CountersignError {}
+
+function fail(deps: Deps, code: DenialCode, message: string): never {
+  deps.denials.unauthenticated(code);
+  throw new Unauthenticated(code, message);
+}
+
+export interface AuthenticatedClient {
+  readonly agent: Agent;
+  readonly once: OnceId;
+}
+
+/** RFC 7523 client authentication. @throws Unauthenticated */
+export async function authenticateClient(
+  deps: Deps,
+  input: { readonly clientId: string | null; readonly clientAssertion: string | null },
+): Promise<AuthenticatedClient> {
+  const refuse = (): never =>
+    fail(
+      deps,
+      'unauthenticated',
+      'The client could not be authenticated. Sign a client assertion with the registered key.',
+    );
+  if (input.clientAssertion === null) {
+    return fail(
+      deps,
+      'unauthenticated',
+      'Client authentication is missing: send client_assertion (private_key_jwt, RFC 7523).',
+    );
+  }
+  let claimed = '';
+  try {
+    claimed = peekClientId(input.clientAssertion);
+  } catch {
+    return refuse();
+  }
+  if (input.clientId !== null && input.clientId !== claimed) return refuse();
+  const { state } = deps.authority;
+  const agent = state.agents.get(state.names.get(nameKey('agent', claimed)) ?? claimed);
+  const keys = agent?.auth.method === 'private_key_jwt' ? agent.auth.jwks.keys : [];
+  try {
+    // An unknown agent is verified against no key, so that it takes as long as a known one.
+    const verified = await verifyClientAssertion(input.clientAssertion, {
+      issuer: deps.issuer,
+      tokenEndpoint: `${deps.issuer}/oauth/token`,
+      jwks: { keys },
+      clientId: claimed,
+      now: deps.clock.now(),
+    });
+    if (agent === undefined) return refuse();
+    return {
+      agent,
+      once: { id: `assertion/${agent.id}/${verified.jti}`, expiresAt: verified.expiresAt },
+    };
+  } catch (error) {
+    if (error instanceof Unauthenticated) throw error;
+    return refuse();
+  }
+}
+
+export interface ShownKey {
+  readonly jkt: string;
+  readonly once: OnceId;
+}
+
+/** A DPoP proof at an endpoint (RFC 9449 section 4.3). @throws CountersignError */
+export async function verifyShownKey(
+  deps: Deps,
+  proof: string,
+  context: {
+    readonly method: string;
+    readonly url: string;
+    readonly accessToken?: string;
+    readonly jkt?: string;
+  },
+): Promise<ShownKey> {
+  const shown = await verifyDpopProof(proof, { ...context, now: deps.clock.now() });
+  return { jkt: shown.jkt, once: { id: `dpop/${shown.replayId}`, expiresAt: shown.expiresAt } };
+}
+
+/** @throws Unauthenticated, CountersignError `agent_disabled` */
+export async function authenticateAgent(
+  deps: Deps,
+  presented: Presented,
+): Promise<AgentCaller & { readonly claims: AccessTokenClaims }> {
+  let claims: AccessTokenClaims;
+  try {
+    claims = await verifyAccessToken(presented.token, {
+      keys: { keys: [deps.tokenSigner.publicJwk] },
+      issuer: deps.issuer,
+      now: deps.clock.now(),
+    });
+  } catch (error) {
+    return failAs(deps, error);
+  }
+  const jkt = claims.cnf?.jkt ?? null;
+  await checkBinding(deps, presented, jkt);
+  const agent = deps.authority.state.agents.get(claims.sub);
+  if (agent === undefined) return fail(deps, 'invalid_token', 'The token names no agent here.');
+  if (agent.disabledAt !== null) {
+    throw new CountersignError('agent_disabled', 'This agent is disabled, for good.');
+  }
+  return { kind: 'agent', agent: agent.id, jti: claims.jti, jkt, claims };
+}
+
+/** @throws Unauthenticated */
+export async function authenticateHuman(deps: Deps, presented: Presented): Promise<HumanCaller> {
+  try {
+    const claims = await verifySessionToken(presented.token, {
+      keys: { keys: [deps.tokenSigner.publicJwk] },
+      issuer: deps.issuer,
+      now: deps.clock.now(),
+    });
+    await checkBinding(deps, presented, claims.cnf.jkt);
+    // Law 4: a removed human or a revoked key ends the session at once.
+    const human = signingHuman(deps.authority.state, claims.device_kid);
+    if (human === null || human.id !== claims.sub) {
+      return fail(
+        deps,
+        'token_revoked',
+        'The key this session was opened with may not sign any more.',
+      );
+    }
+    return { kind: 'human', human: human.id, kid: claims.device_kid };
+  } catch (error) {
+    return failAs(deps, error);
+  }
+}
+
+/** RFC 9449 section 7.1: a bound token comes with a fresh proof by its key, an unbound one without. */
+async function checkBinding(deps: Deps, presented: Presented, jkt: string | null): Promise<void> {
+  if (jkt === null) {
+    if (presented.scheme === 'DPoP') {
+      fail(deps, 'sender_mismatch', 'This token is not bound to a key; present it as Bearer.');
+    }
+    return;
+  }
+  if (presented.scheme !== 'DPoP' || presented.proof === null) {
+    fail(
+      deps,
+      'sender_mismatch',
+      'This token is bound to a key; present it as DPoP, with a proof.',
+    );
+  }
+  let shown: ShownKey;
+  try {
+    shown = await verifyShownKey(deps, presented.proof, {
+      method: presented.method,
+      url: presented.url,
+      accessToken: presented.token,
+      jkt,
+    });
+  } catch (error) {
+    return failAs(deps, error);
+  }
+  if (shown.jkt !== jkt) fail(deps, 'sender_mismatch', 'The proof is by another key.');
+  if (!(await deps.replay.remember(shown.once))) {
+    fail(deps, 'replayed', 'This DPoP proof was used before. Make a new one for each request.');
+  }
+}
+
+function failAs(deps: Deps, error: unknown): never {
+  if (error instanceof Unauthenticated) throw error;
+  if (!(error instanceof CountersignError)) throw error;
+  switch (error.code) {
+    case 'unauthenticated':
+    case 'invalid_token':
+    case 'token_expired':
+    case 'token_revoked':
+    case 'sender_mismatch':
+    case 'replayed':
+      return fail(deps, error.code, error.message);
+    default:
+      throw error;
+  }
+}

@@ -1,0 +1,234 @@
+/** From parsed `authorization_details` to verdicts: gathers the facts, asks policy, never writes. */
+import { type GrantedDetail, type RequestedDetail, RequestedDetails } from '@countersign/contract';
+import { CountersignError, type DenialCode } from '@countersign/core';
+import {
+  type Allowed,
+  type Ask,
+  type CoveredRight,
+  type Denied,
+  decide,
+  type Facts,
+  type ResourceRules,
+} from '@countersign/policy';
+import type { Deps } from './deps.ts';
+
+/** @throws CountersignError `unparseable_request` */
+export function parseDetails(text: string | null): readonly RequestedDetail[] | null {
+  if (text === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new CountersignError('unparseable_request', 'authorization_details is not JSON.');
+  }
+  const parsed = RequestedDetails.safeParse(value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = (issue?.path ?? []).map(String).join('.');
+    throw new CountersignError(
+      'unparseable_request',
+      `authorization_details ${where === '' ? '' : `at ${where} `}is not as RFC 9396 type "countersign" has it: ${issue?.message ?? 'unreadable'}.`,
+    );
+  }
+  return parsed.data;
+}
+
+/** One connection and environment, with all that is asked of it. */
+export interface Target {
+  readonly connection: string;
+  readonly environment: string;
+  readonly asks: readonly Ask[];
+}
+
+/** Groups details by connection and environment, in the order they first appear. */
+export function targetsOf(details: readonly RequestedDetail[]): Target[] {
+  const targets = new Map<string, { connection: string; environment: string; asks: Ask[] }>();
+  for (const detail of details) {
+    const key = `${detail.connection} ${detail.environment}`;
+    const target = targets.get(key) ?? {
+      connection: detail.connection,
+      environment: detail.environment,
+      asks: [],
+    };
+    target.asks.push({
+      operations: detail.operations ?? null,
+      resources: detail.resources ?? null,
+    });
+    targets.set(key, target);
+  }
+  return [...targets.values()];
+}
+
+/** Every connection and environment where the agent holds a grant, asked for whatever is granted. */
+export function everyTarget(deps: Deps, agent: string): Target[] {
+  const { state } = deps.authority;
+  const seen = new Map<string, Target>();
+  for (const id of state.grantsOfAgent.get(agent) ?? []) {
+    const grant = state.grants.get(id);
+    const connection = state.connections.get(grant?.body.connection ?? '');
+    const environment = state.environments.get(grant?.body.environment ?? '');
+    if (connection === undefined || environment === undefined) continue;
+    seen.set(`${connection.id} ${environment.id}`, {
+      connection: connection.name,
+      environment: environment.name,
+      asks: [{ operations: null, resources: null }],
+    });
+  }
+  return [...seen.values()];
+}
+
+/** The facts of a decision. Counters are read only for agents that hold a limited grant. */
+export async function gatherFacts(deps: Deps, agent: string): Promise<Facts> {
+  const { state } = deps.authority;
+  const limited = (state.grantsOfAgent.get(agent) ?? []).filter((id) => {
+    const grant = state.grants.get(id);
+    return grant !== undefined && grant.body.max_uses !== null && grant.revokedAt === null;
+  });
+  return {
+    authority: state,
+    uses: limited.length === 0 ? new Map() : await deps.uses.used(limited),
+    rules: rulesOf(deps),
+    provenIds: (connection, rights) =>
+      deps.providers
+        .get(connection.body.provider)
+        ?.environmentIds(connection.body.config, rights) ?? null,
+  };
+}
+
+function rulesOf(deps: Deps): ReadonlyMap<string, ResourceRules> {
+  return new Map(
+    [...deps.providers].map(([name, provider]) => [
+      name,
+      {
+        canonical: (operation, resource) => provider.canonicalResource(operation, resource),
+        covers: (operation, granted, requested) => provider.covers(operation, granted, requested),
+        exchangeable: (operation) =>
+          provider.catalog.operations.find((known) => known.name === operation)?.exchangeable ===
+          true,
+      },
+    ]),
+  );
+}
+
+export interface TargetVerdict {
+  readonly target: Target;
+  readonly verdict: Allowed;
+}
+
+export type Judged =
+  | { readonly allowed: true; readonly verdicts: readonly TargetVerdict[] }
+  | { readonly allowed: false; readonly target: Target; readonly verdict: Denied };
+
+/** Judges every target; the first that is denied is the answer for all: nothing is narrowed silently. */
+export function judgeTargets(
+  facts: Facts,
+  targets: readonly Target[],
+  who: {
+    readonly agent: string;
+    readonly sender: string | null;
+    readonly grants: readonly string[] | null;
+  },
+  now: number,
+): Judged {
+  const verdicts: TargetVerdict[] = [];
+  for (const target of targets) {
+    const verdict = decide(facts, { ...who, ...target }, now);
+    if (!verdict.allowed) return { allowed: false, target, verdict };
+    verdicts.push({ target, verdict });
+  }
+  return { allowed: true, verdicts };
+}
+
+/** Rights as `authorization_details`: one object per set of operations that share their resources. */
+export function detailsOf(
+  connection: string,
+  environment: string,
+  rights: readonly CoveredRight[] | readonly { operation: string; resource: string }[],
+): GrantedDetail[] {
+  const resourcesOf = new Map<string, string[]>();
+  for (const { operation, resource } of rights) {
+    const resources = resourcesOf.get(operation) ?? [];
+    if (!resources.includes(resource)) resources.push(resource);
+    resourcesOf.set(operation, resources);
+  }
+  const groups = new Map<string, { operations: string[]; resources: string[] }>();
+  for (const [operation, resources] of resourcesOf) {
+    resources.sort();
+    const key = JSON.stringify(resources);
+    const group = groups.get(key) ?? { operations: [], resources };
+    group.operations.push(operation);
+    groups.set(key, group);
+  }
+  return [...groups.values()].map(({ operations, resources }) => ({
+    type: 'countersign',
+    connection,
+    environment,
+    operations: operations.sort(),
+    resources,
+  }));
+}
+
+/** Codes for which asking humans is the way on. */
+const ASK_HUMANS: ReadonlySet<DenialCode> = new Set([
+  'not_granted',
+  'resource_not_granted',
+  'needs_signature',
+  'grant_suspended',
+  'grant_expired',
+  'grant_exhausted',
+]);
+
+/** What an access request for this denial would say: what the agent asked for, and nothing else. */
+export function requestFor(target: Target, denied: Denied): readonly RequestedDetail[] | null {
+  if (!ASK_HUMANS.has(denied.code)) return null;
+  if (denied.asked.length > 0) {
+    return detailsOf(target.connection, target.environment, denied.asked);
+  }
+  return target.asks.map((ask) => ({
+    type: 'countersign',
+    connection: target.connection,
+    environment: target.environment,
+    ...(ask.operations === null ? {} : { operations: [...ask.operations] }),
+    ...(ask.resources === null ? {} : { resources: [...ask.resources] }),
+  }));
+}
+
+/** One sentence for the human who reads the agent's log: the code and what was asked, no policy. */
+export function denialSentence(code: DenialCode, target: Target): string {
+  const what = [
+    ...new Set(target.asks.flatMap((ask) => ask.operations ?? ['what was asked for'])),
+  ].join(', ');
+  const where = `${target.environment} on ${target.connection}`;
+  switch (code) {
+    case 'needs_signature':
+      return `${what} in ${where} can destroy or reveal: it needs a grant that two humans have signed.`;
+    case 'not_granted':
+      return `${what} is not granted in ${where}.`;
+    case 'resource_not_granted':
+      return `${what} is not granted on that resource in ${where}.`;
+    case 'grant_exhausted':
+      return `The grant for ${what} in ${where} has no use left.`;
+    case 'grant_expired':
+      return `The grant for ${what} in ${where} has expired.`;
+    case 'grant_suspended':
+      return `The grant for ${what} in ${where} is suspended until humans sign it anew.`;
+    case 'cooling_off':
+      return `The grant for ${what} in ${where} has not begun: its cool-off is not over.`;
+    case 'unknown_connection':
+      return `There is no connection ${target.connection}.`;
+    case 'unknown_operation':
+      return `${what} is not an operation that credentials are minted for.`;
+    case 'environment_mismatch':
+      return `${target.environment} is not an environment of ${target.connection}.`;
+    case 'environment_unproven':
+      return `That ${what} stays in ${target.environment} could not be proven.`;
+    case 'unparseable_request':
+      return `A resource that was asked for in ${where} could not be read.`;
+    case 'sender_mismatch':
+      return `${what} in ${where} is used with a DPoP proof by the key that its grant names.`;
+    case 'agent_disabled':
+      return 'This agent is disabled, for good.';
+    default:
+      return `${what} in ${where} is refused.`;
+  }
+}

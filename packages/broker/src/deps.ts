@@ -1,0 +1,60 @@
+/** Everything the use cases stand on, wired once by the server. */
+import type { Clock, Random, Secret } from '@countersign/core';
+import type { NoteSigner } from '@countersign/ledger';
+import type { Provider } from '@countersign/provider-kit';
+import type { TokenSigner } from '@countersign/tokens';
+import type { AuthorityCache } from './authority-cache.ts';
+import type { DenialLog } from './denial-log.ts';
+import type {
+  AccessRequests,
+  Codes,
+  Journal,
+  Leases,
+  ReplayIds,
+  SealedCredentials,
+  Uses,
+} from './ports.ts';
+
+/** What the broker tells an operator; never a secret, never an upstream's words to an agent. */
+export interface BrokerLog {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface Deps {
+  readonly issuer: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: BrokerLog;
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly accessRequests: AccessRequests;
+  readonly codes: Codes;
+  readonly replay: ReplayIds;
+  readonly uses: Uses;
+  readonly sealed: SealedCredentials;
+  readonly tokenSigner: TokenSigner;
+  readonly ledgerSigner: NoteSigner;
+  /** The ledger key as genesis names it. */
+  readonly ledgerKey: { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string };
+  /** By name. */
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly authority: AuthorityCache;
+  readonly denials: DenialLog;
+  /** Wakes those who long-poll; called after anything they wait for may have changed. */
+  readonly changes: Changes;
+}
+
+/** A tiny in-process signal: wait for the next change, or until told to stop. */
+export interface Changes {
+  notify(): void;
+  /** Resolves at the next `notify`, after `ms`, or when `signal` aborts. */
+  next(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** A provider connection's root credential, as it came beside its statement. */
+export interface Beside {
+  readonly salt: string;
+  readonly value: Secret;
+}

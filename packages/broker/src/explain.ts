@@ -1,0 +1,123 @@
+/** The decision for one operation, step by step, and what an agent may do now. Decides nothing. */
+import { grantStanding, nameKey } from '@countersign/authority';
+import type { ExplainView, MeView } from '@countersign/contract';
+import { toInstant } from '@countersign/core';
+import { candidatesFor, decide } from '@countersign/policy';
+import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
+import type { Deps } from './deps.ts';
+import { idOf } from './drafts.ts';
+import type { AgentCaller } from './use-cases.ts';
+
+export async function explain(
+  deps: Deps,
+  request: {
+    readonly agent: string;
+    readonly connection: string;
+    readonly environment: string;
+    readonly operation: string;
+    readonly resource: string | null;
+  },
+): Promise<ExplainView> {
+  const { state } = deps.authority;
+  const agent = idOf(state, 'agent', request.agent);
+  const connection = idOf(state, 'connection', request.connection);
+  const environment = idOf(state, 'environment', request.environment);
+  const facts = await gatherFacts(deps, agent);
+  const now = deps.clock.now();
+  const question = {
+    agent,
+    // The question is what its grants allow; the key is taken as shown.
+    sender: null,
+    connection: state.connections.get(connection)?.name ?? request.connection,
+    environment: state.environments.get(environment)?.name ?? request.environment,
+    asks: [
+      {
+        operations: [request.operation],
+        resources: request.resource === null ? null : [request.resource],
+      },
+    ],
+    grants: null,
+  };
+  const senders = candidatesFor(facts, { agent, connection, environment, grants: null }, now)
+    .map(({ grant }) => grant.body.sender)
+    .filter((sender) => sender !== null);
+  const attempts = [null, ...senders, ...(state.agents.get(agent)?.credentials ?? [])].map(
+    (sender) => decide(facts, { ...question, sender }, now),
+  );
+  const verdict = attempts.find((attempt) => attempt.allowed) ?? attempts[0];
+  const candidates = candidatesFor(facts, { agent, connection, environment, grants: null }, now);
+  const waiting = [...state.statements.values()].flatMap(({ decoded, status }) =>
+    status === 'pending' &&
+    decoded.statement.kind === 'grant.create' &&
+    decoded.statement.body.agent === agent &&
+    decoded.statement.body.connection === connection &&
+    decoded.statement.body.environment === environment
+      ? [decoded.statement.id]
+      : [],
+  );
+  return {
+    allowed: verdict?.allowed ?? false,
+    code: verdict === undefined || verdict.allowed ? null : verdict.code,
+    effect: verdict?.allowed === true ? (verdict.rights[0]?.effect ?? null) : null,
+    steps: [...(verdict?.steps ?? [])],
+    grants: [
+      ...candidates.map(({ grant, status, reasons }) => ({
+        id: grant.id,
+        status,
+        reasons: [...reasons],
+      })),
+      ...waiting.map((id) => ({
+        id,
+        status: grantStanding(state, id, now)?.status ?? 'waiting',
+        reasons: [...(grantStanding(state, id, now)?.reasons ?? [])],
+      })),
+    ],
+  };
+}
+
+/** What this agent may do now, by grant, and what it could ask for where it has any connection. */
+export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
+  const { state } = deps.authority;
+  const now = deps.clock.now();
+  const facts = await gatherFacts(deps, caller.agent);
+  const grants: MeView['grants'] = [];
+  const details: MeView['authorization_details'] = [];
+  const providers = new Set<string>();
+  for (const target of everyTarget(deps, caller.agent)) {
+    const connection = state.names.get(nameKey('connection', target.connection)) ?? '';
+    const environment = state.names.get(nameKey('environment', target.environment)) ?? '';
+    providers.add(state.connections.get(connection)?.body.provider ?? '');
+    const scope = { agent: caller.agent, connection, environment, grants: null };
+    for (const { grant, status } of candidatesFor(facts, scope, now)) {
+      if (status !== 'active') continue;
+      const rights = grant.body.permissions.flatMap((permission) =>
+        permission.operations.flatMap((operation) =>
+          permission.resources.map((resource) => ({ operation: operation.name, resource })),
+        ),
+      );
+      details.push(...detailsOf(target.connection, target.environment, rights));
+      grants.push({
+        id: grant.id,
+        connection: target.connection,
+        environment: target.environment,
+        operations: [...new Set(rights.map((right) => right.operation))],
+        resources: [...new Set(rights.map((right) => right.resource))],
+        until: toInstant(grant.until),
+        uses_left:
+          grant.body.max_uses === null
+            ? null
+            : grant.body.max_uses - (facts.uses.get(grant.id) ?? 0),
+      });
+    }
+  }
+  return {
+    agent: state.agents.get(caller.agent)?.name ?? '',
+    authorization_details: details,
+    grants,
+    may_request: [...deps.providers.values()]
+      .filter(({ name }) => providers.size === 0 || providers.has(name))
+      .flatMap(({ catalog }) => catalog.operations)
+      .filter((operation) => operation.exchangeable)
+      .map((operation) => ({ operation: operation.name, summary: operation.summary })),
+  };
+}
