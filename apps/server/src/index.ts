@@ -1,1 +1,14 @@
-export {};
+export { type Config, ConfigError, readConfig } from './config.ts';
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from './embedded/postgres.ts';
+export { createLogger, type Logger } from './logger.ts';
+export {
+  type Playground,
+  type PlaygroundConnection,
+  type PlaygroundOptions,
+  startPlayground,
+} from './playground/playground.ts';
+export { type Running, serve, start } from './serve.ts';

@@ -1,0 +1,55 @@
+// Sums up the runner's report. Fails when anything failed, and when a suite unexpectedly ran nothing.
+import { readFileSync } from 'node:fs';
+
+const status = Number(process.argv[2] ?? 1);
+// A check that ran nothing is no check: each of these must have passed at least one test.
+const EXPECTED = [
+  'packages/authority/',
+  'packages/ledger/',
+  'packages/policy/',
+  'packages/tokens/',
+  'packages/store/',
+  'packages/http/',
+  'packages/verify/',
+  'packages/providers/postgres/',
+  'apps/cli/',
+  'apps/server/',
+  'test/architecture/',
+  'test/attacks/',
+  'test/e2e/',
+];
+
+let report;
+try {
+  report = JSON.parse(readFileSync('reports/vitest.json', 'utf8'));
+} catch {
+  console.error('There is no test report: the tests did not run.');
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+}
+let { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped } = report;
+const root = `${process.cwd()}/`;
+for (const file of report.testResults) {
+  if (file.assertionResults.length === 0) {
+    console.error(`${file.name.replace(root, '')} ran no test: ${file.message ?? ''}`);
+    failed += 1;
+  }
+}
+for (const prefix of EXPECTED) {
+  const ran = report.testResults.some(
+    (file) =>
+      file.name.replace(root, '').startsWith(prefix) &&
+      file.assertionResults.some((test) => test.status === 'passed'),
+  );
+  if (!ran) {
+    console.error(`nothing passed under ${prefix}`);
+    failed += 1;
+  }
+}
+if (status !== 0 && failed === 0) {
+  console.error('npm test failed outside the tests (lint, types or unused code); see above.');
+  failed = 1;
+}
+const tail = skipped > 0 ? `, ${skipped} skipped` : '';
+console.log(`${passed} passed, ${failed} failed${tail}`);
+process.exit(failed === 0 && status === 0 ? 0 : 1);

@@ -1,0 +1,171 @@
+/** Configuration from the environment. A wrong value stops the start with the variable's name. */
+
+import { BlockList, isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Secret } from '@countersign/core';
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Origin, e.g. `https://broker.example.com`. */
+  readonly issuer: string;
+  readonly dataDir: string;
+  /** Null: the embedded PostgreSQL. */
+  readonly databaseUrl: Secret | null;
+  readonly kekFile: string;
+  /** Peers that may forward requests of an https issuer; null: anyone who reaches the listener. */
+  readonly trustedProxies: BlockList | null;
+  readonly logLevel: string;
+}
+
+/** A variable that is missing or wrong. The message names it and says what it should be. */
+export class ConfigError extends Error {
+  constructor(variable: string, problem: string) {
+    super(`${variable} ${problem}`);
+    this.name = 'ConfigError';
+  }
+}
+
+const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'];
+const KNOWN = [
+  'COUNTERSIGN_ISSUER',
+  'COUNTERSIGN_DATA_DIR',
+  'COUNTERSIGN_KEK_FILE',
+  'COUNTERSIGN_TRUSTED_PROXIES',
+  'COUNTERSIGN_MIRROR',
+  'COUNTERSIGN_LOG_LEVEL',
+  // Read by the command line, and harmless in a shared environment.
+  'COUNTERSIGN_HOME',
+  'COUNTERSIGN_PROFILE',
+  'COUNTERSIGN_SERVER',
+  'COUNTERSIGN_PASSPHRASE_FILE',
+  'COUNTERSIGN_AGENT',
+  'COUNTERSIGN_AGENT_KEY_FILE',
+  'COUNTERSIGN_AGENT_SECRET_FILE',
+];
+
+/** @throws ConfigError */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('COUNTERSIGN_') && !KNOWN.includes(name)) {
+      throw new ConfigError(name, `is not a variable of Countersign. Known: ${KNOWN.join(', ')}.`);
+    }
+  }
+  if (isSet(env['COUNTERSIGN_MIRROR'])) {
+    throw new ConfigError(
+      'COUNTERSIGN_MIRROR',
+      'is not available in this version of Countersign; unset it, and keep exports of the ledger elsewhere (countersign audit export).',
+    );
+  }
+  const port = readPort(env['PORT']);
+  const host = env['HOST'] ?? '127.0.0.1';
+  if (isIP(host) === 0 && host !== 'localhost') {
+    throw new ConfigError('HOST', `must be an IP address or localhost, not "${host}".`);
+  }
+  const dataDir = readDataDir(env);
+  const trustedProxies = readProxies(env['COUNTERSIGN_TRUSTED_PROXIES']);
+  const issuer = readIssuer(env['COUNTERSIGN_ISSUER'], port, trustedProxies);
+  if (!isLoopback(host) && issuer.startsWith('http:')) {
+    throw new ConfigError(
+      'HOST',
+      `is ${host}, which others can reach, while the issuer is ${issuer}. Set COUNTERSIGN_ISSUER to an https URL behind a listed COUNTERSIGN_TRUSTED_PROXIES, or leave HOST at 127.0.0.1.`,
+    );
+  }
+  return {
+    host,
+    port,
+    issuer,
+    dataDir,
+    databaseUrl: readDatabaseUrl(env['DATABASE_URL']),
+    kekFile: resolve(env['COUNTERSIGN_KEK_FILE'] ?? join(dataDir, 'kek')),
+    trustedProxies,
+    logLevel: readLogLevel(env['COUNTERSIGN_LOG_LEVEL']),
+  };
+}
+
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value !== '';
+}
+
+function readPort(value: string | undefined): number {
+  if (value === undefined) return 8420;
+  const port = /^\d{1,5}$/.test(value) ? Number(value) : -1;
+  if (port < 1 || port > 65_535) {
+    throw new ConfigError('PORT', `must be a number from 1 to 65535, not "${value}".`);
+  }
+  return port;
+}
+
+function readDataDir(env: NodeJS.ProcessEnv): string {
+  if (isSet(env['COUNTERSIGN_DATA_DIR'])) return resolve(env['COUNTERSIGN_DATA_DIR']);
+  const xdg = env['XDG_DATA_HOME'];
+  return join(isSet(xdg) ? resolve(xdg) : join(homedir(), '.local', 'share'), 'countersign');
+}
+
+function readDatabaseUrl(value: string | undefined): Secret | null {
+  if (value === undefined) return null;
+  // The value is a secret: no message repeats any of it.
+  if (!URL.canParse(value) || !/^postgres(ql)?:$/.test(new URL(value).protocol)) {
+    throw new ConfigError('DATABASE_URL', 'must be a postgres:// URL.');
+  }
+  return new Secret('DATABASE_URL', value);
+}
+
+function readProxies(value: string | undefined): BlockList | null {
+  if (!isSet(value)) return null;
+  const list = new BlockList();
+  for (const item of value.split(',').map((part) => part.trim())) {
+    const [address = '', prefix, ...rest] = item.split('/');
+    const family = isIP(address);
+    const bits = prefix === undefined ? (family === 4 ? 32 : 128) : Number(prefix);
+    if (
+      family === 0 ||
+      rest.length > 0 ||
+      !Number.isInteger(bits) ||
+      bits < 0 ||
+      bits > (family === 4 ? 32 : 128)
+    ) {
+      throw new ConfigError(
+        'COUNTERSIGN_TRUSTED_PROXIES',
+        `must be IP addresses or CIDR ranges separated by commas; "${item}" is neither.`,
+      );
+    }
+    list.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
+  }
+  return list;
+}
+
+function readIssuer(value: string | undefined, port: number, proxies: BlockList | null): string {
+  if (value === undefined) return `http://localhost:${port}`;
+  if (!URL.canParse(value) || new URL(value).origin !== value) {
+    throw new ConfigError(
+      'COUNTERSIGN_ISSUER',
+      `must be an origin without a path or trailing slash, e.g. https://broker.example.com, not "${value}".`,
+    );
+  }
+  const url = new URL(value);
+  if (url.protocol === 'http:' && isLoopback(url.hostname)) return value;
+  if (url.protocol !== 'https:') {
+    throw new ConfigError('COUNTERSIGN_ISSUER', 'must be https for any host but localhost.');
+  }
+  if (proxies === null) {
+    throw new ConfigError(
+      'COUNTERSIGN_TRUSTED_PROXIES',
+      'must list the proxies that terminate TLS for an https COUNTERSIGN_ISSUER.',
+    );
+  }
+  return value;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
+}
+
+function readLogLevel(value: string | undefined): string {
+  const level = value ?? 'info';
+  if (!LOG_LEVELS.includes(level)) {
+    throw new ConfigError('COUNTERSIGN_LOG_LEVEL', `must be one of ${LOG_LEVELS.join(', ')}.`);
+  }
+  return level;
+}

@@ -1,0 +1,17 @@
+/** Structured logs on stderr; stdout belongs to what people and scripts read. Secrets print as labels. */
+import pino from 'pino';
+
+export type Logger = pino.Logger;
+
+export function createLogger(level: string): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // An error's message may quote what it failed on; ours are sentences, others stay unsaid.
+      serializers: { err: (error: unknown) => (error instanceof Error ? error.name : 'unknown') },
+    },
+    pino.destination({ fd: 2, sync: true }),
+  );
+}

@@ -1,0 +1,104 @@
+/** Puts store, providers and use cases together: the only place that knows all of them. */
+import { createPrivateKey, randomBytes, sign as signBytes } from 'node:crypto';
+import {
+  type Background,
+  createAuthorityCache,
+  createBackground,
+  createChanges,
+  createDenialLog,
+  createUseCases,
+  type Deps,
+  originOf,
+  recordCatalogs,
+  type UseCases,
+} from '@countersign/broker';
+import { type Clock, CountersignError, type Random, type Secret } from '@countersign/core';
+import type { NoteSigner } from '@countersign/ledger';
+import type { Store } from '@countersign/store';
+import { generateSigningKey, importSigner, parsePublicJwk } from '@countersign/tokens';
+import type { Config } from './config.ts';
+import type { Logger } from './logger.ts';
+import { builtInProviders } from './providers.ts';
+
+export const VERSION = '0.1.0';
+
+export const systemClock: Clock = { now: () => Date.now() };
+export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+
+export interface Wired {
+  readonly useCases: UseCases;
+  readonly background: Background;
+  readonly deps: Deps;
+  close(): Promise<void>;
+}
+
+export async function wire(config: Config, store: Store, log: Logger): Promise<Wired> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const { journal, replayIds: replay } = store;
+  const tokenKey = await store.sealedKeys.ensure('token', generateSigningKey);
+  const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
+  const authority = createAuthorityCache(journal, log);
+  const providers = builtInProviders({
+    clock,
+    random,
+    brokerSystemIdentifier: () => store.systemIdentifier(),
+  });
+  const deps: Deps = {
+    issuer: config.issuer,
+    version: VERSION,
+    clock,
+    random,
+    log,
+    journal,
+    leases: store.leases,
+    accessRequests: store.accessRequests,
+    codes: store.codes,
+    replay,
+    uses: store.uses,
+    sealed: store.sealedCredentials,
+    tokenSigner: await importSigner(tokenKey.privateJwk),
+    ledgerSigner: noteSigner(originOf(config.issuer), ledgerKey.privateJwk),
+    ledgerKey: ed25519(ledgerKey.publicJwk),
+    providers,
+    authority,
+    denials: createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),
+    changes: createChanges(),
+  };
+  await authority.refresh();
+  if (authority.state.ledgerKey !== null && authority.state.ledgerKey.x !== deps.ledgerKey.x) {
+    throw new CountersignError(
+      'broker_unavailable',
+      'The sealed ledger key is not the one genesis names: this database was tampered with or mixed up. Restore it from a backup.',
+    );
+  }
+  await recordCatalogs(deps);
+  return {
+    useCases: createUseCases(deps),
+    background: createBackground(deps),
+    deps,
+    async close() {
+      await deps.denials.flush(true);
+      await Promise.all([...providers.values()].map((provider) => provider.close()));
+    },
+  };
+}
+
+function ed25519(publicJwk: unknown): Deps['ledgerKey'] {
+  const jwk = parsePublicJwk(publicJwk);
+  if (jwk.kty !== 'OKP') {
+    throw new CountersignError('broker_unavailable', 'The sealed ledger key is not Ed25519.');
+  }
+  return { kty: jwk.kty, crv: jwk.crv, x: jwk.x };
+}
+
+/** The ledger key as a C2SP note signer; the private half stays inside the closure. */
+function noteSigner(name: string, privateJwk: Secret): NoteSigner {
+  const jwk = JSON.parse(privateJwk.reveal());
+  const key = createPrivateKey({ key: jwk, format: 'jwk' });
+  return {
+    name,
+    publicKey: new Uint8Array(Buffer.from(String(jwk.x), 'base64url')),
+    sign: (bytes) => new Uint8Array(signBytes(null, bytes, key)),
+  };
+}
