@@ -23,15 +23,15 @@ let report;
 try {
   report = JSON.parse(readFileSync('reports/vitest.json', 'utf8'));
 } catch {
-  console.error('There is no test report: the tests did not run.');
-  console.log('0 passed, 1 failed');
+  process.stderr.write('There is no test report: the tests did not run.\n');
+  process.stdout.write('0 passed, 1 failed\n');
   process.exit(1);
 }
 let { numPassedTests: passed, numFailedTests: failed, numPendingTests: skipped } = report;
 const root = `${process.cwd()}/`;
 for (const file of report.testResults) {
   if (file.assertionResults.length === 0) {
-    console.error(`${file.name.replace(root, '')} ran no test: ${file.message ?? ''}`);
+    process.stderr.write(`${file.name.replace(root, '')} ran no test: ${file.message ?? ''}\n`);
     failed += 1;
   }
 }
@@ -42,14 +42,16 @@ for (const prefix of EXPECTED) {
       file.assertionResults.some((test) => test.status === 'passed'),
   );
   if (!ran) {
-    console.error(`nothing passed under ${prefix}`);
+    process.stderr.write(`nothing passed under ${prefix}\n`);
     failed += 1;
   }
 }
 if (status !== 0 && failed === 0) {
-  console.error('npm test failed outside the tests (lint, types or unused code); see above.');
+  process.stderr.write(
+    'npm test failed outside the tests (lint, types or unused code); see above.\n',
+  );
   failed = 1;
 }
 const tail = skipped > 0 ? `, ${skipped} skipped` : '';
-console.log(`${passed} passed, ${failed} failed${tail}`);
+process.stdout.write(`${passed} passed, ${failed} failed${tail}\n`);
 process.exit(failed === 0 && status === 0 ? 0 : 1);

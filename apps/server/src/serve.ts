@@ -57,13 +57,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
     const config = readConfig(env);
     log = createLogger(config.logLevel);
     const running = await start(config, log);
-    process.stdout.write(`Countersign ${VERSION} on ${config.issuer}\n`);
-    if (running.genesisCode !== null) {
-      process.stdout.write(`Genesis code: ${running.genesisCode.reveal()}\n`);
-      process.stdout.write(
-        'Begin with: countersign genesis --name YOU --code CODE   (the code is good until the next start)\n',
-      );
-    }
+    process.stdout.write(greeting(config, running));
     await untilSignalled();
     log.info({}, 'stopping: no new requests, those begun are finished');
     await running.stop();
@@ -76,6 +70,18 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
     }
     process.exitCode = 1;
   }
+}
+
+/** One write, so that whoever reads it line by line never sees half of it. */
+function greeting(config: Config, running: Running): string {
+  const lines = [`Countersign ${VERSION} on ${config.issuer}`];
+  if (running.genesisCode !== null) {
+    lines.push(
+      `Genesis code: ${running.genesisCode.reveal()}`,
+      'Begin with: npx countersign genesis --name YOU --code CODE   (good until the next start)',
+    );
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 function unexpected(error: unknown): string {

@@ -40,6 +40,28 @@ export async function revokeWithoutAuthority(deps: Deps): Promise<Swept> {
   return await sweep(deps, { ids, reason: 'its authority ended', due: false });
 }
 
+/** How long a human waits for open sessions to be cut before being told that some are not yet. */
+const CUT_WITHIN = 10_000;
+const LOOK_AGAIN = 100;
+
+/**
+ * The same, for a human who waits to hear it: every lease that was live `before` the change and stands
+ * no more is gone, or counted as pending. Background work on any replica may have been faster.
+ */
+export async function cutWithoutAuthority(deps: Deps, before: readonly Lease[]): Promise<Swept> {
+  await revokeWithoutAuthority(deps);
+  const ended = before.filter((lease) => !stillStands(deps, lease)).map((lease) => lease.id);
+  const deadline = deps.clock.now() + CUT_WITHIN;
+  for (;;) {
+    const live = (await deps.leases.live(null)).filter((lease) => ended.includes(lease.id));
+    const troubled = live.some((lease) => lease.trouble !== null);
+    if (live.length === 0 || troubled || deps.clock.now() >= deadline) {
+      return { revoked: ended.length - live.length, pending: live.length };
+    }
+    await deps.changes.next(LOOK_AGAIN, AbortSignal.timeout(CUT_WITHIN));
+  }
+}
+
 /** Finds credentials at the providers that no live lease stands for, and revokes them. */
 export async function reapStrays(deps: Deps): Promise<void> {
   for (const connection of deps.authority.state.connections.values()) {

@@ -32,8 +32,8 @@ import { entryIntent } from './denial-log.ts';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { codeHash } from './drafts.ts';
-import type { EntryDraft, RowEffect } from './ports.ts';
-import { revokeWithoutAuthority } from './revoke.ts';
+import type { EntryDraft, Lease, RowEffect } from './ports.ts';
+import { cutWithoutAuthority } from './revoke.ts';
 import type { HumanCaller } from './use-cases.ts';
 import { found, statementView } from './views.ts';
 
@@ -52,15 +52,15 @@ export async function propose(
     throw inputError('invalid_request', 'Only connection.set has a credential beside it.');
   }
   const effects = await effectsOf(deps, caller, request, decoded);
-  const body = { envelope };
+  const before = await deps.leases.live(null);
   const accepted = await append(deps, {
     type: 'statement.proposed',
-    body,
+    body: { envelope },
     decoded,
     effects,
     more: statement.kind === 'genesis' ? catalogEntries(deps) : [],
   });
-  return await answer(deps, statement.id, accepted);
+  return await answer(deps, statement.id, accepted, before);
 }
 
 export async function sign(
@@ -70,6 +70,7 @@ export async function sign(
   signature: StatementSignature,
 ): Promise<StatementAnswer> {
   const record = found(deps.authority.state.statements.get(id), 'statement');
+  const before = await deps.leases.live(null);
   const accepted = await append(deps, {
     type: 'statement.signed',
     body: { statement: id, signatures: [signature], assertions: [] },
@@ -77,7 +78,7 @@ export async function sign(
     effects: [],
     more: [],
   });
-  return await answer(deps, id, accepted);
+  return await answer(deps, id, accepted, before);
 }
 
 export async function reject(
@@ -94,7 +95,7 @@ export async function reject(
     );
   }
   await propose(deps, caller, { envelope });
-  return await answer(deps, id, null);
+  return await answer(deps, id, null, []);
 }
 
 interface Change {
@@ -131,7 +132,7 @@ async function append(deps: Deps, change: Change): Promise<Accepted> {
         authorityVersion: version,
         changesAuthority: true,
         notAfter: fromInstant(change.decoded.statement.sign_by),
-        effects: [...change.effects, ...requestEffects(change.decoded, judgement)],
+        effects: change.effects,
       },
     ]);
     if (outcome?.outcome === 'conflict') throw conflict(outcome.what);
@@ -186,10 +187,31 @@ async function effectsOf(
   }
   if (caller === null)
     throw inputError('forbidden', 'Sign in first; a code proposes only an enrolment.');
-  if (statement.kind === 'connection.set') {
-    return [await sealedEffect(deps, statement, request.credential)];
+  switch (statement.kind) {
+    case 'connection.set':
+      return [await sealedEffect(deps, statement, request.credential)];
+    case 'grant.create':
+      // An access request follows the grant that answers it.
+      return statement.body.request === null
+        ? []
+        : [
+            {
+              kind: 'settle-access-request',
+              id: statement.body.request,
+              rejection: null,
+              statement: statement.id,
+            },
+          ];
+    case 'statement.reject': {
+      // A rejected connection loses its secret.
+      const target = deps.authority.state.statements.get(statement.body.statement);
+      return target?.decoded.statement.kind === 'connection.set'
+        ? [{ kind: 'discard-credential', statement: statement.body.statement }]
+        : [];
+    }
+    default:
+      return [];
   }
-  return [];
 }
 
 /** An invitation is not authority, but a joiner without one does not get to knock. */
@@ -268,33 +290,16 @@ function describeConfig(
   }
 }
 
-/** An access request follows the grant that answers it, and a rejected connection loses its secret. */
-function requestEffects(decoded: DecodedStatement, accepted: Accepted): RowEffect[] {
-  const { statement } = decoded;
-  if (statement.kind === 'grant.create' && statement.body.request !== null) {
-    const proposal = accepted.progress !== null && statement.id === accepted.statement;
-    return proposal
-      ? [
-          {
-            kind: 'settle-access-request',
-            id: statement.body.request,
-            rejection: null,
-            statement: statement.id,
-          },
-        ]
-      : [];
-  }
-  if (statement.kind === 'statement.reject') {
-    return [{ kind: 'discard-credential', statement: statement.body.statement }];
-  }
-  return [];
-}
-
 /** What became of it; leases that lost their authority are cut before the human is told. */
-async function answer(deps: Deps, id: string, accepted: Accepted | null): Promise<StatementAnswer> {
+async function answer(
+  deps: Deps,
+  id: string,
+  accepted: Accepted | null,
+  before: readonly Lease[],
+): Promise<StatementAnswer> {
   const swept =
-    accepted === null || accepted.status === 'complete'
-      ? await revokeWithoutAuthority(deps)
+    accepted?.status === 'complete'
+      ? await cutWithoutAuthority(deps, before)
       : { revoked: 0, pending: 0 };
   const record = found(deps.authority.state.statements.get(id), 'statement');
   return {

@@ -1,0 +1,94 @@
+/**
+ * Request bodies: which may come at all, of what type, and never more of one in memory than the limit.
+ */
+import type { Route } from '@countersign/contract';
+import { inputError } from '@countersign/core';
+import { parseForm } from './form-text.ts';
+import { parseJson } from './json-text.ts';
+
+/** Bytes. A statement is 32 KiB of canonical bytes at most, in base64url, with what goes beside it. */
+const MAX_BODY_BYTES = 96 * 1024;
+
+const CONTENT_TYPES = {
+  json: /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?$/i,
+  form: /^application\/x-www-form-urlencoded(?:\s*;\s*charset=(?:utf-8|"utf-8"))?$/i,
+} as const;
+
+/**
+ * What the headers alone already say about the body, so that a refusal costs no reading.
+ *
+ * @throws CountersignError `unsupported_media_type`, `too_large`, `invalid_request`
+ */
+export function checkBodyHeaders(route: Route, headers: Headers): void {
+  if (headers.has('content-encoding')) {
+    throw inputError('unsupported_media_type', 'Content-Encoding is not accepted.');
+  }
+  const length = headers.get('content-length');
+  if (length !== null && !/^\d{1,15}$/.test(length)) {
+    throw inputError('invalid_request', 'Content-Length is not a number.');
+  }
+  if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
+  if (route.body === undefined) {
+    // A GET's body never reaches us, only its framing does.
+    if (Number(length) > 0 || headers.has('transfer-encoding')) throw noBodyHere();
+  } else if (!CONTENT_TYPES[route.body.type].test(headers.get('content-type') ?? '')) {
+    const type =
+      route.body.type === 'json' ? 'application/json' : 'application/x-www-form-urlencoded';
+    throw inputError('unsupported_media_type', `The body must be ${type} in UTF-8.`);
+  }
+}
+
+/**
+ * Reads and parses the body a route takes; undefined for a route that takes none.
+ *
+ * @throws CountersignError `too_large`, `invalid_request`
+ */
+export async function readBody(route: Route, request: Request): Promise<unknown> {
+  if (route.body === undefined) {
+    if ((await readBytes(request, 0, noBodyHere)).length > 0) throw noBodyHere();
+    return undefined;
+  }
+  const bytes = await readBytes(request, MAX_BODY_BYTES, tooLarge);
+  if (route.body.type === 'json') return parseJson(bytes);
+  return parseForm(Buffer.from(bytes).toString('latin1'));
+}
+
+async function readBytes(
+  request: Request,
+  limit: number,
+  refusal: () => Error,
+): Promise<Uint8Array> {
+  const reader = request.body?.getReader();
+  if (reader === undefined) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for (;;) {
+      const { done, value } = await read(reader);
+      if (done) return Buffer.concat(chunks, length);
+      length += value.length;
+      // Counted as it comes: Content-Length may lie or be absent.
+      if (length > limit) throw refusal();
+      chunks.push(value);
+    }
+  } finally {
+    // Not cancelled: that would close the connection before the refusal is written.
+    reader.releaseLock();
+  }
+}
+
+async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read();
+  } catch {
+    throw inputError('invalid_request', 'The body was cut short.');
+  }
+}
+
+function tooLarge(): Error {
+  return inputError('too_large', `The body is larger than ${MAX_BODY_BYTES / 1024} KiB.`);
+}
+
+function noBodyHere(): Error {
+  return inputError('invalid_request', 'This request takes no body.');
+}

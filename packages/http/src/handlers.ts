@@ -1,0 +1,165 @@
+/** One entry per route: call one use case, render what it returns. */
+import type { Decided, PageOf, UseCases } from '@countersign/broker';
+import { openApiDocument, routes } from '@countersign/contract';
+import { type Clock, inputError, toInstant } from '@countersign/core';
+import type { Call, Handlers } from './call.ts';
+import { streamJsonLines } from './export-stream.ts';
+import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
+import { refusalOfDenial, renderProblem } from './refusal.ts';
+import { decided, empty, json, PUBLIC_FOR_5_MINUTES, type Reply, stream, text } from './reply.ts';
+import { answerTokenRequest } from './token-endpoint.ts';
+
+const DEFAULT_PAGE = 100;
+const MAX_ENTRY_TYPES = 16;
+/** Seconds between two looks at an access request that humans have not answered. */
+const POLL_AFTER = 5;
+
+interface HandlerOptions {
+  readonly useCases: UseCases;
+  readonly issuer: string;
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+export function createHandlers({ useCases, issuer, version, clock }: HandlerOptions): Handlers {
+  let openApi: ReturnType<typeof openApiDocument> | undefined;
+
+  return {
+    metadata: () => json(200, authorizationServerMetadata(issuer), PUBLIC_FOR_5_MINUTES),
+    resourceMetadata: () => json(200, protectedResourceMetadata(issuer), PUBLIC_FOR_5_MINUTES),
+    jwks: () => json(200, useCases.jwks(), PUBLIC_FOR_5_MINUTES),
+    openapi: () => {
+      openApi ??= openApiDocument(issuer, version);
+      return json(200, openApi, PUBLIC_FOR_5_MINUTES);
+    },
+    healthz: () => json(200, { status: 'ok' }),
+    readyz: async () => {
+      const ready = await useCases.ready().catch(() => false);
+      const time = toInstant(clock.now());
+      return ready ? json(200, { status: 'ok', time }) : json(503, { status: 'unavailable', time });
+    },
+
+    token: (call) => answerTokenRequest(useCases, issuer, call),
+
+    me: async ({ caller }) => json(200, await useCases.me(caller)),
+    fileAccessRequest: async ({ caller, body }) =>
+      renderDecided(
+        await useCases.fileAccessRequest(caller, {
+          authorizationDetails: body.authorization_details,
+          reason: body.reason ?? null,
+          dpopJkt: body.dpop_jkt ?? null,
+        }),
+        issuer,
+        (view) =>
+          json(201, view, {
+            location: `${issuer}${routes.fileAccessRequest.path}/${view.id}`,
+            ...pollAgain(view.status),
+          }),
+      ),
+    accessRequest: async ({ caller, params, query, signal }) => {
+      const view = await useCases.accessRequest(caller, params.id, query.wait ?? 0, signal);
+      return json(200, view, pollAgain(view.status));
+    },
+    accessRequests: async (call) =>
+      page(
+        call,
+        await useCases.accessRequests({ ...pageOf(call), open: call.query.open === 'true' }),
+      ),
+    rejectAccessRequest: async ({ caller, params, body }) =>
+      json(200, await useCases.rejectAccessRequest(caller, params.id, body.reason)),
+    giveBackLease: async ({ caller, params }) => {
+      await useCases.giveBackLease(caller, params.id);
+      return empty();
+    },
+
+    broker: async () => json(200, await useCases.broker()),
+    draft: async ({ caller, body }) => json(200, await useCases.draft(caller, body)),
+    propose: async ({ caller, body }) => {
+      const answer = await useCases.propose(caller, body);
+      return json(201, answer, { location: `${issuer}${routes.propose.path}/${answer.id}` });
+    },
+    sign: async ({ caller, params, body }) =>
+      json(201, await useCases.sign(caller, params.id, body.signature)),
+    reject: async ({ caller, params, body }) =>
+      json(201, await useCases.reject(caller, params.id, body.envelope)),
+    invite: async ({ caller, body }) => {
+      const { code, url, broker, expiresAt } = await useCases.invite(caller, body);
+      return json(201, { code: code.reveal(), url, broker, expires_at: toInstant(expiresAt) });
+    },
+
+    statements: async (call) =>
+      page(
+        call,
+        await useCases.statements({ ...pageOf(call), pending: call.query.pending === 'true' }),
+      ),
+    statement: async ({ params }) => json(200, await useCases.statement(params.id)),
+    humans: async (call) => page(call, await useCases.humans(pageOf(call))),
+    environments: async (call) => page(call, await useCases.environments(pageOf(call))),
+    agents: async (call) => page(call, await useCases.agents(pageOf(call))),
+    connections: async (call) => page(call, await useCases.connections(pageOf(call))),
+    checkConnection: async ({ params }) => json(200, await useCases.checkConnection(params.id)),
+    grants: async (call) =>
+      page(call, await useCases.grants({ ...pageOf(call), agent: call.query.agent ?? null })),
+    grant: async ({ params }) => json(200, await useCases.grant(params.id)),
+    leases: async (call) => page(call, await useCases.leases(pageOf(call))),
+    explain: async ({ body }) =>
+      json(200, await useCases.explain({ ...body, resource: body.resource ?? null })),
+
+    auditEntries: async (call) =>
+      page(
+        call,
+        await useCases.auditEntries({
+          ...pageOf(call),
+          ascending: call.query.order === 'asc',
+          types: entryTypes(call.query.type),
+          agent: call.query.agent ?? null,
+        }),
+      ),
+    auditEntry: async ({ params }) => json(200, await useCases.auditEntry(params.id)),
+    auditCheckpoint: async () => text(await useCases.checkpoint()),
+    auditExport: async ({ query, report }) =>
+      stream(
+        routes.auditExport.media,
+        'countersign-ledger.jsonl',
+        await streamJsonLines(
+          useCases.auditExport({ authorityOnly: query.authority === 'true' }),
+          report,
+        ),
+      ),
+  };
+}
+
+function renderDecided<T>(outcome: Decided<T>, issuer: string, render: (value: T) => Reply): Reply {
+  if (outcome.allowed) return decided(render(outcome.value), outcome.decision);
+  return renderProblem(refusalOfDenial(outcome.denial), issuer, null);
+}
+
+function pollAgain(status: string): Readonly<Record<string, string>> {
+  return status === 'open' || status === 'waiting' ? { 'retry-after': String(POLL_AFTER) } : {};
+}
+
+type PagedCall = Pick<Call<'humans'>, 'query' | 'url' | 'parameters'>;
+
+function pageOf({ query }: PagedCall) {
+  return { after: query.after ?? null, limit: query.limit ?? DEFAULT_PAGE };
+}
+
+/** RFC 8288: the link repeats the filters, so that a client follows it without understanding it. */
+function page<T>({ url, parameters }: PagedCall, result: PageOf<T>): Reply {
+  if (result.next === null) return json(200, result);
+  const query = new URLSearchParams({ ...parameters, after: result.next });
+  return json(200, result, { link: `<${url}?${query}>; rel="next"` });
+}
+
+/** Several types are separated by commas. */
+function entryTypes(list: string | undefined): readonly string[] | null {
+  if (list === undefined) return null;
+  const types = list.split(',');
+  if (types.length > MAX_ENTRY_TYPES || types.includes('')) {
+    throw inputError(
+      'invalid_request',
+      `type: 1 to ${MAX_ENTRY_TYPES} types, separated by commas.`,
+    );
+  }
+  return types;
+}

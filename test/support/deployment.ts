@@ -1,0 +1,381 @@
+/**
+ * A whole deployment for tests that attack or race it: a real server process, a real target database,
+ * two humans with device keys, and agents, all spoken to over HTTP by the client people use.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeStatement, signStatement } from '@countersign/authority';
+import {
+  type Agent,
+  type Client,
+  createAgent,
+  createClient,
+  newPrivateJwk,
+  type SigningKey,
+  signIn,
+  signingKeyOf,
+} from '@countersign/client';
+import type {
+  DraftRequest,
+  Envelope,
+  RequestedDetail,
+  Statement,
+  StatementAnswer,
+} from '@countersign/contract';
+import { type Secret, uuidv7 } from '@countersign/core';
+import {
+  createLogger,
+  type Playground,
+  startEmbeddedPostgres,
+  startPlayground,
+} from '@countersign/server';
+import { type BrokerProcess, freePort, startBroker } from './broker-process.ts';
+
+export const clock = { now: () => Date.now() };
+export const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+export const newId = (): string => uuidv7(clock, random);
+const RECOVERY = createHash('sha256').update('a recovery code').digest('base64url');
+
+/** A human with a device key in memory and, once enrolled, a session. */
+export interface Person {
+  readonly name: string;
+  readonly privateJwk: Secret;
+  readonly key: SigningKey;
+  readonly client: Client;
+  /** Draft, sign, propose. */
+  propose(
+    draft: DraftWithoutId,
+    beside?: { salt: string; value: string },
+  ): Promise<StatementAnswer>;
+  sign(id: string): Promise<StatementAnswer>;
+  reject(id: string, reason: string): Promise<StatementAnswer>;
+}
+
+type Without<T> = T extends DraftRequest ? Omit<T, 'id' | 'credential'> : never;
+export type DraftWithoutId = Without<DraftRequest>;
+
+export interface TestAgent {
+  readonly name: string;
+  readonly id: string;
+  readonly key: SigningKey;
+  readonly privateJwk: Secret;
+  readonly agent: Agent;
+}
+
+/** Signs a statement with a device key, as an envelope. */
+export async function envelopeOf(statement: Statement, ...keys: Secret[]): Promise<Envelope> {
+  const decoded = encodeStatement(statement);
+  const signatures = await Promise.all(keys.map((key) => signStatement(decoded, key)));
+  return { payload: decoded.payload, signatures, assertions: [] };
+}
+
+export async function newKey(label: string): Promise<{ key: SigningKey; privateJwk: Secret }> {
+  const privateJwk = await newPrivateJwk(label);
+  return { privateJwk, key: await signingKeyOf(privateJwk) };
+}
+
+function ed25519(key: SigningKey) {
+  const jwk = key.publicJwk;
+  if (jwk.kty !== 'OKP') throw new Error('a device key is Ed25519');
+  return jwk;
+}
+
+/** A signed-in human, given a key that is enrolled. */
+export async function personOf(
+  url: string,
+  name: string,
+  device: { key: SigningKey; privateJwk: Secret },
+): Promise<Person> {
+  const open = createClient({ server: url });
+  const session = await signIn(open, {
+    device: device.key,
+    session: (await newKey('session')).key,
+  });
+  const client = open.as(session);
+  return {
+    name,
+    ...device,
+    client,
+    async propose(draft, beside) {
+      const { statement } = await client.call('draft', {
+        // Omit over the union loses which body belongs to which kind; the server's schema checks it.
+        body: {
+          ...draft,
+          id: newId(),
+          ...(beside === undefined ? {} : { credential: beside }),
+        } as DraftRequest,
+      });
+      return await client.call('propose', {
+        body: {
+          envelope: await envelopeOf(statement, device.privateJwk),
+          ...(beside === undefined ? {} : { credential: beside }),
+        },
+      });
+    },
+    async sign(id) {
+      const { payload } = await client.call('statement', { params: { id } });
+      return await client.call('sign', {
+        params: { id },
+        body: { signature: await signPayload(payload, device.privateJwk) },
+      });
+    },
+    async reject(id, reason) {
+      const { statement } = await client.call('draft', {
+        body: { kind: 'statement.reject', id: newId(), body: { statement: id, reason } },
+      });
+      return await client.call('reject', {
+        params: { id },
+        body: { envelope: await envelopeOf(statement, device.privateJwk) },
+      });
+    },
+  };
+}
+
+async function signPayload(payload: string, key: Secret) {
+  const statement = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  return await signStatement(encodeStatement(statement), key);
+}
+
+/** The latest start's code is the one that counts. */
+export async function genesis(
+  broker: BrokerProcess,
+  code: string,
+  name = 'alice',
+): Promise<Person> {
+  const device = await newKey('device');
+  const open = createClient({ server: broker.url });
+  const { statement } = await open.call('draft', {
+    body: {
+      kind: 'genesis',
+      id: newId(),
+      code,
+      body: { name, key: ed25519(device.key), recovery: RECOVERY },
+    },
+  });
+  await open.call('propose', {
+    body: { envelope: await envelopeOf(statement, device.privateJwk), code },
+  });
+  return await personOf(broker.url, name, device);
+}
+
+/** Invites, joins and signs in a human; `sponsors` sign, the first of them invites. */
+export async function enroll(
+  url: string,
+  sponsors: readonly Person[],
+  name: string,
+  roles: readonly ('admin' | 'approver' | 'auditor')[],
+): Promise<Person> {
+  const [sponsor, ...others] = sponsors;
+  if (sponsor === undefined) throw new Error('somebody invites');
+  const { code } = await sponsor.client.call('invite', {
+    body: { name, roles: [...roles], groups: [] },
+  });
+  const device = await newKey('device');
+  const open = createClient({ server: url });
+  const { statement } = await open.call('draft', {
+    body: {
+      kind: 'human.enroll',
+      id: newId(),
+      code,
+      body: { name, key: ed25519(device.key), recovery: RECOVERY },
+    },
+  });
+  await open.call('propose', {
+    body: { envelope: await envelopeOf(statement, device.privateJwk), code },
+  });
+  for (const signer of [sponsor, ...others]) await signer.sign(statement.id);
+  return await personOf(url, name, device);
+}
+
+export interface Deployment {
+  readonly broker: BrokerProcess;
+  /** Every server process, `broker` first; more than one share a database and an issuer. */
+  readonly replicas: readonly BrokerProcess[];
+  /** Opens Countersign's own database as its owner, for tests that edit it by hand. */
+  readonly databaseUrl: Secret;
+  readonly playground: Playground;
+  readonly dataDir: string;
+  readonly alice: Person;
+  readonly bob: Person;
+  readonly cursor: TestAgent;
+  /** One more agent, registered by alice. */
+  registerAgent(name: string): Promise<TestAgent>;
+  /** A grant in staging on `pg-staging`, signed by alice alone. */
+  grant(draft: GrantDraft): Promise<StatementAnswer>;
+  stop(): Promise<void>;
+}
+
+export interface GrantDraft {
+  readonly agent?: string;
+  readonly connection?: string;
+  readonly environment?: string;
+  readonly operations: readonly string[];
+  readonly resources: readonly string[];
+  readonly ttl?: number;
+  readonly valid_for?: number;
+  readonly max_uses?: number;
+  readonly request?: string;
+}
+
+export async function agentOf(
+  url: string,
+  name: string,
+  id: string,
+  device: { key: SigningKey; privateJwk: Secret },
+): Promise<TestAgent> {
+  return {
+    name,
+    id,
+    ...device,
+    agent: createAgent(createClient({ server: url }), { name, key: device.key }),
+  };
+}
+
+/** Details of one connection and environment, as an agent asks for them. */
+export function details(
+  operations: readonly string[] | null,
+  resources: readonly string[] | null,
+  where: { readonly connection?: string; readonly environment?: string } = {},
+): RequestedDetail[] {
+  return [
+    {
+      type: 'countersign',
+      connection: where.connection ?? 'pg-staging',
+      environment: where.environment ?? 'staging',
+      ...(operations === null ? {} : { operations: [...operations] }),
+      ...(resources === null ? {} : { resources: [...resources] }),
+    },
+  ];
+}
+
+/** Alice, bob, staging and production, both playground connections, and the agent `cursor`. */
+export async function deploy(
+  options: { readonly env?: Readonly<Record<string, string>>; readonly replicas?: number } = {},
+): Promise<Deployment> {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-test-'));
+  const log = createLogger('silent');
+  const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const playground = await startPlayground({
+      directory: join(directory, 'playground'),
+      log,
+      durability: 'none',
+    });
+    undo.push(() => playground.stop());
+    const dataDir = join(directory, 'broker');
+    const database = await startEmbeddedPostgres({
+      directory: join(directory, 'postgres'),
+      log,
+      durability: 'none',
+    });
+    undo.push(() => database.stop());
+    const replicas = await startReplicas(database.url(), dataDir, options);
+    for (const replica of replicas) undo.push(() => replica.stop());
+    const [broker] = replicas;
+    if (broker === undefined) throw new Error('a deployment has at least one server');
+    const alice = await genesis(broker, replicas.at(-1)?.genesisCode ?? '');
+    const bob = await enroll(broker.url, [alice], 'bob', ['approver']);
+    for (const name of ['staging', 'production']) {
+      await alice.propose({ kind: 'environment.set', body: { name, class: name } });
+    }
+    for (const connection of playground.connections) {
+      await connect(alice, bob, connection);
+    }
+    const registerAgent = async (name: string): Promise<TestAgent> => {
+      const device = await newKey(`agent ${name}`);
+      const answer = await alice.propose({
+        kind: 'agent.register',
+        body: {
+          name,
+          auth: { method: 'private_key_jwt', jwks: { keys: [device.key.publicJwk] } },
+        },
+      });
+      return await agentOf(broker.url, name, answer.id, device);
+    };
+    const cursor = await registerAgent('cursor');
+    return {
+      broker,
+      replicas,
+      databaseUrl: database.url(),
+      playground,
+      dataDir,
+      alice,
+      bob,
+      cursor,
+      registerAgent,
+      grant: (draft) => alice.propose(grantDraft(draft)),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Server processes on one given database (`DATABASE_URL`), one issuer, one KEK. */
+async function startReplicas(
+  url: Secret,
+  dataDir: string,
+  options: { readonly env?: Readonly<Record<string, string>>; readonly replicas?: number },
+): Promise<BrokerProcess[]> {
+  await mkdir(dataDir, { recursive: true });
+  const kek = join(dataDir, 'kek');
+  await writeFile(kek, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  const started: BrokerProcess[] = [];
+  const port = await freePort();
+  for (let i = 0; i < (options.replicas ?? 1); i += 1) {
+    started.push(
+      await startBroker({
+        dataDir,
+        port: i === 0 ? port : await freePort(),
+        issuer: `http://localhost:${port}`,
+        env: { DATABASE_URL: url.reveal(), COUNTERSIGN_KEK_FILE: kek, ...options.env },
+      }),
+    );
+  }
+  return started;
+}
+
+export function grantDraft(draft: GrantDraft): DraftWithoutId {
+  const { operations, resources, ...rest } = draft;
+  return {
+    kind: 'grant.create',
+    body: {
+      agent: 'cursor',
+      connection: 'pg-staging',
+      environment: 'staging',
+      reason: 'a test',
+      ...rest,
+      permissions: [{ operations: [...operations], resources: [...resources] }],
+    },
+  };
+}
+
+async function connect(
+  alice: Person,
+  bob: Person,
+  connection: Playground['connections'][number],
+): Promise<void> {
+  const { environments, ...config } = connection.config;
+  const value = (await readFile(connection.secret_file, 'utf8')).trim();
+  const answer = await alice.propose(
+    {
+      kind: 'connection.set',
+      body: {
+        name: connection.name,
+        provider: 'postgres',
+        config,
+        environments: Object.fromEntries(
+          Object.entries(environments).map(([name, ids]) => [name, [...(ids ?? [])]]),
+        ),
+      },
+    },
+    { salt: randomBytes(32).toString('base64url'), value },
+  );
+  if (answer.status === 'pending') await bob.sign(answer.id);
+}
