@@ -1,1 +1,2 @@
-export {};
+export { EXIT, type ExitStatus } from './exit-status.ts';
+export { run, type Surroundings } from './run.ts';

@@ -29,13 +29,17 @@ export function createAuthorityCache(journal: Journal, log: BrokerLog): Authorit
       again = false;
       const head = await journal.head();
       if (head.authorityVersion === version) continue;
-      for await (const stored of journal.readAuthority(read)) {
-        if (stored.index >= head.size) break;
+      // All of it before any of it: the journal vouches for what it read only at the end of the stream.
+      const entries: JournalEntry[] = [];
+      for await (const stored of journal.readAuthority(read)) entries.push(stored);
+      for (const stored of entries) {
         await foldStored(state, stored, log);
         read = stored.index + 1;
       }
-      // The version is named only after every entry below the head it was read with is folded in.
-      version = head.authorityVersion;
+      // The version is named only when nothing came between the head and the last entry folded in.
+      const after = await journal.head();
+      if (after.authorityVersion === head.authorityVersion) version = head.authorityVersion;
+      else again = true;
     } while (again);
   }
 

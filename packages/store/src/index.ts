@@ -1,1 +1,3 @@
-export {};
+export type { LedgerReader } from './ledger-reader.ts';
+export { MIGRATIONS, migrate } from './migrate.ts';
+export { openStore, type Store, type StoreOptions } from './store.ts';

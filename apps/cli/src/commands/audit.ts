@@ -1,0 +1,197 @@
+/** The ledger: read, exported, and verified here against what was signed and seen. */
+import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { Client } from '@countersign/client';
+import { type VerifyReport, verifyExport } from '@countersign/verify';
+import { entryLine, entryLines, type Names } from '../audit-lines.ts';
+import type { Context } from '../context.ts';
+import { parseCount } from '../duration.ts';
+import { EXIT, type ExitStatus } from '../exit-status.ts';
+import { failed, usageFailure } from '../failure.ts';
+import { everyPage } from '../pages.ts';
+import { withTree, writeProfile } from '../profile.ts';
+import { type Act, noun, type Registrar, verb } from '../registrar.ts';
+import { takeSeat } from '../session.ts';
+import { clean, WIDTH, wrap } from '../text.ts';
+
+const DEFAULT_LINES = 40;
+
+export function addAudit(program: Registrar): void {
+  const audit = noun(program, 'audit', 'The append-only ledger of statements and decisions.');
+  verb(
+    audit,
+    {
+      usage: 'log',
+      summary: 'The newest entries, oldest first.',
+      example: 'countersign audit log --agent cursor --limit 20',
+    },
+    log,
+  )
+    .option('--limit <n>', `how many (left out: ${DEFAULT_LINES})`)
+    .option('--agent <name>', 'of this agent only')
+    .option('--type <type>', 'of this type only, e.g. decision');
+  verb(
+    audit,
+    {
+      usage: 'show <id>',
+      summary: 'One entry, by id, by the start of a recent id, or by index.',
+      example: 'countersign audit show 01999f5e-7a40',
+    },
+    show,
+  );
+  verb(
+    audit,
+    {
+      usage: 'verify',
+      summary: 'Verify every entry, signature and threshold here, from an export.',
+      example: 'countersign audit verify --offline export.jsonl --trust FINGERPRINT',
+    },
+    verify,
+  )
+    .option('--offline <file>', 'verify this export and ask no server')
+    .option('--trust <key>', 'genesis fingerprint or checkpoint key (left out: as pinned)');
+  verb(
+    audit,
+    {
+      usage: 'export',
+      summary: 'The whole ledger as JSON lines, to verify anywhere.',
+      example: 'countersign audit export --out export.jsonl',
+    },
+    exportLedger,
+  ).option('--out <file>', 'where to (left out: stdout)');
+}
+
+const log: Act = async (context, given) => {
+  const { client } = await takeSeat(context);
+  const [agent, type, limit] = [given.text('agent'), given.text('type'), given.text('limit')];
+  const { items } = await client.call('auditEntries', {
+    query: {
+      limit: Math.min(500, parseCount(limit ?? `${DEFAULT_LINES}`, '--limit', 1)),
+      ...(agent === undefined ? {} : { agent }),
+      ...(type === undefined ? {} : { type }),
+    },
+  });
+  const names = context.out.json ? new Map() : await namesById(client);
+  for (const entry of items.toReversed()) {
+    context.out.result(entry, [entryLine(entry, names)]);
+  }
+  return EXIT.done;
+};
+
+async function namesById(client: Client): Promise<Names> {
+  const agents = await everyPage((query) => client.call('agents', { query }));
+  const humans = await everyPage((query) => client.call('humans', { query }));
+  return new Map([...agents, ...humans].map(({ id, name }) => [id, name]));
+}
+
+const show: Act = async (context, given) => {
+  const { client } = await takeSeat(context);
+  const wanted = given.arg(0);
+  let id = wanted;
+  if (wanted.length < 36) {
+    const { items } = await client.call('auditEntries', { query: { limit: 500 } });
+    const found = items.filter((e) => String(e.index) === wanted || e.id.startsWith(wanted));
+    const [only] = found;
+    if (only === undefined || found.length > 1) {
+      throw failed(
+        'not_found',
+        `${found.length === 0 ? 'No' : 'More than one'} recent entry is ${wanted}. Give the whole id.`,
+        'countersign audit log --json',
+      );
+    }
+    id = only.id;
+  }
+  const entry = await client.call('auditEntry', { params: { id } });
+  context.out.result(entry, entryLines(context, entry, await namesById(client)));
+  return EXIT.done;
+};
+
+const verify: Act = async (context, given) => {
+  const file = given.text('offline');
+  const trust = given.text('trust');
+  if (file !== undefined) {
+    const report = await context.out.progress(
+      'verifying',
+      verifyExport(linesOfFile(file), trust === undefined ? {} : { trust }),
+    );
+    return printReport(context, report);
+  }
+  const { profile, client } = await takeSeat(context);
+  const report = await context.out.progress(
+    'verifying the whole ledger',
+    verifyExport(client.exportLines({ authority: false }), {
+      trust: trust ?? profile.broker,
+      seen: profile.seen,
+    }),
+  );
+  if (report.ok && report.checkpoint !== null) {
+    await writeProfile(context.paths, withTree(profile, report.checkpoint));
+  }
+  return printReport(context, report);
+};
+
+async function* linesOfFile(file: string): AsyncGenerator<string> {
+  try {
+    yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  } catch {
+    throw usageFailure(`${file} cannot be read.`, 'countersign audit verify --offline FILE');
+  }
+}
+
+function printReport(context: Context, report: VerifyReport): ExitStatus {
+  const { finding, checkpoint } = report;
+  if (finding !== null) {
+    const message = `The ledger is not what was published. ${finding.reason}`;
+    const next = 'keep this export, stop the broker, and compare with an earlier export';
+    const error = { code: 'verification_failed', message, next };
+    context.out.result({ error, ...report }, [
+      ...wrap(context.out.bold(`FAILED: ${clean(finding.reason)}`), WIDTH, '  '),
+      ...(finding.index === null ? [] : [`  entry ${finding.index}`]),
+      ...(finding.id === null ? [] : [`  id ${finding.id}`]),
+      ...(finding.between === undefined
+        ? []
+        : [`  between entries ${finding.between.first} and ${finding.between.last}`]),
+      `next: ${next}`,
+    ]);
+    return EXIT.unverified;
+  }
+  context.out.result(report, [
+    `verified: ${report.entries} entries, ${report.statements} statements, every signature`,
+    `  broker  ${report.broker ?? 'no genesis yet'}`,
+    `  root    ${checkpoint?.root ?? ''}`,
+    ...(report.vouched_by_one.length === 0
+      ? []
+      : [`  vouched for by one person: ${clean(report.vouched_by_one.join(', '))}`]),
+  ]);
+  if (report.trusted === null) {
+    context.out.note(
+      'note: nothing was pinned, so this shows that the export is whole, not whose it is. Add --trust FINGERPRINT.',
+    );
+  }
+  return EXIT.done;
+}
+
+const exportLedger: Act = async (context, given) => {
+  const { client } = await takeSeat(context);
+  const lines = client.exportLines({ authority: false });
+  const file = given.text('out');
+  if (file === undefined) {
+    for await (const line of lines) if (line !== '') context.out.raw(`${line}\n`);
+    return EXIT.done;
+  }
+  let count = -1;
+  const counted = async function* () {
+    for await (const line of lines) {
+      if (line === '') continue;
+      count += 1;
+      yield `${line}\n`;
+    }
+  };
+  await context.out.progress('exporting', writeFile(file, counted(), { mode: 0o600 }));
+  context.out.result({ file, entries: count }, [
+    `${count} entries are in ${file}.`,
+    `next: countersign audit verify --offline ${file} --trust FINGERPRINT`,
+  ]);
+  return EXIT.done;
+};

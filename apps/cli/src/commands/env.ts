@@ -1,0 +1,80 @@
+/** Environments and the rule each sets for what is delete-capable. */
+import { parseCount, parseDuration } from '../duration.ts';
+import { EXIT } from '../exit-status.ts';
+import { everyPage } from '../pages.ts';
+import { type Act, collect, noun, type Registrar, verb } from '../registrar.ts';
+import { takeSeat } from '../session.ts';
+import { newStatementId, proposeSigned, settle } from '../statements.ts';
+import { table } from '../table.ts';
+
+/** The strictest class there is: whoever does not say otherwise gets it. */
+const DEFAULT_CLASS = 'production';
+
+export function addEnv(program: Registrar): void {
+  const env = noun(program, 'env', 'Environments and their rules.');
+  verb(
+    env,
+    {
+      usage: 'set <name>',
+      summary: 'Create an environment, or make its rule stricter.',
+      example: 'countersign env set production --class production --quorum 2',
+    },
+    set,
+  )
+    .option('--class <class>', `its class (left out: ${DEFAULT_CLASS}, the strictest)`)
+    .option('--quorum <n>', 'distinct approvers for anything delete-capable; at least 2')
+    .option(
+      '--group <name>',
+      'a group that must give a signer; may be given several times',
+      collect,
+    )
+    .option('--cool-off <duration>', 'wait between the last signature and the start, e.g. 10m')
+    .option('--require-dpop', 'demand DPoP of every token here');
+  verb(
+    env,
+    { usage: 'list', summary: 'Environments and their rules.', example: 'countersign env list' },
+    list,
+  );
+}
+
+const set: Act = async (context, given) => {
+  const [quorum, coolOff] = [given.text('quorum'), given.text('coolOff')];
+  const groups = [...new Set(given.list('group'))].sort();
+  const named = given.text('class');
+  if (named === undefined) {
+    context.out.note(`note: no --class given, so it is ${DEFAULT_CLASS}, the strictest.`);
+  }
+  const answer = await proposeSigned(context, await takeSeat(context), {
+    kind: 'environment.set',
+    id: newStatementId(),
+    body: {
+      name: given.arg(0),
+      class: named ?? DEFAULT_CLASS,
+      ...(quorum === undefined ? {} : { quorum: parseCount(quorum, '--quorum', 2) }),
+      ...(coolOff === undefined ? {} : { cool_off: parseDuration(coolOff, '--cool-off') }),
+      ...(groups.length === 0 ? {} : { groups }),
+      ...(given.flag('requireDpop') ? { require_dpop: true } : {}),
+    },
+  });
+  return settle(context, answer);
+};
+
+const list: Act = async (context) => {
+  const { client } = await takeSeat(context);
+  const environments = await everyPage((query) => client.call('environments', { query }));
+  context.out.result(
+    { environments },
+    table(
+      ['NAME', 'CLASS', 'QUORUM', 'GROUPS', 'COOL-OFF', 'DPOP'],
+      environments.map((each) => [
+        each.name,
+        each.class,
+        String(each.quorum),
+        each.groups.join(' '),
+        `${each.cool_off} s`,
+        each.require_dpop ? 'demanded' : '',
+      ]),
+    ),
+  );
+  return EXIT.done;
+};

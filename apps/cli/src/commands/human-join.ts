@@ -1,0 +1,118 @@
+/** Joining: a key is made here, shows that it is possessed, and counts once others have signed it in. */
+import { readAloud } from '@countersign/authority';
+import { Digest } from '@countersign/contract';
+import { connect } from '../context.ts';
+import { unverified, usageFailure, withNext } from '../failure.ts';
+import {
+  keepProfile,
+  newDeviceKey,
+  proposeOrForget,
+  recoveryLines,
+  requireGenesis,
+  requireUnused,
+} from '../new-profile.ts';
+import { choosePassphrase } from '../prompts.ts';
+import { newRecoveryCode, recoveryCommitment } from '../recovery-code.ts';
+import { type Act, type Registrar, verb } from '../registrar.ts';
+import {
+  draftAsAsked,
+  envelopeOf,
+  newStatementId,
+  standingLines,
+  statusAfter,
+} from '../statements.ts';
+
+export function addHumanJoin(human: Registrar): void {
+  verb(
+    human,
+    {
+      usage: 'join <code>',
+      summary: 'Join with an invitation code: makes your key and shows that you hold it.',
+      example: 'countersign human join ABCD-EFGH --name bob --server http://localhost:8420',
+    },
+    join,
+  )
+    .requiredOption('--name <name>', 'the name you were invited by')
+    .option('--broker <fingerprint>', "the broker's fingerprint, from your invitation");
+}
+
+const join: Act = async (context, given) => {
+  const { paths, out } = context;
+  await requireUnused(paths);
+  const name = given.need('name');
+  const code = given.arg(0);
+  const client = connect(context, null);
+  const view = await client.call('broker', {});
+  requireGenesis(view, true);
+  const broker = pinnedBroker(given.text('broker'), view.broker ?? '');
+  const key = await newDeviceKey();
+  const recovery = newRecoveryCode();
+  const statement = await withNext(
+    draftAsAsked(context, client, {
+      request: {
+        kind: 'human.enroll',
+        id: newStatementId(),
+        body: { name, key: key.jwk, recovery: recoveryCommitment(recovery) },
+        code,
+      },
+      broker,
+    }),
+    ({ code: refused }) =>
+      refused === 'forbidden' ? 'ask for a new code: countersign human invite NAME' : null,
+  );
+  if (statement.kind !== 'human.enroll' || statement.body.fingerprint !== key.kid) {
+    throw unverified(
+      'The draft enrols another key. Nothing was signed.',
+      'ask for a new invitation',
+    );
+  }
+  const { roles, groups } = statement.body;
+  out.show([
+    out.bold(`Join as ${name}: ${[...roles, ...groups].join(', ')}.`),
+    `  broker  ${readAloud(broker)}`,
+  ]);
+  const passphrase = await choosePassphrase(context);
+  const { issuer } = view;
+  await keepProfile(paths, { client, issuer, broker, name, key, passphrase });
+  const envelope = await envelopeOf(statement, [key.secret]);
+  const answer = await proposeOrForget(paths, client.call('propose', { body: { envelope, code } }));
+  out.result(
+    {
+      profile: paths.name,
+      name,
+      human: statement.id,
+      kid: key.kid,
+      fingerprint: readAloud(key.kid),
+      issuer,
+      broker,
+      recovery_code: recovery.reveal(),
+      statement: answer,
+    },
+    [
+      ...standingLines(answer),
+      '',
+      "Your key's fingerprint. Read this to whoever invited you, by voice or in person:",
+      out.bold(`  ${readAloud(key.kid)}`),
+      ...recoveryLines(context, recovery),
+      '',
+      'next: once you are signed in by others: countersign pending',
+    ],
+  );
+  return statusAfter(answer);
+};
+
+/** What to pin: the fingerprint of the invitation, which must be the one this server shows. */
+function pinnedBroker(invited: string | undefined, shown: string): string {
+  if (invited === undefined) return shown;
+  const fingerprint = invited.replace(/\s/g, '');
+  if (!Digest.safeParse(fingerprint).success) {
+    throw usageFailure('--broker is a fingerprint of 43 characters.', '--broker FINGERPRINT');
+  }
+  if (fingerprint !== shown) {
+    throw unverified(
+      'This server is not the broker you were invited to. Nothing was sent.',
+      'check --server with whoever invited you',
+    );
+  }
+  return fingerprint;
+}

@@ -1,0 +1,88 @@
+/** More than one key per human: another for another machine, and none that was lost. */
+import { readAloud } from '@countersign/authority';
+import { failed } from '../failure.ts';
+import { keepProfile, newDeviceKey, proposeOrForget, requireUnused } from '../new-profile.ts';
+import { idNamed, ownAuthority } from '../own-authority.ts';
+import { profilePaths, resolveId } from '../profile.ts';
+import { choosePassphrase } from '../prompts.ts';
+import { type Act, noun, type Registrar, verb } from '../registrar.ts';
+import { takeSeat } from '../session.ts';
+import {
+  descriptionLines,
+  draftAsAsked,
+  envelopeOf,
+  newStatementId,
+  proposeSigned,
+  settle,
+  unlock,
+} from '../statements.ts';
+
+export function addHumanKey(human: Registrar): void {
+  const key = noun(human, 'key', 'Keys of humans.');
+  verb(
+    key,
+    {
+      usage: 'add',
+      summary: 'Make another key of your own, in a profile of its own.',
+      example: 'countersign human key add --into laptop',
+    },
+    add,
+  ).requiredOption('--into <profile>', 'the new profile that will hold the key');
+  verb(
+    key,
+    {
+      usage: 'revoke <fingerprint>',
+      summary: 'Revoke a key; the start of its fingerprint is enough.',
+      example: 'countersign human key revoke Xk3v9Qm2 --reason "laptop stolen"',
+    },
+    revoke,
+  ).requiredOption('--reason <text>', 'your words, for the others and the ledger');
+}
+
+const add: Act = async (context, given) => {
+  const into = profilePaths(context.home, given.need('into'));
+  await requireUnused(into);
+  const seat = await takeSeat(context);
+  const { client, profile } = seat;
+  const { name, issuer, broker } = profile;
+  const state = await ownAuthority(context, seat);
+  const self = state.humans.get(idNamed(state, 'human', name));
+  if (self === undefined)
+    throw failed('not_found', `${name} is not enrolled.`, 'countersign pending');
+  const key = await newDeviceKey();
+  const statement = await draftAsAsked(context, client, {
+    request: {
+      kind: 'human.enroll',
+      id: newStatementId(),
+      body: { name, key: key.jwk, recovery: null },
+    },
+    broker,
+    state,
+    self: self.id,
+  });
+  context.out.show(descriptionLines(context, state, statement));
+  // Whoever holds neither role could not count, so only the new key shows its possession.
+  const counts = self.roles.some((role) => role !== 'auditor');
+  const own = counts ? [await unlock(context, 'of your present key, to sign this')] : [];
+  const passphrase = await choosePassphrase(context);
+  await keepProfile(into, { client, issuer, broker, name, key, passphrase });
+  const envelope = await envelopeOf(statement, [key.secret, ...own]);
+  const answer = await proposeOrForget(into, client.call('propose', { body: { envelope } }));
+  return settle(context, answer, [
+    `The new key is in profile ${into.name}. Read its fingerprint to the others who sign:`,
+    `  ${readAloud(key.kid)}`,
+  ]);
+};
+
+const revoke: Act = async (context, given) => {
+  const seat = await takeSeat(context);
+  const state = await ownAuthority(context, seat);
+  const key = resolveId(given.args.join('').replace(/\s/g, ''), [...state.keys.keys()], 'key');
+  const answer = await proposeSigned(
+    context,
+    seat,
+    { kind: 'key.revoke', id: newStatementId(), body: { key, reason: given.need('reason') } },
+    { state },
+  );
+  return settle(context, answer);
+};

@@ -1,0 +1,80 @@
+/** Statements that wait for signatures, each told in the words this terminal makes of its bytes. */
+import { couldCount, describe, progressOf, requirementOf } from '@countersign/authority';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-status.ts';
+import { ownAuthority } from '../own-authority.ts';
+import { type Act, type Registrar, verb } from '../registrar.ts';
+import { takeSeat } from '../session.ts';
+import { table } from '../table.ts';
+import { shortIds, shortTime } from '../text.ts';
+
+export function addPending(program: Registrar): void {
+  verb(
+    program,
+    {
+      usage: 'pending',
+      summary: 'Statements that wait for your signature.',
+      example: 'countersign pending',
+    },
+    pending,
+  ).option('--all', 'also those that wait for others only');
+}
+
+interface Waiting {
+  readonly id: string;
+  readonly kind: string;
+  readonly headline: string;
+  readonly have: number;
+  readonly need: number;
+  readonly missing: readonly string[];
+  readonly sign_by: string;
+  readonly waits_for_me: boolean;
+}
+
+const pending: Act = async (context, given) => {
+  const seat = await takeSeat(context);
+  const state = await ownAuthority(context, seat);
+  const self = state.humans.get(state.keys.get(seat.profile.kid)?.human ?? '');
+  const now = new Date().toISOString();
+  const waiting: Waiting[] = [...state.statements.values()]
+    .filter((record) => record.status === 'pending' && record.decoded.statement.sign_by > now)
+    .map(({ decoded: { statement }, signatures }) => {
+      const requirement = requirementOf(state, statement);
+      const { have, need, missing } = progressOf(state, requirement, signatures);
+      const { id, kind, sign_by } = statement;
+      const signed = signatures.some(({ human }) => human === self?.id);
+      return {
+        id,
+        kind,
+        headline: describe(state, statement).headline,
+        have,
+        need,
+        missing,
+        sign_by,
+        waits_for_me: self !== undefined && !signed && couldCount(requirement, self),
+      };
+    });
+  const shown = given.flag('all') ? waiting : waiting.filter((each) => each.waits_for_me);
+  context.out.result({ statements: shown }, linesOf(context, shown));
+  const others = waiting.length - shown.length;
+  if (others > 0) context.out.note(`${others} more wait for others: countersign pending --all`);
+  return EXIT.done;
+};
+
+function linesOf(context: Context, waiting: readonly Waiting[]): string[] {
+  if (waiting.length === 0) return ['Nothing waits for you.'];
+  const short = shortIds(waiting.map(({ id }) => id));
+  return [
+    ...table(
+      ['ID', 'SIGNED', 'SIGN BY', 'WHAT'],
+      waiting.map((each) => [
+        short.get(each.id) ?? each.id,
+        `${each.have} of ${each.need}`,
+        shortTime(each.sign_by).replace(/:\d\dZ$/, 'Z'),
+        each.headline,
+      ]),
+      { fixed: [0, 1, 2] },
+    ),
+    context.out.bold('next: countersign sign ID'),
+  ];
+}

@@ -1,0 +1,131 @@
+/** Signing and vetoing: shown first, in words made here from the very bytes that are signed. */
+import { type AuthorityState, readAloud, signStatement } from '@countersign/authority';
+import type { Statement } from '@countersign/contract';
+import type { Context } from '../context.ts';
+import { failed, unverified, usageFailure, withNext } from '../failure.ts';
+import { ownAuthority } from '../own-authority.ts';
+import { resolveId } from '../profile.ts';
+import { askText } from '../prompts.ts';
+import { type Act, type Registrar, verb } from '../registrar.ts';
+import { type Seat, takeSeat } from '../session.ts';
+import {
+  descriptionLines,
+  draftAsAsked,
+  envelopeOf,
+  newStatementId,
+  settle,
+  unlock,
+} from '../statements.ts';
+
+/** Characters of a fingerprint that must be read out and typed: two groups of four. */
+const READ_OUT = 8;
+
+export function addSign(program: Registrar): void {
+  verb(
+    program,
+    {
+      usage: 'sign <id>',
+      summary: 'Sign a statement that waits; shows what it means first.',
+      example: 'countersign sign 01999f5e-7a40',
+    },
+    sign,
+  ).option(
+    '--fingerprint <text>',
+    "a joiner's fingerprint as they read it to you, for human.enroll",
+  );
+  verb(
+    program,
+    {
+      usage: 'reject <id>',
+      summary: 'Veto a statement that waits.',
+      example: 'countersign reject 01999f5e-7a40 --reason "not in production"',
+    },
+    reject,
+  ).requiredOption('--reason <text>', 'your words, for the others and the ledger');
+}
+
+const sign: Act = async (context, given) => {
+  const seat = await takeSeat(context);
+  const { state, decoded } = await pendingStatement(context, seat, given.arg(0));
+  const { statement } = decoded;
+  context.out.show(descriptionLines(context, state, statement));
+  await compareFingerprint(context, statement, given.text('fingerprint'));
+  const signature = await signStatement(decoded, await unlock(context, 'to sign this'));
+  const answer = await withNext(
+    seat.client.call('sign', { params: { id: statement.id }, body: { signature } }),
+    ({ code }) => (code === 'conflict' ? 'countersign pending --all' : null),
+  );
+  return settle(context, answer);
+};
+
+const reject: Act = async (context, given) => {
+  const seat = await takeSeat(context);
+  const { state, decoded } = await pendingStatement(context, seat, given.arg(0));
+  const target = decoded.statement.id;
+  const statement = await draftAsAsked(context, seat.client, {
+    request: {
+      kind: 'statement.reject',
+      id: newStatementId(),
+      body: { statement: target, reason: given.need('reason') },
+    },
+    broker: seat.profile.broker,
+    state,
+  });
+  context.out.show(descriptionLines(context, state, statement));
+  const envelope = await envelopeOf(statement, [await unlock(context, 'to sign this veto')]);
+  const answer = await seat.client.call('reject', { params: { id: target }, body: { envelope } });
+  return settle(context, answer);
+};
+
+/** The statement as the ledger holds it: its own bytes, not the server's account of them. */
+async function pendingStatement(context: Context, seat: Seat, given: string) {
+  const state: AuthorityState = await ownAuthority(context, seat);
+  const id = resolveId(given, [...state.statements.keys()], 'statement');
+  const record = state.statements.get(id);
+  if (record === undefined) throw failed('not_found', 'It is gone.', 'countersign pending');
+  if (record.status !== 'pending') {
+    throw failed(
+      'conflict',
+      `This statement is ${record.status} already; it takes no signatures.`,
+      'countersign pending',
+    );
+  }
+  return { state, decoded: record.decoded };
+}
+
+/** Law 1: the sponsor compares the joiner's fingerprint with what the joiner reads out. */
+async function compareFingerprint(
+  context: Context,
+  statement: Statement,
+  option: string | undefined,
+): Promise<void> {
+  if (statement.kind !== 'human.enroll') {
+    if (option === undefined) return;
+    throw usageFailure('--fingerprint is for the enrolment of a human.', 'countersign sign ID');
+  }
+  const { fingerprint, name } = statement.body;
+  if (option === undefined && !context.terminal) {
+    context.out.note(`fingerprint of ${name}: ${readAloud(fingerprint)}`);
+    return;
+  }
+  const typed =
+    option ??
+    (await askText(
+      context,
+      `Type the first two groups of the fingerprint that ${name} reads to you`,
+      '--fingerprint TEXT',
+    ));
+  if (!isReadOut(typed, fingerprint)) {
+    throw unverified(
+      `That is not the fingerprint in the statement. Somebody else may be joining as ${name}.`,
+      `countersign reject ${statement.id} --reason "fingerprint differs"`,
+    );
+  }
+}
+
+/** In full, or whole groups of four from its start, two at least. */
+export function isReadOut(typed: string, fingerprint: string): boolean {
+  const text = typed.replace(/\s/g, '');
+  if (text === fingerprint) return true;
+  return text.length >= READ_OUT && text.length % 4 === 0 && fingerprint.startsWith(text);
+}

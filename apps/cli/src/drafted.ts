@@ -1,0 +1,163 @@
+/**
+ * A draft held against what was asked for. The server completes a statement; this finds whatever it
+ * changed, so that nobody signs another thing than the one they typed.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { AuthorityState } from '@countersign/authority';
+import type { DraftOf, DraftRequest, Statement, StatementOf } from '@countersign/contract';
+import { unverified } from './failure.ts';
+import { idNamed } from './own-authority.ts';
+
+export interface Asked {
+  readonly request: DraftRequest;
+  /** Genesis fingerprint; null when asking for genesis. */
+  readonly broker: string | null;
+  readonly state: AuthorityState;
+  /** Whoever asks, by id; null for someone not enrolled. */
+  readonly self: string | null;
+  /** SHA-256 of salt and credential, where one travels beside. */
+  readonly commitment: string | null;
+}
+
+/** @throws Failure `verification_failed`, with the first member that differs */
+export function requireAsAsked(asked: Asked, statement: Statement): void {
+  const { request } = asked;
+  requireSame('kind', statement.kind, request.kind);
+  requireSame('id', statement.id, request.id);
+  requireSame('broker', statement.broker, asked.broker);
+  const wanted = wantedMembers(asked);
+  const drafted: Readonly<Record<string, unknown>> = statement.body;
+  for (const [member, value] of Object.entries(wanted)) {
+    requireSame(member, drafted[member], value);
+  }
+  if (request.kind === 'grant.create' && statement.kind === 'grant.create') {
+    requireSameRights(request.body.permissions ?? [], statement.body.permissions);
+  }
+  if (request.kind === 'connection.set' && statement.kind === 'connection.set') {
+    for (const [member, value] of Object.entries(request.body.config)) {
+      requireSame(`config.${member}`, statement.body.config[member], value);
+    }
+  }
+}
+
+/** Members of the body that are known beforehand. What is absent here the server completes. */
+function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
+  const { request, state } = asked;
+  switch (request.kind) {
+    case 'genesis':
+      return { ...request.body, key_type: 'passphrase', rp: null, identity_provider: null };
+    case 'human.enroll':
+      return {
+        ...request.body,
+        human: asked.self,
+        key_type: 'passphrase',
+        rp: null,
+        subject: null,
+      };
+    case 'human.remove':
+      return { ...request.body, human: idNamed(state, 'human', request.body.human) };
+    case 'key.revoke':
+    case 'grant.revoke':
+    case 'statement.reject':
+      return request.body;
+    case 'environment.set':
+      return wantedEnvironment(state, request.body);
+    case 'agent.register':
+      return { require_dpop: false, ...request.body };
+    case 'agent.disable':
+      return { ...request.body, agent: idNamed(state, 'agent', request.body.agent) };
+    case 'connection.set':
+      return {
+        connection: null,
+        name: request.body.name,
+        provider: request.body.provider,
+        credential: asked.commitment,
+        mapping: Object.fromEntries(
+          Object.entries(request.body.environments).map(([name, ids]) => [
+            idNamed(state, 'environment', name),
+            [...new Set(ids)].sort(),
+          ]),
+        ),
+      };
+    case 'grant.create':
+      return wantedGrant(state, request.body);
+  }
+}
+
+function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set'>['body']) {
+  const present = [...state.environments.values()].find(({ name }) => name === body.name);
+  const { quorum, groups, user_verified, cool_off, require_dpop } = present?.rule ?? {
+    quorum: 2,
+    groups: [],
+    user_verified: 0,
+    cool_off: 0,
+    require_dpop: false,
+  };
+  const kept = { quorum, groups, user_verified, cool_off, require_dpop };
+  const wanted = { ...kept, ...body, environment: present?.id ?? null };
+  return { ...wanted, groups: [...wanted.groups].sort() };
+}
+
+function wantedGrant(state: AuthorityState, body: DraftOf<'grant.create'>['body']) {
+  const { agent, connection, environment, permissions, ...rest } = body;
+  return {
+    request: null,
+    sql: null,
+    ...rest,
+    ...(agent === undefined ? {} : { agent: idNamed(state, 'agent', agent) }),
+    ...(connection === undefined ? {} : { connection: idNamed(state, 'connection', connection) }),
+    ...(environment === undefined
+      ? {}
+      : { environment: idNamed(state, 'environment', environment) }),
+  };
+}
+
+type Wanted = NonNullable<DraftOf<'grant.create'>['body']['permissions']>;
+type Drafted = StatementOf<'grant.create'>['body']['permissions'];
+
+/** Law 1: what was signed is what runs. No right more than was asked for, none fewer. */
+function requireSameRights(wanted: Wanted, drafted: Drafted): void {
+  const asked = wanted.flatMap(({ operations, resources }) =>
+    operations.flatMap((operation) => resources.map((resource) => ({ operation, resource }))),
+  );
+  const rights = drafted.flatMap(({ operations, resources }) =>
+    operations.flatMap(({ name }) => resources.map((resource) => ({ operation: name, resource }))),
+  );
+  for (const { operation, resource } of rights) {
+    if (!asked.some((a) => a.operation === operation && standsFor(a.resource, resource))) {
+      throw differs(`It also allows ${operation} on ${resource}, which you did not ask for.`);
+    }
+  }
+  for (const { operation, resource } of asked) {
+    if (!rights.some((r) => r.operation === operation && standsFor(resource, r.resource))) {
+      throw differs(`It leaves out ${operation} on ${resource}. Name it as the catalog does.`);
+    }
+  }
+}
+
+/** Whether what was asked for, a pattern `schema.*` too, stands for that resource. */
+function standsFor(asked: string, resource: string): boolean {
+  if (asked.endsWith('.*')) return resource.startsWith(asked.slice(0, -1));
+  return oneSpelling(asked) === oneSpelling(resource);
+}
+
+/** A column list in ascending order without spaces. */
+function oneSpelling(resource: string): string {
+  const [, table, columns] = /^([^(]+)\(([^)]*)\)$/.exec(resource) ?? [];
+  if (table === undefined || columns === undefined) return resource;
+  const names = columns.split(',').map((name) => name.trim());
+  return `${table}(${[...new Set(names)].sort().join(',')})`;
+}
+
+function requireSame(member: string, drafted: unknown, wanted: unknown): void {
+  if (!isDeepStrictEqual(drafted, wanted)) {
+    throw differs(`Its ${member} is not what you asked for.`);
+  }
+}
+
+function differs(how: string): Error {
+  return unverified(
+    `The broker drafted another statement. ${how} Nothing was signed.`,
+    'countersign audit verify',
+  );
+}

@@ -1,0 +1,157 @@
+/**
+ * How authority changes from this terminal: draft, hold the draft against what was asked, show what it
+ * means, ask for the passphrase afresh, sign, propose.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  type AuthorityState,
+  describe,
+  emptyState,
+  encodeStatement,
+  signStatement,
+} from '@countersign/authority';
+import type { Client } from '@countersign/client';
+import type {
+  CredentialBeside,
+  DraftRequest,
+  Envelope,
+  Statement,
+  StatementAnswer,
+} from '@countersign/contract';
+import { type Secret, uuidv7 } from '@countersign/core';
+import type { Context } from './context.ts';
+import { requireAsAsked } from './drafted.ts';
+import { EXIT, type ExitStatus } from './exit-status.ts';
+import { openKey } from './key-file.ts';
+import { ownAuthority } from './own-authority.ts';
+import { askPassphrase } from './prompts.ts';
+import type { Seat } from './session.ts';
+import { clean, factLines, shortTime, WIDTH, wrap } from './text.ts';
+
+export function newStatementId(): string {
+  return uuidv7({ now: () => Date.now() }, { bytes: (length) => randomBytes(length) });
+}
+
+/** What a statement means, in lines for a terminal. */
+export function descriptionLines(
+  context: Context,
+  state: AuthorityState,
+  statement: Statement,
+): string[] {
+  const { headline, facts, warnings } = describe(state, statement);
+  return [
+    ...wrap(clean(headline), WIDTH).map((line) => context.out.bold(line)),
+    ...factLines(
+      facts.map(({ label, value }) => [label, label === 'sign by' ? shortTime(value) : value]),
+    ),
+    ...warnings.flatMap((warning) => wrap(`! ${clean(warning)}`, WIDTH, '  ')),
+  ];
+}
+
+/** The device key, its passphrase asked for afresh: a session alone changes nothing (Law 1). */
+export async function unlock(context: Context, purpose: string): Promise<Secret> {
+  return await openKey(context.paths.key, await askPassphrase(context, purpose));
+}
+
+/** What a proposer adds to the bare request. */
+export interface Beside {
+  readonly credential?: CredentialBeside;
+  readonly commitment?: string;
+}
+
+/** A draft that is what was asked for, shown. */
+export async function draftAsAsked(
+  context: Context,
+  client: Client,
+  asked: {
+    readonly request: DraftRequest;
+    readonly broker: string | null;
+    readonly state?: AuthorityState;
+    readonly self?: string | null;
+    readonly commitment?: string | null;
+  },
+): Promise<Statement> {
+  const state = asked.state ?? emptyState();
+  const { statement, notes } = await context.out.progress(
+    'drafting',
+    client.call('draft', { body: asked.request }),
+  );
+  requireAsAsked(
+    {
+      request: asked.request,
+      broker: asked.broker,
+      state,
+      self: asked.self ?? null,
+      commitment: asked.commitment ?? null,
+    },
+    statement,
+  );
+  for (const note of notes) context.out.note(`note: ${note}`);
+  return statement;
+}
+
+/** From a request to a proposed statement, with one signature by this profile's key. */
+export async function proposeSigned(
+  context: Context,
+  seat: Seat,
+  request: DraftRequest,
+  beside: Beside & { readonly state?: AuthorityState } = {},
+): Promise<StatementAnswer> {
+  const { client, profile } = seat;
+  const state = beside.state ?? (await ownAuthority(context, seat));
+  const whole = beside.credential === undefined ? request : { ...request, ...credentialOf(beside) };
+  const statement = await draftAsAsked(context, client, {
+    request: whole,
+    broker: profile.broker,
+    state,
+    self: state.keys.get(profile.kid)?.human ?? null,
+    commitment: beside.commitment ?? null,
+  });
+  context.out.show(descriptionLines(context, state, statement));
+  const envelope = await envelopeOf(statement, [await unlock(context, 'to sign this')]);
+  return await context.out.progress(
+    'proposing',
+    client.call('propose', { body: { envelope, ...credentialOf(beside) } }),
+  );
+}
+
+function credentialOf({ credential }: Beside): { credential?: CredentialBeside } {
+  return credential === undefined ? {} : { credential };
+}
+
+export async function envelopeOf(statement: Statement, keys: readonly Secret[]): Promise<Envelope> {
+  const decoded = encodeStatement(statement);
+  const signatures = await Promise.all(keys.map((key) => signStatement(decoded, key)));
+  return { payload: decoded.payload, signatures, assertions: [] };
+}
+
+/** Where a statement stands, in lines. */
+export function standingLines(answer: StatementAnswer): string[] {
+  const lines: string[] = [];
+  if (answer.status === 'pending') {
+    lines.push(`waiting: ${answer.have} of ${answer.need} signatures`);
+    for (const missing of answer.missing) lines.push(`  missing: ${clean(missing)}`);
+    lines.push(`  another human runs: countersign sign ${answer.id}`);
+  } else {
+    lines.push(`${answer.status}: ${answer.kind} ${answer.id}`);
+  }
+  if (answer.leases_revoked > 0) {
+    lines.push(`${answer.leases_revoked} lease(s) ended; their open sessions are cut.`);
+  }
+  if (answer.leases_pending > 0) {
+    lines.push(
+      `! ${answer.leases_pending} lease(s) could not be ended yet; the broker keeps trying.`,
+    );
+  }
+  return lines;
+}
+
+export function statusAfter(answer: StatementAnswer): ExitStatus {
+  return answer.status === 'pending' ? EXIT.waiting : EXIT.done;
+}
+
+/** Prints the answer to a proposal or signature. */
+export function settle(context: Context, answer: StatementAnswer, more: readonly string[] = []) {
+  context.out.result(answer, [...standingLines(answer), ...more]);
+  return statusAfter(answer);
+}

@@ -1,0 +1,87 @@
+/** Text for a terminal of 80 columns. What others wrote is cleaned first: it may not steer the screen. */
+export const WIDTH = 80;
+/** A longer label has a line of its own. */
+const LONGEST_LABEL = 28;
+
+/** Replaces whatever could move the cursor, change colours or hide itself. */
+export function clean(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
+}
+
+export function lengthOf(text: string): number {
+  return [...text].length;
+}
+
+/** At most `width` characters, the last an ellipsis where some are missing. */
+export function clip(text: string, width: number): string {
+  const characters = [...text];
+  return characters.length <= width
+    ? text
+    : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
+
+/**
+ * Breaks at spaces; a word longer than the line is cut. Lines after the first are indented; spaces
+ * that the text begins with stay.
+ */
+export function wrap(text: string, width: number, indent = ''): string[] {
+  const begin = /^ */.exec(text)?.[0] ?? '';
+  const [first = '', ...others] = text.slice(begin.length).split(' ');
+  const lines: string[] = [];
+  let line = '';
+  const room = () => Math.max(8, lines.length === 0 ? width : width - lengthOf(indent));
+  for (const word of [begin + first, ...others]) {
+    if (line !== '' && lengthOf(line) + 1 + lengthOf(word) <= room()) {
+      line = `${line} ${word}`;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = word;
+    while (lengthOf(line) > room()) {
+      const characters = [...line];
+      const cut = room();
+      lines.push(characters.slice(0, cut).join(''));
+      line = characters.slice(cut).join('');
+    }
+  }
+  lines.push(line);
+  return lines.map((each, index) => (index === 0 ? each : `${indent}${each}`));
+}
+
+/** Label and value in two columns; values are wrapped under themselves. */
+export function factLines(facts: readonly (readonly [label: string, value: string])[]): string[] {
+  const lengths = facts.map(([label]) => lengthOf(label)).filter((n) => n <= LONGEST_LABEL);
+  const longest = Math.max(0, ...lengths);
+  return facts.flatMap(([rawLabel, rawValue]) => {
+    const [label, value] = [clean(rawLabel), clean(rawValue)];
+    if (lengthOf(label) > longest) {
+      return [...wrap(`  ${label}`, WIDTH, '  '), ...wrap(`      ${value}`, WIDTH, '      ')];
+    }
+    const padding = ' '.repeat(longest - lengthOf(label));
+    return wrap(`  ${label}${padding}  ${value}`, WIDTH, ' '.repeat(longest + 4));
+  });
+}
+
+/** `2026-11-20 12:00:05Z` of an instant. */
+export function shortTime(instant: string): string {
+  return clean(instant)
+    .replace('T', ' ')
+    .replace(/\.\d{3}Z$/, 'Z');
+}
+
+/** For each id the shortest prefix that no other has, of eight characters at least. */
+export function shortIds(ids: readonly string[]): ReadonlyMap<string, string> {
+  const distinct = [...new Set(ids)];
+  return new Map(
+    distinct.map((id) => {
+      let length = 8;
+      while (
+        length < id.length &&
+        distinct.some((other) => other !== id && other.startsWith(id.slice(0, length)))
+      ) {
+        length += 1;
+      }
+      return [id, id.slice(0, id[length - 1] === '-' ? length + 1 : length)];
+    }),
+  );
+}

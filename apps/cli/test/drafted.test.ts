@@ -1,0 +1,195 @@
+/** A broker that drafts another thing than was asked for gets no signature. */
+import { emptyState } from '@countersign/authority';
+import type { DraftRequest, Statement } from '@countersign/contract';
+import { describe, expect, test } from 'vitest';
+import { requireAsAsked } from '../src/drafted.ts';
+
+const ID = '01999f5e-7a40-7000-8000-000000000001';
+const [AGENT, CONNECTION, ENVIRONMENT, GRANT] = ['a', 'b', 'c', 'd'].map(
+  (digit) => `01999f5e-7a40-7000-8000-00000000000${digit}`,
+) as [string, string, string, string];
+const BROKER = Buffer.alloc(32, 1).toString('base64url');
+const OTHER = Buffer.alloc(32, 2).toString('base64url');
+
+function stateWithNames() {
+  const state = emptyState();
+  state.names.set('agent/cursor', AGENT);
+  state.names.set('connection/pg', CONNECTION);
+  state.names.set('environment/staging', ENVIRONMENT);
+  return state;
+}
+
+function check(request: DraftRequest, statement: Statement) {
+  requireAsAsked(
+    { request, broker: BROKER, state: stateWithNames(), self: null, commitment: OTHER },
+    statement,
+  );
+}
+
+const around = {
+  v: 1,
+  id: ID,
+  broker: BROKER,
+  issued_at: '2026-11-20T12:00:00.000Z',
+  sign_by: '2026-11-20T13:00:00.000Z',
+} as const;
+
+describe('a grant', () => {
+  const request: DraftRequest = {
+    kind: 'grant.create',
+    id: ID,
+    body: {
+      agent: 'cursor',
+      connection: 'pg',
+      environment: 'staging',
+      permissions: [
+        {
+          operations: ['postgres:select', 'postgres:update'],
+          resources: ['public.bookings(status, id)'],
+        },
+        { operations: ['postgres:select'], resources: ['rental.*'] },
+      ],
+      max_uses: 1,
+      reason: 'why',
+    },
+  };
+  const permission = (operations: string[], resources: string[]) => ({
+    catalog: OTHER,
+    operations: operations.map((name) => ({ name, effect: 'write' as const })),
+    resources,
+  });
+  const body = {
+    agent: AGENT,
+    connection: CONNECTION,
+    environment: ENVIRONMENT,
+    permissions: [
+      permission(['postgres:select', 'postgres:update'], ['public.bookings(id,status)']),
+      permission(['postgres:select'], ['rental.cars', 'rental.customers']),
+    ],
+    ttl: 60,
+    valid_for: 3600,
+    max_uses: 1,
+    pins: null,
+    sender: null,
+    sql: null,
+    assessment: null,
+    request: null,
+    reason: 'why',
+  };
+  const drafted = { ...around, kind: 'grant.create' as const, body };
+
+  test('with names made ids, patterns expanded and defaults filled in is what was asked for', () => {
+    expect(() => check(request, drafted)).not.toThrow();
+  });
+
+  const more = (...added: ReturnType<typeof permission>[]) => ({
+    ...drafted,
+    body: { ...body, permissions: [...body.permissions, ...added] },
+  });
+  test.each<[string, Statement, RegExp]>([
+    ['another operation', more(permission(['postgres:delete'], ['rental.cars'])), /also allows/],
+    ['another table', more(permission(['postgres:select'], ['public.cards'])), /also allows/],
+    ['a whole table', more(permission(['postgres:update'], ['public.bookings'])), /also allows/],
+    [
+      'a schema that begins alike',
+      more(permission(['postgres:select'], ['rental2.x'])),
+      /also allows/,
+    ],
+    [
+      'an operation less',
+      { ...drafted, body: { ...body, permissions: body.permissions.slice(1) } },
+      /leaves out/,
+    ],
+    [
+      'a pattern that became nothing',
+      { ...drafted, body: { ...body, permissions: body.permissions.slice(0, 1) } },
+      /leaves out/,
+    ],
+    ['another agent', { ...drafted, body: { ...body, agent: GRANT } }, /agent/],
+    ['another environment', { ...drafted, body: { ...body, environment: GRANT } }, /environment/],
+    ['more uses', { ...drafted, body: { ...body, max_uses: null } }, /max_uses/],
+    ['SQL of its own', { ...drafted, body: { ...body, sql: 'drop table x' } }, /sql/],
+    [
+      'an access request nobody named',
+      { ...drafted, body: { ...body, request: GRANT } },
+      /request/,
+    ],
+    ['other words', { ...drafted, body: { ...body, reason: 'because' } }, /reason/],
+    ['another broker', { ...drafted, broker: OTHER }, /broker/],
+    ['another id', { ...drafted, id: GRANT }, /id/],
+    [
+      'another kind',
+      { ...around, kind: 'grant.revoke', body: { grant: GRANT, reason: 'why' } },
+      /kind/,
+    ],
+  ])('with %s is not', (_, statement, reason) => {
+    expect(() => check(request, statement)).toThrow(reason);
+    expect(() => check(request, statement)).toThrow(/Nothing was signed/);
+  });
+});
+
+test('an environment is drafted with the rule that was typed, and no looser one', () => {
+  const request: DraftRequest = {
+    kind: 'environment.set',
+    id: ID,
+    body: { name: 'production', class: 'production', quorum: 3 },
+  };
+  const body = {
+    environment: null,
+    name: 'production',
+    class: 'production',
+    quorum: 3,
+    groups: [],
+    user_verified: 0,
+    cool_off: 0,
+    require_dpop: false,
+  };
+  const drafted = { ...around, kind: 'environment.set' as const, body };
+  expect(() => check(request, drafted)).not.toThrow();
+  for (const change of [
+    { class: 'staging' },
+    { quorum: 2 },
+    { environment: GRANT },
+    { cool_off: 9 },
+  ]) {
+    expect(() => check(request, { ...drafted, body: { ...body, ...change } })).toThrow(
+      /is not what/,
+    );
+  }
+});
+
+test('a connection keeps its credential, configuration and mapping', () => {
+  const request: DraftRequest = {
+    kind: 'connection.set',
+    id: ID,
+    body: {
+      name: 'pg',
+      provider: 'postgres',
+      config: { host: 'db.example', port: 5432 },
+      environments: { staging: ['db.example:5432/x'] },
+    },
+  };
+  const body = {
+    connection: null,
+    name: 'pg',
+    provider: 'postgres',
+    endpoint: 'db.example:5432/x',
+    account: 'broker',
+    config: { host: 'db.example', port: 5432, system_identifier: '7' },
+    mapping: { [ENVIRONMENT]: ['db.example:5432/x'] },
+    credential: OTHER,
+  };
+  const drafted = { ...around, kind: 'connection.set' as const, body };
+  expect(() => check(request, drafted)).not.toThrow();
+  for (const change of [
+    { credential: BROKER },
+    { mapping: { [GRANT]: ['db.example:5432/x'] } },
+    { mapping: { [ENVIRONMENT]: ['db.example:5432/x', 'db.example:5432/y'] } },
+    { config: { ...body.config, host: 'evil.example' } },
+    { provider: 'http' },
+  ]) {
+    expect(() => check(request, { ...drafted, body: { ...body, ...change } })).toThrow(
+      /is not what/,
+    );
+  }
+});

@@ -1,0 +1,124 @@
+import { Secret } from '@countersign/core';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { entryLine } from '../src/audit-lines.ts';
+import { isReadOut } from '../src/commands/sign.ts';
+import { resolveId } from '../src/profile.ts';
+import { newRecoveryCode, recoveryCommitment } from '../src/recovery-code.ts';
+import { table } from '../src/table.ts';
+import { clean, factLines, lengthOf, shortIds, wrap } from '../src/text.ts';
+
+const anyText = fc.oneof(
+  fc.string({ maxLength: 300 }),
+  fc.string({ unit: 'binary', maxLength: 100 }),
+);
+const hexId = fc.stringMatching(/^[0-9a-f]{12}$/);
+
+describe('80 columns, whatever is in them', () => {
+  test('tables', () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(anyText, { maxLength: 7 })), (rows) => {
+        const head = ['ID', 'STATUS', 'AGENT', 'ENV', 'OPERATIONS', 'RESOURCES', 'USES'];
+        const lines = table(head, rows);
+        expect(lines).toHaveLength(rows.length + 1);
+        for (const line of lines) expect(lengthOf(line)).toBeLessThanOrEqual(80);
+      }),
+    );
+  });
+
+  test('facts', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(anyText, anyText)), (facts) => {
+        for (const line of factLines(facts)) expect(lengthOf(line)).toBeLessThanOrEqual(80);
+      }),
+    );
+  });
+
+  test('entries of the ledger', () => {
+    fc.assert(
+      fc.property(fc.nat(), anyText, anyText, anyText, (index, type, verdict, code) => {
+        const entry = {
+          index,
+          id: 'x',
+          type,
+          time: '2026-11-20T12:00:00.000Z',
+          body: { verdict, code },
+        };
+        expect(lengthOf(entryLine(entry, new Map()))).toBeLessThanOrEqual(80);
+      }),
+    );
+  });
+});
+
+test('a fixed column is never clipped, a clipped cell says so', () => {
+  const id = '01999f5e-7a40-7000-8000-000000000001';
+  const [, line = ''] = table(['ID', 'TEXT'], [[id, 'x'.repeat(100)]], { fixed: [0] });
+  expect(line).toContain(id);
+  expect(line.endsWith('x…')).toBe(true);
+});
+
+test('wrapping loses no word and keeps what the line begins with', () => {
+  expect(wrap('  decision: one two three four', 16, '  ')).toEqual([
+    '  decision: one',
+    '  two three four',
+  ]);
+  fc.assert(
+    fc.property(fc.array(fc.stringMatching(/^[a-z]{1,20}$/), { minLength: 1 }), (words) => {
+      expect(wrap(words.join(' '), 30, '  ').join(' ').trim().split(/\s+/)).toEqual(words);
+    }),
+  );
+});
+
+test.each(['\u001b[2J', '\u009b1A', 'a\rb', 'a\u202eb', '\u200b', '\u2028', '\u0007'])(
+  '%j cannot steer the screen',
+  (text) => expect(clean(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u),
+);
+
+test('short ids are unique and lead back to their ids', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(hexId, { minLength: 1 }), (ids) => {
+      for (const [id, short] of shortIds(ids)) {
+        expect(short.length).toBeGreaterThanOrEqual(8);
+        expect(resolveId(short, ids, 'grant')).toBe(id);
+      }
+    }),
+  );
+});
+
+test('a prefix of several, of none, or too short leads nowhere', () => {
+  const ids = ['01999f5e-aaaa', '01999f5e-bbbb'];
+  expect(() => resolveId('01999f5e', ids, 'grant')).toThrow(/2 grants begin/);
+  expect(() => resolveId('0199ffff', ids, 'grant')).toThrow(/no grant/);
+  expect(() => resolveId('', ['01999f5e-aaaa'], 'grant')).toThrow(/no grant/);
+});
+
+describe('a fingerprint that was read out', () => {
+  const fingerprint = 'LuQaSwyFeRdh07hLaTKmG755_DLPyJLy2Jl8Y7T7TI0';
+  test.each(['LuQa SwyF', 'LuQaSwyF', ' LuQa SwyF eRdh ', fingerprint])('%j matches', (typed) =>
+    expect(isReadOut(typed, fingerprint)).toBe(true),
+  );
+  test.each(['', 'LuQa', 'LuQa Swy', 'luqa swyf', 'SwyF eRdh', 'LuQa SwyG', `${fingerprint}x`])(
+    '%j does not',
+    (typed) => expect(isReadOut(typed, fingerprint)).toBe(false),
+  );
+});
+
+describe('a recovery code', () => {
+  test('has 160 bits in eight groups, without letters that could be misread', () => {
+    const codes = Array.from({ length: 200 }, () => newRecoveryCode().reveal());
+    for (const code of codes)
+      expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{4}-){7}[0-9A-HJKMNP-TV-Z]{4}$/);
+    expect(new Set(codes).size).toBe(200);
+  });
+
+  test('is recognised however it was written down', () => {
+    const code = newRecoveryCode();
+    const sloppy = code
+      .reveal()
+      .toLowerCase()
+      .replaceAll('-', ' ')
+      .replaceAll('0', 'o')
+      .replaceAll('1', 'l');
+    expect(recoveryCommitment(new Secret('written', sloppy))).toBe(recoveryCommitment(code));
+  });
+});

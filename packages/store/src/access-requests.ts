@@ -1,0 +1,50 @@
+/** Agents' questions to humans, for reading. They are asked and settled in `Journal.commit`. */
+import type { AccessRequest, AccessRequests } from '@countersign/broker';
+import { isUuid } from '@countersign/core';
+import { and, count, desc, eq, isNull, lt } from 'drizzle-orm';
+import { guarded } from './database.ts';
+import { accessRequests, type Tables } from './tables.ts';
+
+const isOpen = and(isNull(accessRequests.rejection), isNull(accessRequests.statement));
+
+export function openAccessRequests(tables: Tables): AccessRequests {
+  return {
+    async find(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await guarded('read an access request', () =>
+        tables.select().from(accessRequests).where(eq(accessRequests.id, id)),
+      );
+      return row === undefined ? null : toAccessRequest(row);
+    },
+
+    /** Newest first. */
+    async page({ after, limit, open }) {
+      if (after !== null && !isUuid(after)) return [];
+      const beyond = after === null ? undefined : lt(accessRequests.id, after);
+      const rows = await guarded('read access requests', () =>
+        tables
+          .select()
+          .from(accessRequests)
+          .where(and(beyond, open ? isOpen : undefined))
+          .orderBy(desc(accessRequests.id))
+          .limit(limit),
+      );
+      return rows.map(toAccessRequest);
+    },
+
+    async countOpen(agent) {
+      if (!isUuid(agent)) return 0;
+      const [row] = await guarded('count access requests', () =>
+        tables
+          .select({ open: count() })
+          .from(accessRequests)
+          .where(and(eq(accessRequests.agent, agent), isOpen)),
+      );
+      return row?.open ?? 0;
+    },
+  };
+}
+
+function toAccessRequest(row: typeof accessRequests.$inferSelect): AccessRequest {
+  return { ...row, createdAt: row.createdAt.getTime() };
+}

@@ -1,0 +1,80 @@
+/**
+ * Row effects: what else changes in the transaction of an entry. Each is one conditional statement; the
+ * caller holds the head and a savepoint, and an effect that matched no row loses its whole intent.
+ */
+import type { RowEffect } from '@countersign/broker';
+import { toInstant } from '@countersign/core';
+import { arrayOf, type Tx } from './database.ts';
+
+/** Thrown inside a savepoint, to roll it back. */
+export class EffectLost extends Error {
+  readonly kind: RowEffect['kind'];
+
+  constructor(kind: RowEffect['kind']) {
+    super(`row effect ${kind} matched no row`);
+    this.kind = kind;
+  }
+}
+
+/** Applies the effects in order. Throws EffectLost at the first that no longer applies. */
+export async function applyEffects(tx: Tx, effects: readonly RowEffect[]): Promise<void> {
+  for (const effect of effects) {
+    if (!(await applies(tx, effect))) throw new EffectLost(effect.kind);
+  }
+}
+
+async function applies(tx: Tx, effect: RowEffect): Promise<boolean> {
+  switch (effect.kind) {
+    case 'seal-credential': {
+      const { count } = await tx`
+        insert into countersign.sealed_credentials (statement, sealed)
+        values (${effect.statement}, ${effect.sealed}) on conflict do nothing`;
+      return count === 1;
+    }
+    case 'discard-credential': {
+      const { count } = await tx`
+        delete from countersign.sealed_credentials where statement = ${effect.statement}`;
+      return count === 1;
+    }
+    case 'spend-invitation': {
+      const { count } = await tx`
+        update countersign.invitations set spent = true
+        where code_hash = ${effect.codeHash} and not spent and expires_at > ${toInstant(effect.now)}`;
+      return count === 1;
+    }
+    case 'spend-genesis-code': {
+      const { count } = await tx`
+        delete from countersign.genesis_code where code_hash = ${effect.codeHash}`;
+      return count === 1;
+    }
+    case 'access-request': {
+      const { request } = effect;
+      const details = tx.json(request.details.map((detail) => ({ ...detail })));
+      const { count } = await tx`
+        insert into countersign.access_requests (id, agent, details, reason, sender, created_at)
+        values (${request.id}, ${request.agent}, ${details}, ${request.reason}, ${request.sender},
+          ${toInstant(request.createdAt)})
+        on conflict do nothing`;
+      return count === 1;
+    }
+    case 'settle-access-request': {
+      const { count } = await tx`
+        update countersign.access_requests
+        set rejection = ${effect.rejection}, statement = ${effect.statement}
+        where id = ${effect.id} and rejection is null and statement is null`;
+      return count === 1;
+    }
+    case 'lease-state': {
+      const { count } = await tx`
+        update countersign.leases set state = ${effect.to}, trouble = null, claimed_until = null
+        where id = ${effect.id} and state = any(${arrayOf(tx, 'text', effect.from)}::text[])`;
+      return count === 1;
+    }
+    case 'return-use': {
+      const { count } = await tx`
+        update countersign.grant_uses set used = used - 1
+        where grant_id = any(${arrayOf(tx, 'uuid', effect.grants)}::uuid[]) and used > 0`;
+      return count === effect.grants.length;
+    }
+  }
+}

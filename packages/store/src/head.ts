@@ -1,0 +1,201 @@
+/**
+ * The ledger's head as this replica knows it. The database's word for it is not enough (Law 1): a head
+ * must carry the MAC of a broker with our key, and extend the one this replica saw last.
+ */
+import { hash } from 'node:crypto';
+import type { Head } from '@countersign/broker';
+import { CountersignError, toInstant } from '@countersign/core';
+import {
+  appendLeaf,
+  type CompactRange,
+  decodeRange,
+  emptyRange,
+  encodeRange,
+  rangeRoot,
+} from '@countersign/ledger';
+import { arrayOf, type Querier } from './database.ts';
+import type { Kek } from './kek.ts';
+
+export interface LedgerHead extends Head {
+  readonly range: CompactRange;
+  /** Over the leaf hashes of all authority entries; see `extendChain`. */
+  readonly authorityChain: Uint8Array;
+  /** Not part of the ledger: raised to make a statement whose answer was lost impossible. */
+  readonly fence: number;
+}
+
+export interface HeadRow {
+  readonly size: number;
+  readonly root: Uint8Array;
+  readonly peaks: Uint8Array;
+  readonly authority_version: number;
+  readonly authority_chain: Uint8Array;
+  readonly time: Date;
+  readonly mac: Uint8Array;
+  readonly fence: number;
+  /** Milliseconds of the database's clock when it answered. */
+  readonly db_now: number;
+}
+
+/** Leaf hashes fetched at a time while catching up. */
+const LEAVES = 4096;
+
+export const EMPTY_CHAIN: Uint8Array = Buffer.alloc(32);
+
+/** SHA-256(chain ‖ leaf hash): fixes which authority entries there are and in what order. */
+export function extendChain(chain: Uint8Array, leafHash: Uint8Array): Uint8Array {
+  return hash('sha256', Buffer.concat([chain, leafHash]), 'buffer');
+}
+
+function emptyHead(): LedgerHead {
+  const range = emptyRange();
+  return {
+    size: 0,
+    root: rangeRoot(range),
+    range,
+    authorityVersion: 0,
+    authorityChain: EMPTY_CHAIN,
+    time: toInstant(0),
+    fence: 0,
+  };
+}
+
+/** What the MAC covers. The peaks are fixed by the root. */
+export function macOf(kek: Kek, head: LedgerHead): Uint8Array {
+  return kek.macOfHead(macDocument(head));
+}
+
+function macDocument(head: LedgerHead): unknown {
+  return {
+    v: 1,
+    size: head.size,
+    root: Buffer.from(head.root).toString('base64url'),
+    authority_version: head.authorityVersion,
+    authority_chain: Buffer.from(head.authorityChain).toString('base64url'),
+    time: head.time,
+  };
+}
+
+/** Writes the head of an empty ledger, once. A head that is missing beside entries is not replaced. */
+export async function createHead(sql: Querier, kek: Kek): Promise<void> {
+  const head = emptyHead();
+  await sql`
+    insert into countersign.head
+      (size, root, peaks, authority_version, authority_chain, time, mac)
+    select ${head.size}, ${head.root}, ${encodeRange(head.range)}, ${head.authorityVersion},
+      ${head.authorityChain}, ${head.time}, ${macOf(kek, head)}
+    where not exists (select from countersign.entries)
+    on conflict do nothing`;
+}
+
+/** The stored head; with `lock`, held against every other commit until the transaction ends. */
+export async function readHeadRow(sql: Querier, lock: boolean): Promise<HeadRow> {
+  const [row] = await sql<HeadRow[]>`
+    select size, root, peaks, authority_version, authority_chain, time, mac, fence,
+      (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
+    from countersign.head ${lock ? sql`for update` : sql``}`;
+  if (row === undefined) throw unfaithful('it has no head');
+  return row;
+}
+
+/**
+ * The head of a row, checked: MAC, peaks, and that it extends `known` (null on a first look), for which
+ * the leaf hashes in between are read and hashed. @throws CountersignError `broker_unavailable`
+ */
+export async function verifyHead(
+  sql: Querier,
+  kek: Kek,
+  known: LedgerHead | null,
+  row: HeadRow,
+): Promise<LedgerHead> {
+  const head: LedgerHead = {
+    size: row.size,
+    root: row.root,
+    range: decodeRange(row.size, row.peaks),
+    authorityVersion: row.authority_version,
+    authorityChain: row.authority_chain,
+    time: row.time.toISOString(),
+    fence: row.fence,
+  };
+  if (!kek.isMacOfHead(macDocument(head), row.mac)) {
+    throw unfaithful('its head was not written by a broker with this key-encryption key');
+  }
+  if (!isEqual(rangeRoot(head.range), head.root)) throw unfaithful('its peaks are not its root');
+  if (known !== null) await requireExtension(sql, known, head);
+  return head;
+}
+
+// Law 1: each commit extends the head this replica last saw.
+async function requireExtension(sql: Querier, known: LedgerHead, head: LedgerHead): Promise<void> {
+  const isBehind =
+    head.size < known.size ||
+    head.authorityVersion < known.authorityVersion ||
+    head.time < known.time;
+  if (isBehind) throw unfaithful('it went back behind what this server saw');
+  let range = known.range;
+  while (range.size < head.size) {
+    const rows = await sql<{ index: number; leaf_hash: Uint8Array }[]>`
+      select index, leaf_hash from countersign.entries
+      where index >= ${range.size} and index < ${head.size} order by index limit ${LEAVES}`;
+    if (rows.length === 0) throw unfaithful(`entry ${range.size} is missing`);
+    for (const row of rows) {
+      if (row.index !== range.size) throw unfaithful(`entry ${range.size} is missing`);
+      range = appendLeaf(range, row.leaf_hash);
+    }
+  }
+  if (!isEqual(rangeRoot(range), head.root)) throw unfaithful('its history was rewritten');
+}
+
+/** The chain over all authority entries before `index`, from their stored leaf hashes. */
+export async function chainBefore(sql: Querier, index: number): Promise<Uint8Array> {
+  let chain = EMPTY_CHAIN;
+  let from = 0;
+  while (true) {
+    const rows = await sql<{ index: number; leaf_hash: Uint8Array }[]>`
+      select index, leaf_hash from countersign.entries
+      where authority and index >= ${from} and index < ${index} order by index limit ${LEAVES}`;
+    for (const row of rows) chain = extendChain(chain, row.leaf_hash);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < LEAVES) return chain;
+    from = last.index + 1;
+  }
+}
+
+/** Raises the fence, so that whatever was sent on the old one can commit no more. */
+export async function raiseFence(sql: Querier): Promise<void> {
+  const { count } = await sql`update countersign.head set fence = fence + 1`;
+  if (count !== 1) throw unfaithful('it has no head');
+}
+
+/** How many of these entries are in the ledger at the index they were meant for. */
+export async function countWritten(
+  sql: Querier,
+  entries: readonly { readonly index: number; readonly id: string }[],
+): Promise<number> {
+  const [row] = await sql<{ written: number }[]>`
+    select count(*)::int as written from countersign.entries e
+    join unnest(
+      ${arrayOf(
+        sql,
+        'uuid',
+        entries.map((entry) => entry.id),
+      )}::uuid[],
+      ${arrayOf(
+        sql,
+        'int8',
+        entries.map((entry) => entry.index),
+      )}::int8[]
+    ) as planned (id, index) on e.id = planned.id and e.index = planned.index`;
+  return row?.written ?? 0;
+}
+
+export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+export function unfaithful(why: string): CountersignError {
+  return new CountersignError(
+    'broker_unavailable',
+    `The ledger in the database is not the one this server knows: ${why}.`,
+  );
+}

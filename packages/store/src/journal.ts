@@ -1,0 +1,149 @@
+/** The ledger as the use cases know it: `commit` behind a group commit, and reads by keyset. */
+import type { Head, Intent, Journal, JournalEntry, Outcome } from '@countersign/broker';
+import { type Clock, isUuid, toInstant } from '@countersign/core';
+import { leafHash } from '@countersign/ledger';
+import { AUTHORITY_CHANNEL } from './append.ts';
+import { prepare } from './batch.ts';
+import type { Committer } from './committer.ts';
+import { arrayOf, guarded, type Sql } from './database.ts';
+import { GroupCommit } from './group-commit.ts';
+import { chainBefore, EMPTY_CHAIN, extendChain, isEqual, unfaithful } from './head.ts';
+
+interface EntryRow {
+  readonly index: number;
+  readonly id: string;
+  readonly type: string;
+  readonly time: Date;
+  readonly bytes: Uint8Array;
+  readonly leaf_hash: Uint8Array;
+}
+
+/** Entries fetched at a time; an entry has at most 64 KiB. */
+const ROWS = 256;
+
+export interface JournalOptions {
+  readonly committer: Committer;
+  /** For everything but commits. */
+  readonly sql: Sql;
+  readonly clock: Clock;
+}
+
+export interface OpenJournal extends Journal {
+  /** Resolves when no commit is in flight. */
+  idle(): Promise<void>;
+}
+
+export function openJournal({ committer, sql, clock }: JournalOptions): OpenJournal {
+  const group = new GroupCommit((batch) => committer.commit(batch));
+  /** Chain over the authority entries up to `last`; there is none in `(last, size)`. */
+  let folded = { last: -1, size: 0, chain: EMPTY_CHAIN };
+
+  async function commit(intents: readonly Intent[]): Promise<readonly Outcome[]> {
+    const time = toInstant(clock.now());
+    const prepared = intents.map((intent) => prepare(intent, time));
+    const settlements = await Promise.all(prepared.map((one) => group.add(one)));
+    return settlements.map((settlement) => {
+      if (!settlement.ok) throw settlement.error;
+      return settlement.outcome;
+    });
+  }
+
+  async function* read(from: number, to: number): AsyncGenerator<JournalEntry> {
+    let next = from;
+    while (next < to) {
+      const rows = await guarded(
+        'read the ledger',
+        () => sql<EntryRow[]>`
+        select index, id, type, time, bytes, leaf_hash from countersign.entries
+        where index >= ${next} and index < ${to} order by index limit ${ROWS}`,
+      );
+      for (const row of rows) yield toEntry(row);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      next = last.index + 1;
+    }
+  }
+
+  async function* readAuthority(from: number): AsyncGenerator<JournalEntry> {
+    const head = await guarded('read the head', () => committer.refresh());
+    const isKnown = from > folded.last && from <= folded.size;
+    let chain = isKnown
+      ? folded.chain
+      : await guarded('read the ledger', () => chainBefore(sql, from));
+    let { last } = isKnown ? folded : { last: from - 1 };
+    for (;;) {
+      const next = Math.max(from, last + 1);
+      const rows = await guarded(
+        'read the ledger',
+        () => sql<EntryRow[]>`
+        select index, id, type, time, bytes, leaf_hash from countersign.entries
+        where authority and index >= ${next} and index < ${head.size} order by index limit ${ROWS}`,
+      );
+      for (const row of rows) {
+        // Law 1: the bytes count, not what a row says of them.
+        const leaf = leafHash(row.bytes);
+        if (!isEqual(leaf, row.leaf_hash)) throw unfaithful(`entry ${row.index} was changed`);
+        chain = extendChain(chain, leaf);
+        last = row.index;
+        yield toEntry(row);
+      }
+      if (rows.length < ROWS) break;
+    }
+    // Law 1: an authority entry that is hidden, a revocation say, is as bad as one that is forged.
+    if (from <= head.size && !isEqual(chain, head.authorityChain)) {
+      throw unfaithful('authority entries are missing or were changed');
+    }
+    if (head.size >= folded.size) folded = { last, size: head.size, chain };
+  }
+
+  return {
+    commit,
+    read,
+    readAuthority,
+    idle: () => group.idle(),
+
+    async head(): Promise<Head> {
+      const head = await guarded('read the head', () => committer.refresh());
+      const { size, root, authorityVersion, time } = head;
+      return { size, root, authorityVersion, time };
+    },
+
+    async page({ after, limit, descending, types, agent }) {
+      if (agent !== null && !isUuid(agent)) return [];
+      const beyond = descending ? sql`index < ${after}` : sql`index > ${after}`;
+      const rows = await guarded(
+        'read the ledger',
+        () => sql<EntryRow[]>`
+        select index, id, type, time, bytes, leaf_hash from countersign.entries
+        where ${after === null ? sql`true` : beyond}
+          ${types === null ? sql`` : sql`and type = any(${arrayOf(sql, 'text', types)}::text[])`}
+          ${agent === null ? sql`` : sql`and agent = ${agent}`}
+        order by index ${descending ? sql`desc` : sql`asc`} limit ${limit}`,
+      );
+      return rows.map(toEntry);
+    },
+
+    async find(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await guarded(
+        'read the ledger',
+        () => sql<EntryRow[]>`
+        select index, id, type, time, bytes, leaf_hash from countersign.entries where id = ${id}`,
+      );
+      return row === undefined ? null : toEntry(row);
+    },
+
+    async onAuthorityChange(listener) {
+      // The second function runs on every (re)connection: what was missed meanwhile is caught up with.
+      const { unlisten } = await guarded('listen for changes', () =>
+        sql.listen(AUTHORITY_CHANNEL, listener, listener),
+      );
+      return () => guarded('stop listening', unlisten);
+    },
+  };
+}
+
+function toEntry(row: EntryRow): JournalEntry {
+  const { index, id, type, bytes } = row;
+  return { index, id, type, time: row.time.toISOString(), bytes, leafHash: row.leaf_hash };
+}

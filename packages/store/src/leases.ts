@@ -1,0 +1,92 @@
+/** Leases for reading and reaping. They begin and end in `Journal.commit` only. */
+import type { Lease, Leases } from '@countersign/broker';
+import { type Clock, isUuid } from '@countersign/core';
+import { and, asc, desc, eq, inArray, isNull, lt, lte, or } from 'drizzle-orm';
+import { guarded } from './database.ts';
+import { leases, type Tables } from './tables.ts';
+
+/** How long a claim keeps other replicas away; then whoever took it counts as dead. */
+const CLAIM_MS = 30_000;
+
+const isLive = inArray(leases.state, ['pending', 'active']);
+
+export function openLeases(tables: Tables, clock: Clock): Leases {
+  return {
+    async find(id) {
+      if (!isUuid(id)) return null;
+      const [row] = await guarded('read a lease', () =>
+        tables.select().from(leases).where(eq(leases.id, id)),
+      );
+      return row === undefined ? null : toLease(row);
+    },
+
+    async live(connection) {
+      const ofConnection = connection === null ? undefined : eq(leases.connection, connection);
+      const rows = await guarded('read leases', () =>
+        tables.select().from(leases).where(and(isLive, ofConnection)).orderBy(asc(leases.id)),
+      );
+      return rows.map(toLease);
+    },
+
+    /** Newest first. */
+    async page({ after, limit }) {
+      if (after !== null && !isUuid(after)) return [];
+      const beyond = after === null ? undefined : lt(leases.id, after);
+      const rows = await guarded('read leases', () =>
+        tables.select().from(leases).where(beyond).orderBy(desc(leases.id)).limit(limit),
+      );
+      return rows.map(toLease);
+    },
+
+    async activate(id) {
+      // A lease that was ever claimed for revoking may be gone at the provider: it stays pending.
+      const rows = await guarded('activate a lease', () =>
+        tables
+          .update(leases)
+          .set({ state: 'active' })
+          .where(and(eq(leases.id, id), eq(leases.state, 'pending'), isNull(leases.claimedUntil)))
+          .returning({ id: leases.id }),
+      );
+      return rows.length === 1;
+    },
+
+    async claimForRevoking({ now, pendingBefore, ids, limit }) {
+      const due = or(
+        lte(leases.expiresAt, new Date(now)),
+        and(eq(leases.state, 'pending'), lt(leases.createdAt, new Date(pendingBefore))),
+        inArray(leases.id, ids.filter(isUuid)),
+      );
+      const isFree = or(isNull(leases.claimedUntil), lte(leases.claimedUntil, new Date(now)));
+      const rows = await guarded('claim leases', () => {
+        const free = tables
+          .select({ id: leases.id })
+          .from(leases)
+          .where(and(isLive, isFree, due))
+          .orderBy(asc(leases.expiresAt))
+          .limit(limit)
+          .for('update', { skipLocked: true });
+        return tables
+          .update(leases)
+          .set({ claimedUntil: new Date(now + CLAIM_MS) })
+          .where(inArray(leases.id, free))
+          .returning();
+      });
+      return rows.map(toLease);
+    },
+
+    async postpone(id, trouble, retryAt) {
+      const claimedUntil = new Date(Math.max(retryAt, clock.now()));
+      await guarded('postpone a revocation', () =>
+        tables
+          .update(leases)
+          .set({ trouble, claimedUntil })
+          .where(and(eq(leases.id, id), isLive)),
+      );
+    },
+  };
+}
+
+function toLease(row: typeof leases.$inferSelect): Lease {
+  const { claimedUntil: _, createdAt, expiresAt, ...rest } = row;
+  return { ...rest, createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() };
+}

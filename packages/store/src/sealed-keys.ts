@@ -1,0 +1,73 @@
+/**
+ * The server's own private keys at rest. What callers get as the public key is checked against the
+ * private key that opened, so that a public key swapped in the database signs nothing in (Law 1).
+ */
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import type { SealedKeys } from '@countersign/broker';
+import { CountersignError, Secret } from '@countersign/core';
+import { eq } from 'drizzle-orm';
+import { calculateJwkThumbprint } from 'jose';
+import { guarded } from './database.ts';
+import type { Kek } from './kek.ts';
+import { sealedKeys, type Tables } from './tables.ts';
+
+export function openSealedKeys(tables: Tables, kek: Kek): SealedKeys {
+  const find = async (purpose: string) => {
+    const rows = await guarded('read a key', () =>
+      tables.select().from(sealedKeys).where(eq(sealedKeys.purpose, purpose)),
+    );
+    return rows[0] ?? null;
+  };
+
+  return {
+    async ensure(purpose, make) {
+      let row = await find(purpose);
+      if (row === null) {
+        const { publicJwk, privateJwk } = await make();
+        const plain = Buffer.from(privateJwk.reveal());
+        const sealed = await kek.seal('key', await bindingOf(purpose, publicJwk), plain);
+        await guarded('keep a key', () =>
+          tables.insert(sealedKeys).values({ purpose, publicJwk, sealed }).onConflictDoNothing(),
+        );
+        // Another server may have been first: what is stored counts.
+        row = await find(purpose);
+      }
+      if (row === null) throw mismatch();
+      const { publicJwk, sealed } = row;
+      const plain = await kek.open('key', await bindingOf(purpose, publicJwk), sealed);
+      const privateJwk = Buffer.from(plain).toString('utf8');
+      if ((await thumbprintOf(publicJwk)) !== (await thumbprintOf(publicPartOf(privateJwk)))) {
+        throw mismatch();
+      }
+      return { publicJwk, privateJwk: new Secret(`${purpose} key`, privateJwk) };
+    },
+  };
+}
+
+/** The whole public JWK is bound, its `kid` and `use` too, which no thumbprint covers. */
+async function bindingOf(purpose: string, publicJwk: unknown): Promise<unknown> {
+  return { v: 1, purpose: `${purpose}-key`, jkt: await thumbprintOf(publicJwk), jwk: publicJwk };
+}
+
+/** RFC 7638. @throws CountersignError `broker_unavailable` for what is no JWK */
+async function thumbprintOf(jwk: unknown): Promise<string> {
+  try {
+    if (typeof jwk !== 'object' || jwk === null) throw mismatch();
+    return await calculateJwkThumbprint(jwk);
+  } catch {
+    throw mismatch();
+  }
+}
+
+function publicPartOf(privateJwk: string): unknown {
+  try {
+    const key = createPrivateKey({ key: JSON.parse(privateJwk), format: 'jwk' });
+    return createPublicKey(key).export({ format: 'jwk' });
+  } catch {
+    throw mismatch();
+  }
+}
+
+function mismatch(): CountersignError {
+  return new CountersignError('broker_unavailable', 'A stored key pair is not a pair.');
+}

@@ -1,0 +1,115 @@
+/** The broker's ports on PostgreSQL 15 or newer: one object, opened once a process. */
+import type {
+  AccessRequests,
+  Codes,
+  Journal,
+  Leases,
+  ReplayIds,
+  SealedCredentials,
+  SealedKeys,
+  Uses,
+} from '@countersign/broker';
+import type { Clock, Secret } from '@countersign/core';
+import { openAccessRequests } from './access-requests.ts';
+import { openCodes } from './codes.ts';
+import { Committer } from './committer.ts';
+import { guarded, openClient, type Sql } from './database.ts';
+import { createHead } from './head.ts';
+import { openJournal } from './journal.ts';
+import { deriveKek } from './kek.ts';
+import { openLeases } from './leases.ts';
+import { type LedgerReader, openLedgerReader } from './ledger-reader.ts';
+import { migrate } from './migrate.ts';
+import { openReplayIds } from './replay.ts';
+import { openSealedCredentials } from './sealed-credentials.ts';
+import { openSealedKeys } from './sealed-keys.ts';
+import { openTables } from './tables.ts';
+import { openUses } from './uses.ts';
+
+export interface StoreOptions {
+  /** `postgres://…` */
+  readonly url: Secret;
+  /** 32 bytes. */
+  readonly kek: Secret<Uint8Array>;
+  readonly clock: Clock;
+  /** Connections for reads, and as many for the plain tables; three more commit, one listens. */
+  readonly poolSize?: number;
+  /** Where the numbered SQL is, when not beside the sources. */
+  readonly migrations?: URL;
+}
+
+export interface Store {
+  readonly journal: Journal;
+  readonly leases: Leases;
+  readonly accessRequests: AccessRequests;
+  readonly codes: Codes;
+  readonly replayIds: ReplayIds;
+  readonly uses: Uses;
+  readonly sealedCredentials: SealedCredentials;
+  readonly sealedKeys: SealedKeys;
+  readonly ledger: LedgerReader;
+  /** The cluster's own id (`pg_control_system`). A copied cluster keeps it. */
+  systemIdentifier(): Promise<string>;
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+  /** Waits for commits in flight, then closes every connection. */
+  close(): Promise<void>;
+}
+
+/** One commits; the others find out what became of it when its answer is lost. */
+const COMMIT_CONNECTIONS = 3;
+
+/**
+ * Migrates and opens. @throws CountersignError `broker_unavailable` when the database cannot be used, is
+ * newer than this code, or holds a ledger of another key-encryption key
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { url, clock, poolSize = 4 } = options;
+  const kek = deriveKek(options.kek);
+  await migrate(url, options.migrations);
+
+  const commits = openClient(url, { connections: COMMIT_CONNECTIONS });
+  const reads = openClient(url, { connections: poolSize });
+  const plain = openClient(url, { connections: poolSize });
+  const end = async () => {
+    await Promise.all([commits, reads, plain].map((client: Sql) => client.end({ timeout: 1 })));
+  };
+  const tables = openTables(plain);
+  const committer = new Committer({ sql: commits, kek, clock });
+  try {
+    await guarded('make the head', () => createHead(commits, kek));
+    await guarded('read the head', () => committer.refresh());
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  const journal = openJournal({ committer, sql: reads, clock });
+
+  return {
+    journal,
+    leases: openLeases(tables, clock),
+    accessRequests: openAccessRequests(tables),
+    codes: openCodes(tables),
+    replayIds: openReplayIds(tables),
+    uses: openUses(tables),
+    sealedCredentials: openSealedCredentials(tables, kek),
+    sealedKeys: openSealedKeys(tables, kek),
+    ledger: openLedgerReader(reads, journal.read),
+
+    async systemIdentifier() {
+      const [row] = await guarded(
+        'tell its identifier',
+        () => reads<{ id: string }[]>`
+        select system_identifier::text as id from pg_control_system()`,
+      );
+      return row?.id ?? '';
+    },
+    async ping() {
+      await guarded('answer', () => reads`select 1`);
+    },
+    async close() {
+      await journal.idle();
+      await end();
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import type { Intent } from '@countersign/broker';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../src/index.ts';
+import { type Server, startPostgres } from './support/postgres.ts';
+import { edit, intent, isTreeWhole, lease, newId, open } from './support/store.ts';
+import { type Fault, startWire, type Wire } from './support/wire.ts';
+
+/** Every write broken two ways, lost and lost-but-persisted; then the whole ledger is looked at again. */
+
+let server: Server;
+let wire: Wire;
+/** Behind the wire that breaks. */
+let store: Store;
+/** On a wire of its own. */
+let witness: Store;
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  const url = await server.database();
+  wire = await startWire(url);
+  [witness, store] = [await open(url), await open(wire.url)];
+  await witness.codes.invite('code', {
+    name: 'bob',
+    roles: [],
+    groups: [],
+    sponsor: 'alice',
+    expiresAt: Date.now() + 60_000,
+  });
+});
+afterEach(async () => {
+  await Promise.all([store.close(), witness.close()]);
+  await wire.close();
+});
+
+/** How the driver sends the bytes of an entry. */
+function onTheWire({ entries }: Intent): string {
+  return Buffer.from(`"id":"${entries[0]?.id}"`).toString('hex');
+}
+
+const plain = () => {
+  const grant = newId();
+  return { grant, one: intent({ uses: [{ grant, max: 1 }], lease: lease({ grants: [grant] }) }) };
+};
+const withEffect = () => {
+  const { grant, one } = plain();
+  const effects = [{ kind: 'spend-invitation', codeHash: 'code', now: Date.now() }] as const;
+  return { grant, one: { ...one, effects } };
+};
+
+const BREAKS: readonly [string, () => ReturnType<typeof plain>, string | null, Fault['how']][] = [
+  ['the statement is lost', plain, null, 'lose'],
+  ['the answer to the statement is lost', plain, null, 'lose-answer'],
+  ['a statement of a transaction is lost', withEffect, null, 'lose'],
+  ['an answer within a transaction is lost', withEffect, null, 'lose-answer'],
+  ['the commit is lost', withEffect, 'commit', 'lose'],
+  ['the answer to the commit is lost', withEffect, 'commit', 'lose-answer'],
+];
+
+describe.each(BREAKS)('when %s', (_, make, at, how) => {
+  it('and the database can be asked again, it is written exactly once', async () => {
+    const { grant, one } = make();
+    const text = onTheWire(one);
+    wire.strike({ after: text, at: at ?? text, how });
+    expect(await store.journal.commit([one])).toMatchObject([{ outcome: 'committed', index: 0 }]);
+    expect((await witness.journal.head()).size).toBe(1);
+    expect((await witness.uses.used([grant])).get(grant)).toBe(1);
+    expect(await isTreeWhole(witness)).toBe(true);
+    expect(await store.journal.commit([intent()])).toMatchObject([{ index: 1 }]);
+  });
+
+  it('and the database is gone, nothing is claimed, and all of it or nothing is there', async () => {
+    const { grant, one } = make();
+    const text = onTheWire(one);
+    wire.strike({ after: text, at: at ?? text, how, forGood: true });
+    await expect(store.journal.commit([one])).rejects.toMatchObject({ code: 'broker_unavailable' });
+    const isWritten = how === 'lose-answer' && (at === 'commit' || make === plain);
+    const count = isWritten ? 1 : 0;
+    expect((await witness.journal.head()).size).toBe(count);
+    expect((await witness.uses.used([grant])).get(grant)).toBe(count);
+    expect(await witness.leases.live(null)).toHaveLength(count);
+    expect((await witness.codes.findInvitation('code', Date.now())) === null).toBe(
+      isWritten && make === withEffect,
+    );
+    expect(await isTreeWhole(witness)).toBe(true);
+    expect(await witness.journal.commit([intent()])).toMatchObject([{ index: count }]);
+  });
+});
+
+describe('a statement that arrives after its answer was given up', () => {
+  it('writes nothing, even where the head is still the one it was made for', async () => {
+    // The connection knows the statement by now, so that none of the next one is sent ahead.
+    await store.journal.commit([intent()]);
+    const { grant, one } = plain();
+    const text = onTheWire(one);
+    wire.strike({ after: text, at: text, how: 'hold' });
+    const late = { ...one, notAfter: Date.now() + 2000 };
+    expect(await store.journal.commit([late])).toEqual([{ outcome: 'stale' }]);
+    await wire.deliver();
+    expect((await witness.journal.head()).size).toBe(1);
+    expect((await witness.uses.used([grant])).get(grant)).toBe(0);
+    expect(await isTreeWhole(witness)).toBe(true);
+  });
+});
+
+describe('errors', () => {
+  it('name no parameter, no row and no password', async () => {
+    const secret = 'hunter2-in-a-parameter';
+    const url = await server.database();
+    const own = await open(url);
+    await edit(server.asSuperuser(url), 'drop table countersign.invitations');
+    const invitation = { name: secret, roles: [], groups: [], sponsor: secret, expiresAt: 0 };
+    const failure = await own.codes.invite(secret, invitation).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'broker_unavailable' });
+    expect(failure).not.toHaveProperty('cause');
+    expect(String(failure)).not.toContain(secret);
+    await own.close();
+    const broken = await open(`postgres://u:${secret}@[::bad/db`).catch((error: unknown) => error);
+    expect(String(broken)).not.toContain(secret);
+    expect(broken).toMatchObject({ code: 'broker_unavailable' });
+  });
+});

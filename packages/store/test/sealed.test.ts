@@ -1,0 +1,164 @@
+import { generateKeyPairSync } from 'node:crypto';
+import type { CredentialBinding, Intent } from '@countersign/broker';
+import { Secret } from '@countersign/core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../src/index.ts';
+import { type Server, startPostgres } from './support/postgres.ts';
+import { edit, intent, newId, open } from './support/store.ts';
+
+let server: Server;
+let url: string;
+let store: Store;
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  url = await server.database();
+  store = await open(url);
+});
+afterEach(() => store.close());
+
+const refused = expect.objectContaining({ code: 'broker_unavailable' });
+const superuser = (text: string) => edit(server.asSuperuser(url), text);
+
+describe('a sealed credential', () => {
+  const binding: CredentialBinding = {
+    broker: 'fingerprint',
+    connection: 'pg',
+    endpoint: 'db.example:5432',
+    account: 'root',
+  };
+
+  async function keep(bound: CredentialBinding, credential: string): Promise<string> {
+    const statement = newId();
+    const sealed = await store.sealedCredentials.seal(bound, 'salt', new Secret('pw', credential));
+    const effects: Intent['effects'] = [{ kind: 'seal-credential', statement, sealed }];
+    expect(await store.journal.commit([intent({ effects })])).toMatchObject([
+      { outcome: 'committed' },
+    ]);
+    return statement;
+  }
+
+  it('opens for what it was sealed for', async () => {
+    const statement = await keep(binding, 'pässword');
+    const opened = await store.sealedCredentials.open(statement, binding);
+    expect(opened.salt).toBe('salt');
+    expect(opened.credential.reveal()).toBe('pässword');
+    const rows = await superuser('select sealed from countersign.sealed_credentials');
+    expect(Object.keys(JSON.parse(String(rows[0]?.['sealed']))).sort()).toEqual([
+      'ciphertext',
+      'iv',
+      'protected',
+      'tag',
+    ]);
+  });
+
+  it.each(['broker', 'connection', 'endpoint', 'account'])(
+    'opens for no other %s',
+    async (member) => {
+      const statement = await keep(binding, 'password');
+      const other = { ...binding, [member]: 'other' };
+      await expect(store.sealedCredentials.open(statement, other)).rejects.toEqual(refused);
+    },
+  );
+
+  it('opens in no other row', async () => {
+    const other = { ...binding, connection: 'other' };
+    const [one, two] = [await keep(binding, 'one'), await keep(other, 'two')];
+    await superuser(
+      `update countersign.sealed_credentials s set sealed =
+         (select o.sealed from countersign.sealed_credentials o where o.statement <> s.statement)`,
+    );
+    await expect(store.sealedCredentials.open(one, binding)).rejects.toEqual(refused);
+    await expect(store.sealedCredentials.open(two, other)).rejects.toEqual(refused);
+  });
+
+  it('opens under no other key', async () => {
+    const sealed = await store.sealedCredentials.seal(binding, 'salt', new Secret('pw', 'one'));
+    const second = await server.database();
+    const elsewhere = await open(second, { kek: new Secret('kek', Buffer.alloc(32, 9)) });
+    const statement = newId();
+    await elsewhere.journal.commit([
+      intent({ effects: [{ kind: 'seal-credential', statement, sealed }] }),
+    ]);
+    await expect(elsewhere.sealedCredentials.open(statement, binding)).rejects.toEqual(refused);
+    await elsewhere.close();
+  });
+
+  it.each(['protected', 'iv', 'ciphertext', 'tag'])(
+    'opens with no flipped bit in %s',
+    async (member) => {
+      const statement = await keep(binding, 'password');
+      const rows = await superuser('select sealed from countersign.sealed_credentials');
+      const jwe = JSON.parse(String(rows[0]?.['sealed']));
+      const bytes = Buffer.from(jwe[member], 'base64url');
+      bytes[1] = (bytes[1] ?? 0) ^ 1;
+      const changed = JSON.stringify({ ...jwe, [member]: bytes.toString('base64url') });
+      await superuser(`update countersign.sealed_credentials set sealed = '${changed}'`);
+      await expect(store.sealedCredentials.open(statement, binding)).rejects.toEqual(refused);
+    },
+  );
+
+  it('is gone when it was discarded, or never there', async () => {
+    const statement = await keep(binding, 'password');
+    const discard = () =>
+      store.journal.commit([intent({ effects: [{ kind: 'discard-credential', statement }] })]);
+    expect(await discard()).toMatchObject([{ outcome: 'committed' }]);
+    expect(await discard()).toEqual([{ outcome: 'conflict', what: 'discard-credential' }]);
+    await expect(store.sealedCredentials.open(statement, binding)).rejects.toEqual(refused);
+    await expect(store.sealedCredentials.open('no-id', binding)).rejects.toEqual(refused);
+  });
+
+  it('needs a key of 32 bytes', async () => {
+    const kek = new Secret<Uint8Array>('kek', Buffer.alloc(31));
+    await expect(open(url, { kek })).rejects.toThrow('not 32 bytes');
+  });
+});
+
+describe("the server's own key", () => {
+  async function make() {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const privateJwk = new Secret('key', JSON.stringify(privateKey.export({ format: 'jwk' })));
+    return { publicJwk: { ...publicKey.export({ format: 'jwk' }), kid: 'k1' }, privateJwk };
+  }
+
+  it('is one key, however many servers start at once', async () => {
+    const other = await open(url);
+    const keys = await Promise.all(
+      [store, other, store, other].map((one) => one.sealedKeys.ensure('token', make)),
+    );
+    expect(new Set(keys.map((key) => key.privateJwk.reveal())).size).toBe(1);
+    expect(new Set(keys.map((key) => JSON.stringify(key.publicJwk))).size).toBe(1);
+    const ledger = await store.sealedKeys.ensure('ledger', make);
+    expect(ledger.publicJwk).not.toEqual(keys[0]?.publicJwk);
+    await other.close();
+  });
+
+  it('is refused with a public key of someone else, or another kid', async () => {
+    await store.sealedKeys.ensure('token', make);
+    const { publicJwk } = await make();
+    await superuser(
+      `update countersign.sealed_keys set public_jwk = '${JSON.stringify(publicJwk)}'`,
+    );
+    await expect(store.sealedKeys.ensure('token', make)).rejects.toEqual(refused);
+  });
+
+  it('is refused with another kid', async () => {
+    await store.sealedKeys.ensure('token', make);
+    await superuser(`update countersign.sealed_keys set public_jwk = public_jwk || '{"kid":"x"}'`);
+    await expect(store.sealedKeys.ensure('token', make)).rejects.toEqual(refused);
+  });
+
+  it('is refused for another purpose', async () => {
+    await store.sealedKeys.ensure('token', make);
+    await superuser("update countersign.sealed_keys set purpose = 'ledger'");
+    await expect(store.sealedKeys.ensure('ledger', make)).rejects.toEqual(refused);
+  });
+
+  it('is never stored when its halves do not belong together', async () => {
+    const mixed = async () => ({ ...(await make()), publicJwk: (await make()).publicJwk });
+    await expect(store.sealedKeys.ensure('token', mixed)).rejects.toEqual(refused);
+  });
+});

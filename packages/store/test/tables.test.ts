@@ -1,0 +1,212 @@
+import type { LeaseState, NewAccessRequest, NewLease } from '@countersign/broker';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Store } from '../src/index.ts';
+import { type Server, startPostgres } from './support/postgres.ts';
+import { intent, lease, newId, open } from './support/store.ts';
+
+let server: Server;
+let store: Store;
+let other: Store;
+
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+beforeEach(async () => {
+  const url = await server.database();
+  [store, other] = await Promise.all([open(url), open(url)]);
+});
+afterEach(() => Promise.all([store.close(), other.close()]));
+
+describe('a lease', () => {
+  async function begin(changes: Partial<NewLease> = {}): Promise<NewLease> {
+    const begun = lease(changes);
+    const [one] = await store.journal.commit([intent({ lease: begun })]);
+    expect(one?.outcome).toBe('committed');
+    return begun;
+  }
+  const move = async (id: string, from: readonly LeaseState[], to: LeaseState) => {
+    const effects = [{ kind: 'lease-state', id, from, to }] as const;
+    const [one] = await store.journal.commit([intent({ effects })]);
+    return one?.outcome;
+  };
+  const claim = (from: Store, changes = {}) =>
+    from.leases.claimForRevoking({
+      now: Date.now(),
+      pendingBefore: 0,
+      ids: [],
+      limit: 10,
+      ...changes,
+    });
+
+  it('begins pending, in the commit of its decision, and reads as it was written', async () => {
+    const begun = await begin();
+    const found = await other.leases.find(begun.id);
+    expect(found).toEqual({
+      ...begun,
+      state: 'pending',
+      trouble: null,
+      createdAt: found?.createdAt,
+    });
+    const [entry] = await store.journal.page({
+      after: null,
+      limit: 1,
+      descending: true,
+      types: null,
+      agent: null,
+    });
+    expect(new Date(found?.createdAt ?? 0).toISOString()).toBe(entry?.time);
+    expect(await store.leases.find('no-id')).toBeNull();
+  });
+
+  it('is activated once, and not after it was claimed for revoking or revoked', async () => {
+    const { id } = await begin();
+    expect(await store.leases.activate(id)).toBe(true);
+    expect(await store.leases.activate(id)).toBe(false);
+    const claimed = await begin();
+    expect(await claim(other, { ids: [claimed.id] })).toHaveLength(1);
+    expect(await store.leases.activate(claimed.id)).toBe(false);
+  });
+
+  it('moves only from a state it is in', async () => {
+    const { id } = await begin();
+    expect(await move(id, ['active'], 'revoked')).toBe('conflict');
+    expect(await move(id, ['pending', 'active'], 'revoked')).toBe('committed');
+    expect(await move(id, ['pending', 'active'], 'revoked')).toBe('conflict');
+    expect((await store.journal.head()).size).toBe(2);
+    expect(await store.leases.live(null)).toEqual([]);
+  });
+
+  it('is claimed by one replica at a time, until the claim lapses', async () => {
+    const begun = await Promise.all(Array.from({ length: 20 }, () => begin({ expiresAt: 1000 })));
+    const claims = await Promise.all(
+      Array.from({ length: 8 }, (_, at) => claim(at % 2 ? store : other, { limit: 5 })),
+    );
+    const ids = claims.flat().map((one) => one.id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toHaveLength(begun.length);
+    expect(await claim(store)).toEqual([]);
+    expect(await claim(store, { now: Date.now() + 31_000, limit: 100 })).toHaveLength(20);
+  });
+
+  it('is due when expired, pending too long, or named', async () => {
+    const [expired, waiting, named, live] = [
+      await begin({ expiresAt: 1000 }),
+      await begin(),
+      await begin(),
+      await begin(),
+    ];
+    for (const { id } of [expired, named, live]) await store.leases.activate(id);
+    const due = await claim(store, { pendingBefore: Date.now() + 1000, ids: [named.id, 'no-id'] });
+    expect(due.map((one) => one.id).sort()).toEqual([expired.id, waiting.id, named.id].sort());
+  });
+
+  it('that could not be revoked is tried again at its time, and says why', async () => {
+    const { id } = await begin({ expiresAt: 1000 });
+    await claim(store);
+    const retryAt = Date.now() + 5000;
+    await store.leases.postpone(id, 'unreachable', retryAt);
+    expect(await claim(other, { now: retryAt - 1 })).toEqual([]);
+    expect(await claim(other, { now: retryAt })).toMatchObject([{ id, trouble: 'unreachable' }]);
+    expect(await move(id, ['pending'], 'revoked')).toBe('committed');
+    expect((await store.leases.find(id))?.trouble).toBeNull();
+  });
+
+  it('is listed by connection, and paged newest first', async () => {
+    const begun = [await begin(), await begin({ connection: 'other' }), await begin()];
+    expect((await store.leases.live('other')).map((one) => one.id)).toEqual([begun[1]?.id]);
+    const sorted = begun
+      .map((one) => one.id)
+      .sort()
+      .reverse();
+    const first = await store.leases.page({ after: null, limit: 2 });
+    const rest = await store.leases.page({ after: first[1]?.id ?? null, limit: 2 });
+    expect([...first, ...rest].map((one) => one.id)).toEqual(sorted);
+  });
+});
+
+describe('an access request', () => {
+  const ask = (agent: string): NewAccessRequest => ({
+    id: newId(),
+    agent,
+    details: [
+      {
+        type: 'countersign',
+        connection: 'pg',
+        environment: 'staging',
+        operations: ['postgres:select'],
+        resources: ['public.orders'],
+      },
+    ],
+    reason: 'to read',
+    sender: null,
+    createdAt: 1000,
+  });
+
+  it('is asked, counted, and settled once', async () => {
+    const request = ask(newId());
+    const asked = intent({ effects: [{ kind: 'access-request', request }] });
+    expect(await store.journal.commit([asked])).toMatchObject([{ outcome: 'committed' }]);
+    expect(await other.accessRequests.find(request.id)).toEqual({
+      ...request,
+      rejection: null,
+      statement: null,
+    });
+    expect(await other.accessRequests.countOpen(request.agent)).toBe(1);
+    const settle = { kind: 'settle-access-request', id: request.id, statement: null } as const;
+    const outcomes = await Promise.all(
+      [store, other].map((one) =>
+        one.journal.commit([intent({ effects: [{ ...settle, rejection: 'no' }] })]),
+      ),
+    );
+    expect(
+      outcomes
+        .flat()
+        .map(({ outcome }) => outcome)
+        .sort(),
+    ).toEqual(['committed', 'conflict']);
+    expect(await other.accessRequests.countOpen(request.agent)).toBe(0);
+    const page = { after: null, limit: 5 };
+    expect(await store.accessRequests.page({ ...page, open: true })).toEqual([]);
+    expect(await store.accessRequests.page({ ...page, open: false })).toHaveLength(1);
+  });
+});
+
+describe('a one-time code', () => {
+  const invitation = {
+    name: 'bob',
+    roles: ['approver'],
+    groups: ['security', 'platform'],
+    sponsor: 'alice',
+    expiresAt: Date.now() + 60_000,
+  };
+
+  it('of an invitation is spent once, and not when it is past', async () => {
+    await store.codes.invite('hash', invitation);
+    expect(await other.codes.findInvitation('hash', Date.now())).toEqual(invitation);
+    expect(await other.codes.findInvitation('hash', invitation.expiresAt)).toBeNull();
+    const spend = (one: Store, now: number) =>
+      one.journal.commit([
+        intent({ effects: [{ kind: 'spend-invitation', codeHash: 'hash', now }] }),
+      ]);
+    expect(await spend(store, invitation.expiresAt)).toMatchObject([{ outcome: 'conflict' }]);
+    const outcomes = await Promise.all([spend(store, Date.now()), spend(other, Date.now())]);
+    expect(
+      outcomes
+        .flat()
+        .map(({ outcome }) => outcome)
+        .sort(),
+    ).toEqual(['committed', 'conflict']);
+    expect(await other.codes.findInvitation('hash', Date.now())).toBeNull();
+  });
+
+  it('of genesis is the one of the latest start', async () => {
+    await store.codes.setGenesisCode('first');
+    await other.codes.setGenesisCode('second');
+    expect(await store.codes.isGenesisCode('first')).toBe(false);
+    expect(await store.codes.isGenesisCode('second')).toBe(true);
+    const spend = intent({ effects: [{ kind: 'spend-genesis-code', codeHash: 'second' }] });
+    expect(await store.journal.commit([spend])).toMatchObject([{ outcome: 'committed' }]);
+    expect(await store.codes.isGenesisCode('second')).toBe(false);
+  });
+});

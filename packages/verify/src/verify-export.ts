@@ -1,0 +1,139 @@
+/**
+ * The offline verifier: an export proves itself or names where it stops. It needs the lines, and for
+ * proof of whose they are one pinned value; it asks no server and believes nothing it can compute.
+ */
+import { type AuthorityState, emptyState, fold } from '@countersign/authority';
+import { Digest, isAuthorityEntryType } from '@countersign/contract';
+import { inputError } from '@countersign/core';
+import { auditTree, type LedgerEntry } from '@countersign/ledger';
+import { type OpenExport, openExport } from './export-lines.ts';
+import { claimedId, ExportFault, type Finding, wholeFault } from './finding.ts';
+import { claimedCheckpoint, originFinding, parseTrust, type Trust } from './origin.ts';
+
+/** A tree as it was once seen: its size, and base64url of its RFC 6962 root. */
+export interface SeenTree {
+  readonly size: number;
+  readonly root: string;
+}
+
+export interface VerifyOptions {
+  /** Genesis fingerprint or C2SP verifier key; without it the export is only shown to be consistent. */
+  readonly trust?: string;
+  /** Trees this client saw before: each must be a prefix of this one (Law 4). */
+  readonly seen?: readonly SeenTree[];
+}
+
+export interface VerifyReport {
+  readonly ok: boolean;
+  /** Genesis fingerprint computed from the entries; null before genesis. */
+  readonly broker: string | null;
+  /** What was pinned, or null when nothing was. */
+  readonly trusted: Trust['kind'] | null;
+  /** Entries read, the bad one included. */
+  readonly entries: number;
+  readonly statements: number;
+  /** Names of humans whom one person alone vouched for. */
+  readonly vouched_by_one: readonly string[];
+  /** The signed tree; null when its signature does not verify. */
+  readonly checkpoint: (SeenTree & { readonly origin: string }) | null;
+  /** The first fault; null when there is none. */
+  readonly finding: Finding | null;
+}
+
+/**
+ * Verifies a whole export: every entry's bytes, the tree under the signed checkpoint, every statement,
+ * signature and threshold, the key that signed, and the roots seen before.
+ *
+ * @throws CountersignError `invalid_request` when `options` make no sense; a bad export is a report
+ */
+export async function verifyExport(
+  lines: AsyncIterable<string>,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const trust = options.trust === undefined ? null : parseTrust(options.trust);
+  const knownRoots = rootsOf(options.seen ?? []);
+  const state = emptyState();
+  const report = (
+    finding: Finding | null,
+    entries: number,
+    checkpoint: VerifyReport['checkpoint'],
+  ): VerifyReport => ({
+    ok: finding === null,
+    broker: state.broker,
+    trusted: trust?.kind ?? null,
+    entries,
+    statements: state.statements.size,
+    vouched_by_one: [...state.humans.values()].filter((h) => h.vouchedByOne).map((h) => h.name),
+    checkpoint,
+    finding,
+  });
+  let opened: OpenExport | null = null;
+  let checkpoint: VerifyReport['checkpoint'] = null;
+  const entriesRead = () => (opened?.latest()?.index ?? -1) + 1;
+  try {
+    opened = await openExport(lines);
+    const { header } = opened;
+    if (header.authority_only) {
+      throw new ExportFault(
+        wholeFault('The export holds authority entries only; verify a whole one.'),
+      );
+    }
+    const { origin, size, root } = claimedCheckpoint(header);
+    checkpoint = { origin, size, root: Buffer.from(root).toString('base64url') };
+    const audited = await auditTree(
+      opened.entries,
+      { size, root, knownRoots },
+      async (entry, index) => await foldEntry(state, entry, index),
+    );
+    const finding = audited.ok ? originFinding(header, state, trust) : named(audited, opened);
+    return report(finding, entriesRead(), checkpoint);
+  } catch (error) {
+    if (error instanceof ExportFault) return report(error.finding, entriesRead(), checkpoint);
+    throw error;
+  }
+}
+
+/** Law 1: an authority entry that the fold refuses has no place in a ledger. */
+async function foldEntry(
+  state: AuthorityState,
+  entry: LedgerEntry,
+  index: number,
+): Promise<string | null> {
+  const { type, time, body } = entry;
+  if (!isAuthorityEntryType(type)) return null;
+  const refusal = await fold(state, { index, time, type, body });
+  return refusal === null ? null : `it carries no authority; ${withoutStop(refusal.message)}`;
+}
+
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '');
+}
+
+function named(
+  failure: {
+    readonly index: number | null;
+    readonly reason: string;
+    readonly between?: { readonly first: number; readonly last: number };
+  },
+  opened: OpenExport,
+): Finding {
+  const { index, reason, between } = failure;
+  const latest = opened.latest();
+  const id = index !== null && latest?.index === index ? claimedId(latest.bytes) : null;
+  return { index, id, reason, ...(between === undefined ? {} : { between }) };
+}
+
+function rootsOf(seen: readonly SeenTree[]): ReadonlyMap<number, Uint8Array> {
+  const roots = new Map<number, Uint8Array>();
+  for (const { size, root } of seen) {
+    if (!Number.isSafeInteger(size) || size < 0 || !Digest.safeParse(root).success) {
+      throw inputError('invalid_request', 'A tree seen before is a size and a base64url root.');
+    }
+    const bytes = Buffer.from(root, 'base64url');
+    if (Buffer.compare(roots.get(size) ?? bytes, bytes) !== 0) {
+      throw inputError('conflict', `Two different trees of size ${size} were seen before.`);
+    }
+    roots.set(size, bytes);
+  }
+  return roots;
+}

@@ -1,0 +1,226 @@
+import { isDeepStrictEqual } from 'node:util';
+import { encodeEntry, leafHash } from '@countersign/ledger';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { replayAuthority, type VerifyOptions, verifyExport } from '../src/index.ts';
+import {
+  each,
+  exportOf,
+  keyPair,
+  ledgerOfTwo,
+  ledgerSigner,
+  seenAt,
+  type TestLedger,
+} from './ledger-of-two.ts';
+
+let ledger: TestLedger;
+let lines: string[];
+
+beforeAll(async () => {
+  ledger = await ledgerOfTwo();
+  lines = await exportOf(ledger);
+});
+
+const verify = (given: readonly string[], options?: VerifyOptions) =>
+  verifyExport(each(given), options);
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An entry of the same id and time with another verdict, hashed anew: what a database owner can do. */
+function forged(index: number) {
+  const original = JSON.parse(Buffer.from(ledger.entries[index]?.bytes ?? []).toString());
+  const bytes = encodeEntry({ ...original, body: { verdict: 'allow', forged: true } });
+  return { bytes, hash: leafHash(bytes), id: String(original.id) };
+}
+
+describe('a true export', () => {
+  test.each<[string, () => VerifyOptions, string | null]>([
+    ['with nothing pinned', () => ({}), null],
+    ['under its genesis fingerprint', () => ({ trust: ledger.broker }), 'genesis'],
+    ['under its verifier key', () => ({ trust: ledgerSigner(ledger.ledger).vkey }), 'vkey'],
+    [
+      'extending every tree seen before',
+      () => ({ seen: [1, 5, 13].map((n) => seenAt(ledger.entries, n)) }),
+      null,
+    ],
+  ])('verifies %s', async (_, options, trusted) => {
+    expect(await verify(lines, options())).toMatchObject({
+      ok: true,
+      broker: ledger.broker,
+      trusted,
+      entries: 13,
+      statements: 2,
+      vouched_by_one: ['bob'],
+      checkpoint: seenAt(ledger.entries, 13),
+      finding: null,
+    });
+  });
+});
+
+test('whatever byte is changed, it is found', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: lines.length - 1 }),
+      fc.nat(),
+      fc.integer({ min: 0x20, max: 0x7e }),
+      async (at, position, code) => {
+        const line = lines[at] ?? '';
+        const offset = position % line.length;
+        const changed = line.slice(0, offset) + String.fromCharCode(code) + line.slice(offset + 1);
+        fc.pre(!isDeepStrictEqual(jsonOf(changed), jsonOf(line)));
+        const report = await verify(lines.with(at, changed), { trust: ledger.broker });
+        expect(report.ok).toBe(false);
+        // A change inside an entry's own line is that entry's fault, unless it changed its index.
+        if (at > 0 && !/^\{"index":/.test(line.slice(0, offset))) return;
+        if (at > 0 && offset > 12) expect(report.finding?.index).toBe(at - 1);
+      },
+    ),
+    { numRuns: 400 },
+  );
+});
+
+describe('a false export is refused, and the entry named', () => {
+  const index = 6;
+  const changedIn = (at: number, change: (line: Record<string, unknown>) => object) =>
+    lines.with(at + 1, JSON.stringify(change(JSON.parse(lines[at + 1] ?? ''))));
+  const base64 = (text: string) => Buffer.from(text, 'utf8').toString('base64');
+
+  test.each<[string, () => string[] | Promise<string[]>, number | null, RegExp]>([
+    [
+      'an entry altered beside its hash',
+      () =>
+        changedIn(index, (line) => ({
+          ...line,
+          entry: jsonOf(Buffer.from(forged(index).bytes).toString()),
+        })),
+      index,
+      /not those that were hashed/,
+    ],
+    [
+      'stored bytes that are no JSON',
+      () =>
+        changedIn(index, ({ leaf_hash }) => ({ index, leaf_hash, bytes: base64('{"v":1,"id"') })),
+      index,
+      /not those that were hashed/,
+    ],
+    [
+      'stored bytes that are no JSON, hashed anew',
+      () =>
+        changedIn(index, () => {
+          const bytes = Buffer.from('{"v":1,"id"', 'utf8');
+          const leaf_hash = Buffer.from(leafHash(bytes)).toString('base64');
+          return { index, leaf_hash, bytes: bytes.toString('base64') };
+        }),
+      index,
+      /not UTF-8 JSON/,
+    ],
+    ['a line that is cut off', () => lines.with(index + 1, '{"index":6'), index, /cannot be read/],
+    ['an entry left out', () => lines.toSpliced(index + 1, 1), index, /next entry is 7/],
+    ['the end left out', () => lines.slice(0, -2), 11, /missing/],
+    [
+      'two entries changing places',
+      () => lines.with(3, lines[4] ?? '').with(4, lines[3] ?? ''),
+      2,
+      /next entry is 3/,
+    ],
+    ['an export of nothing', () => [], null, /empty/],
+    ['authority alone', () => exportOf(ledger, { authorityOnly: true }), null, /verify a whole/],
+    [
+      'a statement whose signatures were taken away',
+      () => exportOf(ledger, { entries: ledger.entries.with(2, ledger.unsigned) }),
+      2,
+      /carries no authority/,
+    ],
+    [
+      "the second human's only sponsor left out",
+      () => exportOf(ledger, { entries: ledger.entries.toSpliced(2, 1) }),
+      2,
+      /no such statement/,
+    ],
+    [
+      'a checkpoint by a key that genesis does not name',
+      () => exportOf(ledger, { signedBy: keyPair() }),
+      null,
+      /another key than the one genesis names/,
+    ],
+    [
+      "another broker's name",
+      () => exportOf(ledger, { broker: Buffer.alloc(32).toString('base64url') }),
+      null,
+      /another broker/,
+    ],
+  ])('%s', async (_, given, at, reason) => {
+    const report = await verify(await given());
+    expect(report.ok).toBe(false);
+    expect(report.finding?.index).toBe(at);
+    expect(report.finding?.reason).toMatch(reason);
+  });
+
+  test('history rewritten and signed anew differs from the trees seen before', async () => {
+    const entries = ledger.entries.with(index, forged(index));
+    const rewritten = await exportOf(ledger, { entries });
+    expect((await verify(rewritten)).ok).toBe(true);
+    const seen = [seenAt(ledger.entries, index), seenAt(ledger.entries, index + 1)];
+    expect((await verify(rewritten, { seen })).finding).toMatchObject({
+      index,
+      id: forged(index).id,
+    });
+    const wide = await verify(rewritten, { seen: [seenAt(ledger.entries, 13)] });
+    expect(wide.finding).toMatchObject({ index: null });
+  });
+
+  test('a tree shorter than one seen before', async () => {
+    const shorter = await exportOf(ledger, { entries: ledger.entries.slice(0, 10) });
+    const report = await verify(shorter, { seen: [seenAt(ledger.entries, 13)] });
+    expect(report.finding?.reason).toMatch(/missing/);
+  });
+
+  test.each<[string, () => string, RegExp]>([
+    ['genesis', () => Buffer.alloc(32).toString('base64url'), /another broker/],
+    ['verifier key', () => ledgerSigner(keyPair()).vkey, /another key than the one you trust/],
+  ])('another %s than the one that is trusted', async (_, trust, reason) => {
+    const report = await verify(lines, { trust: trust() });
+    expect(report).toMatchObject({ ok: false, finding: { index: null } });
+    expect(report.finding?.reason).toMatch(reason);
+  });
+});
+
+test.each(['', 'alice', 'a+b+c'])('%j is nothing that could be trusted', async (trust) => {
+  await expect(verify(lines, { trust })).rejects.toMatchObject({ code: 'invalid_request' });
+});
+
+describe('authority replayed', () => {
+  test.each([true, false])('from an export of authority alone: %s', async (authorityOnly) => {
+    const given = await exportOf(ledger, { authorityOnly });
+    const replay = await replayAuthority(each(given), { trust: ledger.broker });
+    if (!replay.ok) throw new Error(replay.finding.reason);
+    expect(replay.size).toBe(13);
+    expect([...replay.state.humans.values()].map(({ name }) => name)).toEqual(['alice', 'bob']);
+  });
+
+  test.each<[string, () => Promise<string[]>, RegExp]>([
+    [
+      'a signature missing',
+      () => exportOf(ledger, { entries: ledger.entries.with(2, ledger.unsigned) }),
+      /carries no authority/,
+    ],
+    [
+      'a broken entry',
+      async () => lines.with(3, (lines[3] ?? '').replace('"time":"2026', '"time":"2025')),
+      /not those that were hashed/,
+    ],
+    ['a false signer', () => exportOf(ledger, { signedBy: keyPair() }), /genesis names/],
+    ['an order of its own', async () => lines.with(3, lines[4] ?? ''), /no such statement/],
+    ['an entry twice', async () => lines.with(3, lines[2] ?? ''), /out of order/],
+  ])('refuses %s', async (_, given, reason) => {
+    const replay = await replayAuthority(each(await given()));
+    expect(replay.ok).toBe(false);
+    if (!replay.ok) expect(replay.finding.reason).toMatch(reason);
+  });
+});
