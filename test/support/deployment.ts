@@ -200,6 +200,8 @@ export interface Deployment {
   readonly alice: Person;
   readonly bob: Person;
   readonly cursor: TestAgent;
+  /** One more server process on the same database, as a restart would be; rejects when it does not start. */
+  anotherServer(): Promise<BrokerProcess>;
   /** One more agent, registered by alice. */
   registerAgent(name: string): Promise<TestAgent>;
   /** A grant in staging on `pg-staging`, signed by alice alone. */
@@ -301,6 +303,19 @@ export async function deploy(
     return {
       broker,
       replicas,
+      async anotherServer() {
+        const started = await startBroker({
+          dataDir,
+          issuer: broker.url,
+          env: {
+            DATABASE_URL: database.url().reveal(),
+            COUNTERSIGN_KEK_FILE: join(dataDir, 'kek'),
+            ...options.env,
+          },
+        });
+        undo.push(() => started.stop());
+        return started;
+      },
       databaseUrl: database.url(),
       playground,
       dataDir,

@@ -101,6 +101,10 @@ function humanEnroll(
   if (state.keys.has(body.fingerprint)) {
     return inputError('conflict', 'This key is, or was, enrolled already. Make a new one.');
   }
+  // An agent can never sign: its key does not become a human's.
+  if (state.names.has(`agent-key/${body.fingerprint}`)) {
+    return inputError('conflict', 'This key belongs to an agent. Make a new one.');
+  }
   if (!isPresent(state.humans.get(body.sponsor))) {
     return inputError('not_found', 'The sponsor is not an enrolled human.');
   }

@@ -8,13 +8,24 @@ export function canonicalBytes(value: unknown): Uint8Array {
   let text: string | undefined;
   try {
     text = canonicalize(value);
-  } catch (cause) {
-    throw new Error('not representable as canonical JSON', { cause });
+  } catch {
+    // A lone surrogate or a number beyond a double: refused below.
   }
   if (text === undefined || !text.isWellFormed()) {
-    throw inputError('invalid_request', 'The document is not JSON, or holds a lone surrogate.');
+    throw inputError(
+      'invalid_request',
+      'The document has no RFC 8785 form (a lone surrogate, or a number out of range).',
+    );
   }
   return new TextEncoder().encode(text);
+}
+
+/** Levels of arrays and objects. A stack's own limit would differ from replica to replica. */
+const DEEPEST = 64;
+
+function deeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => deeperThan(member, levels - 1));
 }
 
 /**
@@ -27,6 +38,9 @@ export function parseCanonical(bytes: Uint8Array): unknown {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
     throw inputError('invalid_request', 'The document is not UTF-8 JSON.');
+  }
+  if (deeperThan(value, DEEPEST)) {
+    throw inputError('invalid_request', `The document is nested deeper than ${DEEPEST} levels.`);
   }
   if (!Buffer.from(canonicalBytes(value)).equals(Buffer.from(bytes))) {
     throw inputError(

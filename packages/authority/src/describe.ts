@@ -43,6 +43,14 @@ export function readAloud(fingerprint: string): string {
   return (fingerprint.match(/.{1,4}/g) ?? []).join(' ');
 }
 
+/** Text no schema vouches for: whatever could lie on a screen is written out as its code point. */
+function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
 interface Sentence {
   readonly headline: string;
   readonly facts: Description['facts'];
@@ -173,7 +181,7 @@ function describeConnection(
   body: StatementOf<'connection.set'>['body'],
 ): Sentence {
   return {
-    headline: `Connect ${body.name}: ${body.provider} at ${body.endpoint}, as ${body.account}.`,
+    headline: `Connect ${body.name}: ${body.provider} at ${visible(body.endpoint)}, as ${visible(body.account)}.`,
     facts: Object.entries(body.mapping).map(([environment, ids]) => {
       const named = state.environments.get(environment);
       return {
@@ -231,7 +239,7 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
       { label: 'reason', value: body.reason },
       ...(body.assessment === null
         ? []
-        : [{ label: 'takes with it', value: JSON.stringify(body.assessment.body) }]),
+        : [{ label: 'takes with it', value: visible(JSON.stringify(body.assessment.body)) }]),
     ],
     warnings,
   };

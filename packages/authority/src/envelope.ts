@@ -52,6 +52,10 @@ export function decodeStatement(payload: string): DecodedStatement {
       `The statement does not have its kind's shape: ${shapeProblem(parsed.error)}.`,
     );
   }
+  // What was signed is what runs: a member that the shape dropped (`__proto__`) was signed, and is not here.
+  if (!Buffer.from(canonicalBytes(parsed.data)).equals(Buffer.from(bytes))) {
+    throw inputError('invalid_request', 'The statement holds a member that cannot be read back.');
+  }
   return { statement: parsed.data, bytes, digest: digestOf(bytes), payload };
 }
 

@@ -12,7 +12,7 @@ import {
   type StatementSignature,
   StatementSignedBody,
 } from '@countersign/contract';
-import { CountersignError, fromInstant, inputError } from '@countersign/core';
+import { CountersignError, fromInstant, inputError, providerOf } from '@countersign/core';
 import { admissible } from './admissible.ts';
 import { applyCatalog, applyStatement } from './apply.ts';
 import { catalogDigest } from './catalog.ts';
@@ -191,6 +191,16 @@ function judgeCatalog(state: AuthorityState, entry: AuthorityEntry): Judgement {
   if (!parsed.success) throw inputError('invalid_request', shapeProblem(parsed.error));
   if (state.broker === null) throw inputError('conflict', 'Nothing is recorded before genesis.');
   const { digest, catalog } = parsed.data;
+  const names = catalog.operations.map((operation) => operation.name);
+  if (
+    new Set(names).size !== names.length ||
+    names.some((name) => providerOf(name) !== catalog.provider)
+  ) {
+    throw inputError(
+      'invalid_request',
+      'A catalog lists the operations of its own provider, each once.',
+    );
+  }
   if (catalogDigest(catalog) !== digest) {
     throw inputError('invalid_request', 'The digest is not the digest of the catalog.');
   }

@@ -141,7 +141,12 @@ export function progressOf(
       counted.length === 0 ? `${lacking} × ${who}` : `${lacking} more distinct human: ${who}`,
     );
   }
-  if (requirement.admin && ![...present.values()].some((roles) => roles.includes('admin'))) {
+  const saidAdmin = missing.length > 0 && requirement.among.join() === 'admin';
+  if (
+    requirement.admin &&
+    !saidAdmin &&
+    ![...present.values()].some((roles) => roles.includes('admin'))
+  ) {
     missing.push('an admin');
   }
   if (requirement.sponsor !== null && !present.has(requirement.sponsor)) {

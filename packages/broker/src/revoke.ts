@@ -75,6 +75,9 @@ export async function reapStrays(deps: Deps): Promise<void> {
       for (const lease of report?.revoked ?? []) {
         deps.log.warn({ lease, connection: connection.name }, 'a stray credential was revoked');
       }
+      for (const { leaseId, error } of report?.failed ?? []) {
+        deps.log.warn({ lease: leaseId, reason: error.message }, 'a stray credential resists');
+      }
     } catch (error) {
       deps.log.warn(
         { connection: connection.name, reason: words(error) },

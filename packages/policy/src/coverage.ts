@@ -6,7 +6,7 @@ import {
   recordedEffect,
   standingOf,
 } from '@countersign/authority';
-import { type DenialCode, type Effect, isDeleteCapable } from '@countersign/core';
+import { type DenialCode, type Effect, isDeleteCapable, worse } from '@countersign/core';
 import {
   ANY_RESOURCE,
   type CoveredRight,
@@ -60,25 +60,64 @@ export function candidatesFor(
 
 /** Whether the grant's own words cover the right, whatever its standing. */
 export function grantCovers(rules: ResourceRules, grant: Grant, right: Right): boolean {
-  return grant.body.permissions.some(
-    (permission) =>
-      permission.operations.some((operation) => operation.name === right.operation) &&
-      (right.resource === ANY_RESOURCE ||
-        permission.resources.some((resource) =>
-          rules.covers(right.operation, resource, right.resource),
-        )),
+  return grant.body.permissions.some((permission) => permissionCovers(rules, permission, right));
+}
+
+function permissionCovers(
+  rules: ResourceRules,
+  permission: Grant['body']['permissions'][number],
+  right: Right,
+): boolean {
+  return (
+    permission.operations.some((operation) => operation.name === right.operation) &&
+    (right.resource === ANY_RESOURCE ||
+      permission.resources.some((resource) =>
+        rules.covers(right.operation, resource, right.resource),
+      ))
   );
 }
 
-/** The effect a right has under a grant: the worst of recorded, and signed for it. */
-function effectUnder(authority: AuthorityState, grant: Grant, right: Right): Effect | null {
+/**
+ * The effect a right has under a grant: the worse of recorded, and signed in a permission that covers it.
+ * Where several cover it the mildest is enough, as each was signed for by itself.
+ */
+function effectUnder(
+  authority: AuthorityState,
+  rules: ResourceRules,
+  grant: Grant,
+  right: Right,
+): Effect | null {
+  let mildest: Effect | null = null;
   for (const permission of grant.body.permissions) {
+    if (!permissionCovers(rules, permission, right)) continue;
     for (const operation of permission.operations) {
       if (operation.name !== right.operation) continue;
-      return effectOfRight(authority, grant.body.environment, operation, right.resource);
+      const effect = effectOfRight(authority, grant.body.environment, operation, right.resource);
+      if (effect === null) return null;
+      if (mildest === null || worse(mildest, effect) === mildest) mildest = effect;
     }
   }
-  return null;
+  return mildest;
+}
+
+interface Usable {
+  readonly grant: Grant;
+  readonly effect: Effect;
+}
+
+/** The active grants that cover the right, each with its effect there. Nothing covers "any resource". */
+function usable(
+  facts: Facts,
+  rules: ResourceRules,
+  covering: readonly Candidate[],
+  right: Right,
+): Usable[] {
+  if (right.resource === ANY_RESOURCE) return [];
+  return covering.flatMap(({ grant, status }) => {
+    if (status !== 'active') return [];
+    const effect = effectUnder(facts.authority, rules, grant, right);
+    return effect === null ? [] : [{ grant, effect }];
+  });
 }
 
 export type Coverage =
@@ -93,25 +132,30 @@ const TELLING: readonly (readonly [Candidate['status'], DenialCode])[] = [
   ['expired', 'grant_expired'],
 ];
 
-/** Finds the grant that covers a right: unlimited before limited, then the one that stands longest. */
+/**
+ * Finds the grant that covers a right: the mildest first, then one bound to the caller's key, then
+ * unlimited before limited, then the one that stands longest. So a right that was not asked for by name
+ * never draws on a delete-capable grant where a milder one allows it.
+ */
 export function cover(
   facts: Facts,
   rules: ResourceRules,
   candidates: readonly Candidate[],
   right: Right,
   environmentClass: string | null,
+  sender: string | null = null,
 ): Coverage {
   const covering = candidates.filter((candidate) => grantCovers(rules, candidate.grant, right));
-  const active = covering
-    .filter((candidate) => candidate.status === 'active')
-    .sort(
-      (a, b) =>
-        Number(a.grant.body.max_uses !== null) - Number(b.grant.body.max_uses !== null) ||
-        b.grant.until - a.grant.until,
-    );
-  for (const { grant } of active) {
-    const effect = effectUnder(facts.authority, grant, right);
-    if (effect !== null) return { covered: true, right: { ...right, grant: grant.id, effect } };
+  const demand = ({ grant, effect }: Usable): number =>
+    isDeleteCapable(effect) ? (grant.body.sender === sender ? 1 : 2) : 0;
+  const [best] = usable(facts, rules, covering, right).sort(
+    (a, b) =>
+      demand(a) - demand(b) ||
+      Number(a.grant.body.max_uses !== null) - Number(b.grant.body.max_uses !== null) ||
+      b.grant.until - a.grant.until,
+  );
+  if (best !== undefined) {
+    return { covered: true, right: { ...right, grant: best.grant.id, effect: best.effect } };
   }
   const what =
     right.resource === ANY_RESOURCE ? right.operation : `${right.operation} on ${right.resource}`;

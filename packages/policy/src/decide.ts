@@ -81,7 +81,14 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
   const wanted = [...rights, ...namedWithoutGrant(question, rights)];
   if (wanted.length === 0) return deny('grant', 'not_granted', 'Nothing is granted there.');
   for (const right of wanted) {
-    const coverage = cover(facts, rules, candidates, right, environment.rule.class);
+    const coverage = cover(
+      facts,
+      rules,
+      candidates,
+      right,
+      environment.rule.class,
+      question.sender,
+    );
     if (!coverage.covered) return deny('grant', coverage.code, coverage.text);
     covered.push(coverage.right);
   }

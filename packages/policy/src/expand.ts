@@ -2,7 +2,7 @@
 import { effectOfRight } from '@countersign/authority';
 import { isDeleteCapable } from '@countersign/core';
 import type { Candidate } from './coverage.ts';
-import type { Ask, Facts, ResourceRules, Right } from './facts.ts';
+import { ANY_RESOURCE, type Ask, type Facts, type ResourceRules, type Right } from './facts.ts';
 
 /** Why a question could not be read. */
 export interface Unreadable {
@@ -41,7 +41,7 @@ function rightsOf(
     for (const operation of ask.operations) {
       for (const asked of ask.resources) {
         const resource = rules.canonical(operation, asked);
-        if (resource === null) {
+        if (resource === null || resource === ANY_RESOURCE) {
           return {
             code: 'unparseable_request',
             text: `${asked} is not a resource of ${operation}.`,
@@ -58,6 +58,7 @@ function rightsOf(
     for (const permission of grant.body.permissions) {
       for (const operation of permission.operations) {
         if (ask.operations !== null && !ask.operations.includes(operation.name)) continue;
+        if (ask.operations === null && !rules.exchangeable(operation.name)) continue;
         for (const resource of permission.resources) {
           if (ask.operations === null) {
             const effect = effectOfRight(

@@ -1,3 +1,4 @@
+export { type Deadlines, withDeadline } from './deadline.ts';
 export { ProviderError, type ProviderErrorKind } from './error.ts';
 export type {
   Assessment,
@@ -12,3 +13,5 @@ export type {
   ReapReport,
   ResolvedConfig,
 } from './provider.ts';
+export { sanitizeErrors } from './sanitize.ts';
+export type { ProviderCall } from './wrap.ts';

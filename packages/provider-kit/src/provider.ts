@@ -3,6 +3,7 @@
  * is a folder that exports one `Provider` and one line in the server's list.
  */
 import type { Catalog, Secret } from '@countersign/core';
+import type { ProviderError } from './error.ts';
 
 /** A connection as humans signed it, with its root credential opened for this call only. */
 export interface ProviderConnection {
@@ -64,6 +65,7 @@ export interface Escape {
 }
 
 export interface ConnectionCheck {
+  /** True when this connection can mint and take back; a finding that is not ok may still stand. */
   readonly ok: boolean;
   /** One line each, for an admin's terminal: what was looked at and what was found. */
   readonly findings: readonly { readonly ok: boolean; readonly text: string }[];
@@ -73,6 +75,8 @@ export interface ConnectionCheck {
 export interface ReapReport {
   /** Lease ids found at the provider that are not in `live` and are now gone. */
   readonly revoked: readonly string[];
+  /** Lease ids that should be gone and are not yet, with the reason; the next reap tries again. */
+  readonly failed?: readonly { readonly leaseId: string; readonly error: ProviderError }[];
 }
 
 /** Optional capability: mints credentials that the provider itself narrows. */
@@ -85,8 +89,16 @@ export interface Issuer {
   issue(connection: ProviderConnection, order: LeaseOrder): Promise<IssuedCredential>;
   /** Succeeds when the credential is already gone. Cuts open sessions. @throws ProviderError */
   revoke(connection: ProviderConnection, leaseId: string): Promise<void>;
-  /** Finds credentials of this broker that no live lease stands for, and revokes them. @throws ProviderError */
-  reap(connection: ProviderConnection, live: ReadonlySet<string>): Promise<ReapReport>;
+  /**
+   * Finds credentials of this broker that no live lease stands for, and revokes them. `live` (every
+   * lease that may have a credential, intents included) is asked only after the provider was listed: a
+   * lease is written before its credential is made, so what was listed and is not live then, is stray.
+   * @throws ProviderError when the provider could not even be searched
+   */
+  reap(
+    connection: ProviderConnection,
+    live: () => Promise<ReadonlySet<string>>,
+  ): Promise<ReapReport>;
 }
 
 /** What a delete would take with it, for the humans who are asked to sign. */

@@ -1,1 +1,99 @@
-export {};
+/** PostgreSQL as a provider: leases are login roles that PostgreSQL itself narrows to what was granted. */
+import type { Clock, Random } from '@countersign/core';
+import {
+  type Provider,
+  type ProviderConnection,
+  ProviderError,
+  sanitizeErrors,
+  withDeadline,
+} from '@countersign/provider-kit';
+import { catalog, tableOperation } from './catalog.ts';
+import { checkTarget } from './check.ts';
+import { describeConfig, parseConfig } from './config.ts';
+import { openTarget, type Target, Targets } from './connect.ts';
+import { issueLease, LONGEST_LIFETIME } from './lease-role.ts';
+import { leaseRole } from './names.ts';
+import { reapLeases } from './reap.ts';
+import { resolveConfig } from './resolve.ts';
+import { canonicalResource, covers, formatResource, parsePattern } from './resource.ts';
+import { revokeLease } from './revoke.ts';
+
+export interface PostgresProviderPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `pg_control_system().system_identifier` of Countersign's own database, which is never a target. */
+  readonly brokerSystemIdentifier: () => Promise<string>;
+}
+
+/** Milliseconds. A reap takes as long as there is to reap. */
+const DEADLINES = {
+  expand: 15_000,
+  resolveConfig: 15_000,
+  check: 15_000,
+  issue: 45_000,
+  revoke: 60_000,
+} as const;
+
+export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
+  const targets = new Targets(ports.random);
+  const target = ({ id, config, credential }: ProviderConnection): Target =>
+    targets.of(id, parseConfig(config), credential);
+  return withDeadline(
+    sanitizeErrors({
+      name: 'postgres',
+      catalog,
+      canonicalResource,
+      covers,
+      expand: (connection, operation, pattern) =>
+        expand(() => target(connection), operation, pattern),
+      resolveConfig: (config, credential) =>
+        resolveConfig(
+          config,
+          credential,
+          (draft, secret) => openTarget(draft, secret, ports.random),
+          ports.brokerSystemIdentifier,
+        ),
+      describeConfig: (config) => describeConfig(parseConfig(config)),
+      // Law 2: a connection is one database, so whatever is used on it touches that database.
+      environmentIds: (config) => describeConfig(parseConfig(config)).ids,
+      check: async (connection) => checkTarget(target(connection)),
+      issuer: {
+        revocation: 'immediate',
+        shortestLifetime: 1,
+        longestLifetime: LONGEST_LIFETIME,
+        issue: async (connection, order) =>
+          issueLease(target(connection), connection.brokerTag, order, ports),
+        revoke: async (connection, leaseId) =>
+          revokeLease(target(connection), leaseRole(connection.brokerTag, leaseId)),
+        reap: async (connection, live) =>
+          reapLeases(target(connection), connection.brokerTag, live),
+      },
+      close: () => targets.close(),
+    }),
+    DEADLINES,
+  );
+}
+
+/** `schema.*` stands for the ordinary tables there now; a plain resource for itself, unasked. */
+async function expand(
+  target: () => Target,
+  operation: string,
+  pattern: string,
+): Promise<readonly string[]> {
+  const plain = canonicalResource(operation, pattern);
+  if (plain !== null) return [plain];
+  const schema = parsePattern(pattern);
+  if (schema === null || tableOperation(operation) === null) {
+    throw new ProviderError(
+      'refused',
+      'This is neither a table, nor columns of one, nor schema.*.',
+    );
+  }
+  const tables = await target().transaction(
+    (tx) => tx<{ name: string }[]>`
+      SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = ${schema}::text AND c.relkind IN ('r', 'p')
+      ORDER BY c.relname`,
+  );
+  return tables.map(({ name }) => formatResource({ schema, table: name, columns: null }));
+}

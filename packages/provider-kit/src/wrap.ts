@@ -1,0 +1,49 @@
+/**
+ * Cross-cutting concerns wrap the one Provider interface; this is the seam they share, so that a
+ * new method of the contract cannot be forgotten by one of them.
+ */
+import type { Issuer, Provider } from './provider.ts';
+
+/** The calls of a provider that ask somebody else something. */
+export type ProviderCall =
+  | 'expand'
+  | 'resolveConfig'
+  | 'check'
+  | 'close'
+  | 'issue'
+  | 'revoke'
+  | 'reap';
+
+/** Runs one call of a provider; `work` starts it. */
+export type AroundCall = <T>(call: ProviderCall, work: () => Promise<T>) => Promise<T>;
+
+/** The same provider with `around` around each asynchronous call. The pure methods are untouched. */
+export function wrapCalls(provider: Provider, around: AroundCall): Provider {
+  const { issuer } = provider;
+  const wrapped: Omit<Provider, 'issuer'> = {
+    name: provider.name,
+    catalog: provider.catalog,
+    canonicalResource: (operation, resource) => provider.canonicalResource(operation, resource),
+    covers: (operation, granted, requested) => provider.covers(operation, granted, requested),
+    describeConfig: (config) => provider.describeConfig(config),
+    environmentIds: (config, rights) => provider.environmentIds(config, rights),
+    expand: (connection, operation, pattern) =>
+      around('expand', () => provider.expand(connection, operation, pattern)),
+    resolveConfig: (config, credential) =>
+      around('resolveConfig', () => provider.resolveConfig(config, credential)),
+    check: (connection) => around('check', () => provider.check(connection)),
+    close: () => around('close', () => provider.close()),
+  };
+  return issuer === undefined ? wrapped : { ...wrapped, issuer: wrapIssuer(issuer, around) };
+}
+
+function wrapIssuer(issuer: Issuer, around: AroundCall): Issuer {
+  return {
+    revocation: issuer.revocation,
+    shortestLifetime: issuer.shortestLifetime,
+    longestLifetime: issuer.longestLifetime,
+    issue: (connection, order) => around('issue', () => issuer.issue(connection, order)),
+    revoke: (connection, leaseId) => around('revoke', () => issuer.revoke(connection, leaseId)),
+    reap: (connection, live) => around('reap', () => issuer.reap(connection, live)),
+  };
+}

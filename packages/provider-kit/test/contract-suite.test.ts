@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { Secret } from '@countersign/core';
+import { describeProviderContract } from '../src/contract-suite.ts';
+import { sanitizeErrors, withDeadline } from '../src/index.ts';
+import { createKeyProvider } from './key-provider.ts';
+
+describeProviderContract('keys, wrapped in every decorator', async () => {
+  const keys = createKeyProvider();
+  const connection = {
+    id: 'c1',
+    brokerTag: 'aaaaaaaa',
+    config: { host: 'here' },
+    credential: new Secret('root', 'root-of-keys'),
+  };
+  return {
+    provider: withDeadline(sanitizeErrors(keys), { issue: 1000, revoke: 1000, reap: 1000 }),
+    connection,
+    unreachable: { ...connection, id: 'c2', config: { host: 'nowhere' } },
+    samples: [
+      {
+        operation: 'keys:open',
+        valid: ['door/front', 'DOOR/Back'],
+        invalid: ['', 'door/*', 'window/a'],
+      },
+    ],
+    leases: {
+      leaseId: () => randomUUID(),
+      order: (leaseId) => ({
+        leaseId,
+        rights: [{ operation: 'keys:open', resource: 'door/front', deleteCapable: false }],
+        expiresAt: Date.now() + 60_000,
+        maxConnections: 1,
+      }),
+      works: async (issued) => keys.works(issued),
+    },
+    end: async () => {},
+  };
+});
