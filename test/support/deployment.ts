@@ -33,8 +33,8 @@ import {
 } from '@countersign/server';
 import { type BrokerProcess, freePort, startBroker } from './broker-process.ts';
 
-export const clock = { now: () => Date.now() };
-export const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+const clock = { now: () => Date.now() };
+const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 export const newId = (): string => uuidv7(clock, random);
 const RECOVERY = createHash('sha256').update('a recovery code').digest('base64url');
 
@@ -83,7 +83,7 @@ function ed25519(key: SigningKey) {
 }
 
 /** A signed-in human, given a key that is enrolled. */
-export async function personOf(
+async function personOf(
   url: string,
   name: string,
   device: { key: SigningKey; privateJwk: Secret },
@@ -139,11 +139,7 @@ async function signPayload(payload: string, key: Secret) {
 }
 
 /** The latest start's code is the one that counts. */
-export async function genesis(
-  broker: BrokerProcess,
-  code: string,
-  name = 'alice',
-): Promise<Person> {
+async function genesis(broker: BrokerProcess, code: string, name = 'alice'): Promise<Person> {
   const device = await newKey('device');
   const open = createClient({ server: broker.url });
   const { statement } = await open.call('draft', {
@@ -221,7 +217,7 @@ export interface GrantDraft {
   readonly request?: string;
 }
 
-export async function agentOf(
+async function agentOf(
   url: string,
   name: string,
   id: string,

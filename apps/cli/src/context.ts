@@ -14,7 +14,7 @@ export interface Context {
   readonly terminal: boolean;
 }
 
-export const DEFAULT_SERVER = 'http://localhost:8420';
+const DEFAULT_SERVER = 'http://localhost:8420';
 
 /** A client that knows nobody yet; with a profile, one that holds the broker to its pinned issuer. */
 export function connect(context: Context, profile: Profile | null): Client {

@@ -23,7 +23,7 @@ import { builtInProviders } from './providers.ts';
 export const VERSION = '0.1.0';
 
 export const systemClock: Clock = { now: () => Date.now() };
-export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
 export interface Wired {
   readonly useCases: UseCases;

@@ -135,7 +135,8 @@ export function progressOf(
     .map(([id]) => id);
   const missing: string[] = [];
   const lacking = requirement.distinct - counted.length;
-  if (lacking > 0) {
+  // Not `lacking > 0`: a quorum that is no number is never met.
+  if (!(lacking <= 0)) {
     const who = requirement.among.length === 0 ? 'human' : requirement.among.join(' or ');
     missing.push(
       counted.length === 0 ? `${lacking} × ${who}` : `${lacking} more distinct human: ${who}`,

@@ -89,7 +89,7 @@ export function bodyText(name: RouteName, body = BODIES[name]): string | undefin
     : JSON.stringify(body);
 }
 
-export function authorizationFor(auth: Route['auth']): Record<string, string> {
+function authorizationFor(auth: Route['auth']): Record<string, string> {
   switch (auth) {
     case 'none':
     case 'client':

@@ -12,7 +12,7 @@ import { CountersignError, Secret } from '@countersign/core';
 export const ID = '018f0000-0000-7000-8000-000000000001';
 export const DECISION = '018f0000-0000-7000-8000-00000000dec1';
 export const DIGEST = `${'A'.repeat(42)}A`;
-export const NOW = '2026-11-20T12:00:00.000Z';
+const NOW = '2026-11-20T12:00:00.000Z';
 export const ISSUER = 'https://broker.example.com';
 
 /** Everything secret the fake knows; none of it may show up where it was not asked for. */
@@ -110,7 +110,7 @@ const header: ExportHeader = {
   authority_only: false,
 };
 
-export function allow<T>(value: T): Promise<Decided<T>> {
+function allow<T>(value: T): Promise<Decided<T>> {
   return Promise.resolve({ allowed: true, decision: DECISION, value });
 }
 

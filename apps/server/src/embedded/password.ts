@@ -52,7 +52,7 @@ export async function readPassword(file: string, label: string): Promise<Secret>
 }
 
 /** Writes a new file of mode 0600 and waits until it is on disk. EEXIST if there is one. */
-export async function writePrivately(file: string, text: string): Promise<void> {
+async function writePrivately(file: string, text: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
     await handle.writeFile(text);

@@ -1,0 +1,318 @@
+/** Power by the side door: what one person, or a joiner, could reach around the quorum. */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createClient } from '@countersign/client';
+import type { Statement } from '@countersign/contract';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type Deployment,
+  deploy,
+  details,
+  enroll,
+  envelopeOf,
+  grantDraft,
+  newId,
+  newKey,
+} from '../support/deployment.ts';
+import { refused } from '../support/refusal.ts';
+
+let deployment: Deployment;
+
+beforeAll(async () => {
+  deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'warn' } });
+});
+afterAll(async () => {
+  await deployment.stop();
+});
+
+function beside(value: string) {
+  return { salt: randomBytes(32).toString('base64url'), value };
+}
+
+function playgroundConfig(name: 'pg-staging' | 'pg-production') {
+  const connection = deployment.playground.connections.find((each) => each.name === name);
+  if (connection === undefined) throw new Error('the playground has it');
+  const { environments: _, ...config } = connection.config;
+  const [id = ''] = Object.values(connection.config.environments).flat();
+  return { config, id, secret: readFileSync(connection.secret_file, 'utf8').trim() };
+}
+
+describe('power by the side door', () => {
+  test("Countersign's own database as a target", async () => {
+    const { alice, databaseUrl } = deployment;
+    const url = new URL(databaseUrl.reveal());
+    const port = Number(url.port);
+    await refused(
+      alice.propose(
+        {
+          kind: 'connection.set',
+          body: {
+            name: 'own',
+            provider: 'postgres',
+            config: {
+              host: '127.0.0.1',
+              port,
+              database: 'postgres',
+              username: url.username,
+              sslmode: 'disable',
+            },
+            environments: { production: [`127.0.0.1:${port}/postgres`] },
+          },
+        },
+        beside(decodeURIComponent(url.password)),
+      ),
+      'invalid_request',
+    );
+  });
+
+  test('an id that another connection maps already, under another name', async () => {
+    const { alice } = deployment;
+    const { config, id, secret } = playgroundConfig('pg-production');
+    await refused(
+      alice.propose(
+        {
+          kind: 'connection.set',
+          body: { name: 'again', provider: 'postgres', config, environments: { production: [id] } },
+        },
+        beside(secret),
+      ),
+      'conflict',
+    );
+  });
+
+  test('an id this connection does not reach', async () => {
+    const { alice } = deployment;
+    const { config, secret } = playgroundConfig('pg-staging');
+    await refused(
+      alice.propose(
+        {
+          kind: 'connection.set',
+          body: {
+            name: 'beyond',
+            provider: 'postgres',
+            config,
+            environments: { production: ['db.example.com:5432/other'] },
+          },
+        },
+        beside(secret),
+      ),
+      'invalid_request',
+    );
+  });
+
+  test("an endpoint that is not the configuration's, and a credential that is not the committed one", async () => {
+    const { alice } = deployment;
+    const { config, secret } = playgroundConfig('pg-staging');
+    const credential = beside(secret);
+    const { statement } = await alice.client
+      .call('draft', {
+        body: {
+          kind: 'connection.set',
+          id: newId(),
+          credential,
+          body: {
+            name: 'altered',
+            provider: 'postgres',
+            config: { ...config, database: 'postgres' },
+            environments: {},
+          },
+        },
+      })
+      .catch(() => ({ statement: null }));
+    // The playground lets its broker role into no other database, so the draft itself is refused.
+    expect(statement).toBeNull();
+    const staging = (await alice.client.call('environments', {})).items.find(
+      (environment) => environment.name === 'staging',
+    );
+    const drafted = await alice.client.call('connections', {});
+    const present = drafted.items.find((connection) => connection.name === 'pg-staging');
+    const { broker } = await alice.client.call('broker', {});
+    const right = beside(secret);
+    const forged = (endpoint: string, ids: readonly string[]) => ({
+      v: 1,
+      kind: 'connection.set',
+      id: newId(),
+      broker,
+      issued_at: new Date().toISOString(),
+      sign_by: new Date(Date.now() + 3_600_000).toISOString(),
+      body: {
+        connection: null,
+        name: 'forged',
+        provider: 'postgres',
+        endpoint,
+        account: present?.account,
+        config: present?.config,
+        mapping: { [staging?.id ?? '']: ids },
+        credential: createHash('sha256')
+          .update(Buffer.from(right.salt, 'base64url'))
+          .update(secret)
+          .digest('base64url'),
+      },
+    });
+    const here = present?.endpoint ?? '';
+    for (const [endpoint, ids, credential] of [
+      ['attacker.example:5432/x', [here], right],
+      [here, ['attacker.example:5432/x'], right],
+      [here, [here], { ...right, value: 'another credential' }],
+      [here, [here], beside(secret)],
+    ] as const) {
+      // The shape is the schema's; the lie is in what it says.
+      const statement = forged(endpoint, ids) as Statement;
+      const envelope = await envelopeOf(statement, alice.privateJwk);
+      await refused(
+        alice.client.call('propose', { body: { envelope, credential } }),
+        'invalid_request',
+      );
+    }
+  });
+
+  test('one admin alone maps an id outside production', async () => {
+    const { alice, bob, cursor } = deployment;
+    await alice.propose({ kind: 'environment.set', body: { name: 'sandbox', class: 'sandbox' } });
+    const pending = await alice.client.call('statements', { query: { pending: 'true' } });
+    expect(pending.items).toEqual([]);
+    // pg-staging was pending until bob signed: `deploy` would have failed otherwise.
+    const statements = await bob.client.call('statements', {});
+    const mapping = statements.items.find(
+      (statement) => statement.kind === 'connection.set' && statement.need === 2,
+    );
+    expect(mapping?.signatures.map((signature) => signature.name)).toEqual(['alice', 'bob']);
+    await refused(
+      cursor.agent.token(
+        details(['postgres:select'], ['public.bookings'], { environment: 'sandbox' }),
+      ),
+      'not_granted',
+    );
+  });
+
+  test.each([
+    ['the demand for DPoP', { require_dpop: false }],
+    ['another class', { require_dpop: true, class: 'development' }],
+  ])('loosening a rule: %s', async (_, change) => {
+    const { alice } = deployment;
+    await alice
+      .propose({
+        kind: 'environment.set',
+        body: { name: 'strict', class: 'production', require_dpop: true },
+      })
+      .catch(() => undefined);
+    const body = { name: 'strict', class: 'production', ...change };
+    await refused(alice.propose({ kind: 'environment.set', body }), 'invalid_request');
+  });
+
+  test('joining a group that a rule names', async () => {
+    const { alice, broker } = deployment;
+    await alice.client
+      .call('invite', {
+        body: { name: 'grouped', roles: ['approver'], groups: ['security'] },
+      })
+      .then(async ({ code }) => {
+        const device = await newKey('device');
+        const jwk = device.key.publicJwk;
+        if (jwk.kty !== 'OKP') throw new Error('Ed25519');
+        const open = createClient({ server: broker.url });
+        const { statement } = await open.call('draft', {
+          body: {
+            kind: 'human.enroll',
+            id: newId(),
+            code,
+            body: { name: 'grouped', key: jwk, recovery: null },
+          },
+        });
+        await refused(
+          open.call('propose', {
+            body: { envelope: await envelopeOf(statement, device.privateJwk), code },
+          }),
+          'invalid_request',
+        );
+      });
+  });
+
+  test('an invitation used by somebody for another name, and twice', async () => {
+    const { alice, broker } = deployment;
+    const { code } = await alice.client.call('invite', {
+      body: { name: 'erin', roles: ['auditor'], groups: [] },
+    });
+    const open = createClient({ server: broker.url });
+    const join = async (name: string) => {
+      const device = await newKey('device');
+      const jwk = device.key.publicJwk;
+      if (jwk.kty !== 'OKP') throw new Error('Ed25519');
+      const { statement } = await open.call('draft', {
+        body: { kind: 'human.enroll', id: newId(), code, body: { name, key: jwk, recovery: null } },
+      });
+      return await open.call('propose', {
+        body: { envelope: await envelopeOf(statement, device.privateJwk), code },
+      });
+    };
+    await refused(join('mallory'), 'forbidden');
+    expect((await join('erin')).status).toBe('pending');
+    await refused(join('erin'), 'forbidden');
+  });
+
+  test('a joiner writes roles of their own choice', async () => {
+    const { alice, broker } = deployment;
+    const { code } = await alice.client.call('invite', {
+      body: { name: 'frank', roles: ['auditor'], groups: [] },
+    });
+    const device = await newKey('device');
+    const jwk = device.key.publicJwk;
+    if (jwk.kty !== 'OKP') throw new Error('Ed25519');
+    const open = createClient({ server: broker.url });
+    const { statement } = await open.call('draft', {
+      body: {
+        kind: 'human.enroll',
+        id: newId(),
+        code,
+        body: { name: 'frank', key: jwk, recovery: null },
+      },
+    });
+    if (statement.kind !== 'human.enroll') throw new Error('an enrolment');
+    const wider: Statement = {
+      ...statement,
+      body: { ...statement.body, roles: ['admin', 'approver'] },
+    };
+    await refused(
+      open.call('propose', {
+        body: { envelope: await envelopeOf(wider, device.privateJwk), code },
+      }),
+      'forbidden',
+    );
+  });
+
+  test('genesis a second time', async () => {
+    const { broker, alice } = deployment;
+    const open = createClient({ server: broker.url });
+    const jwk = alice.key.publicJwk;
+    if (jwk.kty !== 'OKP') throw new Error('Ed25519');
+    await refused(
+      open.call('draft', {
+        body: {
+          kind: 'genesis',
+          id: newId(),
+          code: broker.genesisCode ?? '',
+          body: { name: 'mallory', key: jwk, recovery: randomBytes(32).toString('base64url') },
+        },
+      }),
+      'conflict',
+    );
+  });
+
+  test('someone removes themself so that sole enrolment opens again', async () => {
+    const { alice, bob, broker } = deployment;
+    const me = (await bob.client.call('humans', {})).items.find((human) => human.name === 'bob');
+    const removal = await bob.propose({
+      kind: 'human.remove',
+      body: { human: me?.id ?? '', reason: 'leaving' },
+    });
+    // Fewer than two approvers would be left: one signature does not do.
+    expect(removal.status).toBe('pending');
+    expect((await alice.sign(removal.id)).status).toBe('complete');
+    await refused(enroll(broker.url, [alice], 'mallory', ['approver']), 'unauthenticated');
+    const { id } = await alice.propose(
+      grantDraft({ operations: ['postgres:delete'], resources: ['public.bookings'] }),
+    );
+    const pending = await alice.client.call('grant', { params: { id } });
+    expect(pending).toMatchObject({ status: 'waiting', have: 1, need: 2 });
+  });
+});
