@@ -156,18 +156,8 @@ async function genesis(broker: BrokerProcess, code: string, name = 'alice'): Pro
   return await personOf(broker.url, name, device);
 }
 
-/** Invites, joins and signs in a human; `sponsors` sign, the first of them invites. */
-export async function enroll(
-  url: string,
-  sponsors: readonly Person[],
-  name: string,
-  roles: readonly ('admin' | 'approver' | 'auditor')[],
-): Promise<Person> {
-  const [sponsor, ...others] = sponsors;
-  if (sponsor === undefined) throw new Error('somebody invites');
-  const { code } = await sponsor.client.call('invite', {
-    body: { name, roles: [...roles], groups: [] },
-  });
+/** A joiner's own enrolment, drafted with an invitation code and signed by a new key. */
+export async function knock(url: string, code: string, name: string) {
   const device = await newKey('device');
   const open = createClient({ server: url });
   const { statement } = await open.call('draft', {
@@ -178,10 +168,32 @@ export async function enroll(
       body: { name, key: ed25519(device.key), recovery: RECOVERY },
     },
   });
-  await open.call('propose', {
-    body: { envelope: await envelopeOf(statement, device.privateJwk), code },
+  return {
+    device,
+    statement,
+    /** Proposes it, or what the joiner made of it. */
+    enter: async (altered: Statement = statement) =>
+      await open.call('propose', {
+        body: { envelope: await envelopeOf(altered, device.privateJwk), code },
+      }),
+  };
+}
+
+/** Invites, joins and signs in a human; `sponsors` sign, the first of them invites. */
+export async function enroll(
+  url: string,
+  sponsors: readonly Person[],
+  name: string,
+  roles: readonly ('admin' | 'approver' | 'auditor')[],
+): Promise<Person> {
+  const [sponsor] = sponsors;
+  if (sponsor === undefined) throw new Error('somebody invites');
+  const { code } = await sponsor.client.call('invite', {
+    body: { name, roles: [...roles], groups: [] },
   });
-  for (const signer of [sponsor, ...others]) await signer.sign(statement.id);
+  const { device, statement, enter } = await knock(url, code, name);
+  await enter();
+  for (const signer of sponsors) await signer.sign(statement.id);
   return await personOf(url, name, device);
 }
 

@@ -5,7 +5,7 @@ import { toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
 import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
 import type { Deps } from './deps.ts';
-import { idOf } from './drafts.ts';
+import { idOf } from './named.ts';
 import type { AgentCaller } from './use-cases.ts';
 
 export async function explain(

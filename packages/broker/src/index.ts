@@ -74,10 +74,10 @@ export type {
   Changes,
   Deps,
 } from './deps.ts';
+export { draftGrant } from './draft-grant.ts';
 export {
   codeHash,
   draft,
-  idOf,
 } from './drafts.ts';
 export { exchange } from './exchange.ts';
 export {
@@ -85,6 +85,7 @@ export {
   me,
 } from './explain.ts';
 export { issue } from './issue.ts';
+export { idOf } from './named.ts';
 export {
   type AccessRequest,
   type AccessRequests,
@@ -113,6 +114,7 @@ export {
   type Uses,
 } from './ports.ts';
 export {
+  cutWithoutAuthority,
   reapDue,
   reapStrays,
   revokeLease,
@@ -120,6 +122,11 @@ export {
   type Swept,
 } from './revoke.ts';
 export { signIn } from './sign-in.ts';
+export {
+  type Body,
+  DAY,
+  statementAround,
+} from './statement-around.ts';
 export {
   propose,
   reject,

@@ -1,0 +1,181 @@
+/** A grant, completed for signing: patterns expanded, effects written out, pins and bounds filled in. */
+import {
+  type AuthorityState,
+  connectionPin,
+  draftedEffect,
+  isDeleteCapableGrant,
+} from '@countersign/authority';
+import type { DraftAnswer, DraftOf, Permission } from '@countersign/contract';
+import { inputError } from '@countersign/core';
+import { ProviderError } from '@countersign/provider-kit';
+import { openConnection } from './connection-credential.ts';
+import type { Deps } from './deps.ts';
+import { idOf } from './named.ts';
+import type { AccessRequest } from './ports.ts';
+import { type Body, DAY, statementAround } from './statement-around.ts';
+
+/** Seconds. What a grant gets when its proposer did not say. */
+const DEFAULTS = {
+  ttl: 900,
+  validFor: 8 * 3600,
+  deleteCapableTtl: 60,
+  deleteCapableValidFor: 3600,
+  deleteCapableUses: 1,
+} as const;
+
+/** @throws CountersignError of the input codes */
+export async function draftGrant(
+  deps: Deps,
+  request: DraftOf<'grant.create'>,
+): Promise<DraftAnswer> {
+  const { state } = deps.authority;
+  const { body } = request;
+  const asked = body.request === undefined ? null : await deps.accessRequests.find(body.request);
+  if (body.request !== undefined && asked === null) {
+    throw inputError('not_found', 'There is no such access request.');
+  }
+  if (asked !== null && (asked.rejection !== null || asked.statement !== null)) {
+    throw inputError('conflict', 'This access request was answered already.');
+  }
+  const first = asked?.details[0];
+  const agent = idOf(state, 'agent', body.agent ?? asked?.agent);
+  const connectionId = idOf(state, 'connection', body.connection ?? first?.connection);
+  const environment = idOf(state, 'environment', body.environment ?? first?.environment);
+  if (asked !== null && asked.agent !== agent) {
+    throw inputError('invalid_request', 'The access request is by another agent.');
+  }
+  const wanted = body.permissions ?? permissionsAsked(asked);
+  const permissions = await completePermissions(deps, { connectionId, environment, wanted });
+  const shape = {
+    agent,
+    connection: connectionId,
+    environment,
+    permissions,
+    sql: null,
+    assessment: null,
+    request: body.request ?? null,
+    reason: body.reason,
+  };
+  const plain: Body<'grant.create'> = {
+    ...shape,
+    ttl: body.ttl ?? DEFAULTS.ttl,
+    valid_for: body.valid_for ?? DEFAULTS.validFor,
+    max_uses: body.max_uses ?? null,
+    pins: null,
+    sender: null,
+  };
+  if (!isDeleteCapableGrant(state, plain))
+    return statementAround(deps, 'grant.create', request.id, plain);
+  const connection = state.connections.get(connectionId);
+  const credentials = state.agents.get(agent)?.credentials ?? [];
+  const sender = asked?.sender ?? credentials[0];
+  if (connection === undefined || sender === undefined) {
+    throw inputError('conflict', 'The agent has no registered key that tokens could be bound to.');
+  }
+  return statementAround(
+    deps,
+    'grant.create',
+    request.id,
+    {
+      ...plain,
+      ttl: body.ttl ?? DEFAULTS.deleteCapableTtl,
+      valid_for: body.valid_for ?? DEFAULTS.deleteCapableValidFor,
+      max_uses: body.max_uses ?? DEFAULTS.deleteCapableUses,
+      pins: {
+        agent_credentials: [...credentials],
+        connection: connectionPin(connection, environment),
+      },
+      sender,
+    },
+    { signWithin: DAY },
+  );
+}
+
+type Wanted = readonly {
+  readonly operations: readonly string[];
+  readonly resources: readonly string[];
+}[];
+
+/** What an access request asks for, as permissions; it must concern one connection and environment. */
+function permissionsAsked(asked: AccessRequest | null): Wanted {
+  if (asked === null) {
+    throw inputError('invalid_request', 'A grant names operations and resources.');
+  }
+  const [first] = asked.details;
+  if (
+    asked.details.some(
+      (detail) =>
+        detail.connection !== first?.connection || detail.environment !== first.environment,
+    )
+  ) {
+    throw inputError(
+      'invalid_request',
+      'The request spans several environments; answer it with one grant each, naming operations.',
+    );
+  }
+  return asked.details;
+}
+
+async function completePermissions(
+  deps: Deps,
+  scope: {
+    readonly connectionId: string;
+    readonly environment: string;
+    readonly wanted: Wanted;
+  },
+): Promise<Permission[]> {
+  const { state } = deps.authority;
+  const connection = state.connections.get(scope.connectionId);
+  if (connection === undefined) throw inputError('not_found', 'There is no such connection.');
+  const { opened, provider } = await openConnection(deps, connection);
+  const catalog = state.latestCatalog.get(connection.body.provider) ?? '';
+  const permissions: Permission[] = [];
+  for (const { operations, resources } of scope.wanted) {
+    const byResources = new Map<
+      string,
+      { operations: Permission['operations']; resources: string[] }
+    >();
+    for (const operation of [...new Set(operations)].sort()) {
+      const expanded = new Set<string>();
+      for (const pattern of resources) {
+        const found = await provider.expand(opened, operation, pattern).catch((error: unknown) => {
+          if (error instanceof ProviderError) throw inputError('invalid_request', error.message);
+          throw error;
+        });
+        for (const resource of found) expanded.add(resource);
+      }
+      const list = [...expanded].sort();
+      if (list.length === 0) {
+        throw inputError('invalid_request', `${resources.join(', ')} stands for nothing there.`);
+      }
+      // Resources of one operation with different effects stand apart, so that each shows its own.
+      for (const [effect, group] of groupByEffect(state, scope.environment, operation, list)) {
+        const key = JSON.stringify(group);
+        const permission = byResources.get(key) ?? { operations: [], resources: group };
+        permission.operations.push({ name: operation, effect });
+        byResources.set(key, permission);
+      }
+    }
+    for (const permission of byResources.values()) permissions.push({ catalog, ...permission });
+  }
+  return permissions;
+}
+
+function groupByEffect(
+  state: AuthorityState,
+  environment: string,
+  operation: string,
+  resources: readonly string[],
+) {
+  const groups = new Map<Permission['operations'][number]['effect'], string[]>();
+  for (const resource of resources) {
+    const effect = draftedEffect(state, environment, operation, [resource]);
+    if (effect === null) {
+      throw inputError('invalid_request', `${operation} is in no catalog of this provider.`);
+    }
+    const group = groups.get(effect) ?? [];
+    group.push(resource);
+    groups.set(effect, group);
+  }
+  return groups;
+}
