@@ -25,7 +25,7 @@ export class Failure extends Error {
 }
 
 /** The broker's refusal, whole, with a next command that only the caller could know. */
-export class Refused extends Failure {
+class Refused extends Failure {
   readonly problem: ProblemError['problem'];
 
   constructor(error: ProblemError, next: string) {

@@ -5,10 +5,7 @@ import type { ExitStatus } from './exit-status.ts';
 import { usageFailure } from './failure.ts';
 
 /** Runs a verb within its context and keeps its exit status. */
-export type Runner = (
-  given: Given,
-  act: (context: Context) => Promise<ExitStatus>,
-) => Promise<void>;
+type Runner = (given: Given, act: (context: Context) => Promise<ExitStatus>) => Promise<void>;
 
 export interface Registrar {
   readonly command: Command;

@@ -46,7 +46,7 @@ export interface Accepted {
   readonly apply: () => void;
 }
 
-export interface Refused {
+interface Refused {
   readonly ok: false;
   readonly refusal: CountersignError;
 }

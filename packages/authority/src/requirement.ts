@@ -26,7 +26,7 @@ export interface Requirement {
 }
 
 /** No setting makes a delete-capable quorum smaller than this. */
-export const SMALLEST_QUORUM = 2;
+const SMALLEST_QUORUM = 2;
 
 const ONE_ADMIN: Requirement = {
   distinct: 1,

@@ -12,8 +12,8 @@ import type { Agent, AuthorityState, Connection, Grant } from './state.ts';
 type GrantBody = StatementOf<'grant.create'>['body'];
 
 /** Longest validity of a delete-capable grant, and of `reveal`/`execute` outside production, in seconds. */
-export const DELETE_CAPABLE_VALIDITY = 86_400;
-export const REVEAL_EXECUTE_VALIDITY = 30 * 86_400;
+const DELETE_CAPABLE_VALIDITY = 86_400;
+const REVEAL_EXECUTE_VALIDITY = 30 * 86_400;
 
 /** What a delete-capable grant pins of its connection: everything but other environments. */
 export function connectionPin(connection: Connection, environment: string): string {
@@ -67,7 +67,7 @@ export function brokenPins(
   return broken;
 }
 
-export type GrantStatus =
+type GrantStatus =
   | 'waiting'
   | 'rejected'
   | 'lapsed'

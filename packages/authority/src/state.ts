@@ -18,7 +18,7 @@ export interface Human {
   readonly removedAt: string | null;
 }
 
-export interface HumanKey {
+interface HumanKey {
   /** RFC 7638 thumbprint. */
   readonly kid: string;
   readonly human: string;

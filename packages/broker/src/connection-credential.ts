@@ -15,11 +15,11 @@ export function commitmentTo(salt: string, credential: Secret): string {
 }
 
 /** Eight characters by which a provider's names show which broker made them. */
-export function brokerTag(fingerprint: string): string {
+function brokerTag(fingerprint: string): string {
   return Buffer.from(fingerprint, 'base64url').subarray(0, 4).toString('hex');
 }
 
-export function bindingOf(broker: string, connection: Connection): CredentialBinding {
+function bindingOf(broker: string, connection: Connection): CredentialBinding {
   const { endpoint, account } = connection.body;
   return { broker, connection: connection.id, endpoint, account };
 }

@@ -1,5 +1,5 @@
 /** Everything the use cases stand on, wired once by the server. */
-import type { Clock, Random, Secret } from '@countersign/core';
+import type { Clock, Random } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import type { Provider } from '@countersign/provider-kit';
 import type { TokenSigner } from '@countersign/tokens';
@@ -51,10 +51,4 @@ export interface Changes {
   notify(): void;
   /** Resolves at the next `notify`, after `ms`, or when `signal` aborts. */
   next(ms: number, signal: AbortSignal): Promise<void>;
-}
-
-/** A provider connection's root credential, as it came beside its statement. */
-export interface Beside {
-  readonly salt: string;
-  readonly value: Secret;
 }

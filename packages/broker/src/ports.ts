@@ -2,7 +2,6 @@
  * What the use cases need from the outside, in the shapes they need it. The store implements the first
  * half, the server wires the rest. Law 4 lives in `Journal.commit`.
  */
-import type { AuthorityState } from '@countersign/authority';
 import type { GrantedDetail } from '@countersign/contract';
 import type { Secret } from '@countersign/core';
 
@@ -33,7 +32,7 @@ export interface OnceId {
   readonly expiresAt: number;
 }
 
-export interface GrantUse {
+interface GrantUse {
   readonly grant: string;
   readonly max: number;
 }
@@ -136,7 +135,7 @@ export interface Journal {
   onAuthorityChange(listener: () => void): Promise<() => Promise<void>>;
 }
 
-export const LEASE_STATES = ['pending', 'active', 'revoked', 'failed'] as const;
+const LEASE_STATES = ['pending', 'active', 'revoked', 'failed'] as const;
 /** pending: intent, the provider may or may not know it. failed: the provider said it refused. */
 export type LeaseState = (typeof LEASE_STATES)[number];
 
@@ -212,7 +211,7 @@ export interface AccessRequests {
   countOpen(agent: string): Promise<number>;
 }
 
-export interface Invitation {
+interface Invitation {
   readonly name: string;
   readonly roles: readonly string[];
   readonly groups: readonly string[];
@@ -259,12 +258,6 @@ export interface SealedCredentials {
     statement: string,
     binding: CredentialBinding,
   ): Promise<{ readonly salt: string; readonly credential: Secret }>;
-}
-
-/** The authority this replica last folded, and how to bring it up to date. */
-export interface AuthoritySource {
-  readonly state: AuthorityState;
-  readonly version: number;
 }
 
 /** Private keys of the server itself, sealed under the KEK. */

@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { Digest, Effect, Name, Operation, StatementId } from './primitives.ts';
 import { Envelope, StatementAssertion, StatementSignature } from './statements.ts';
 
-export const EffectRule = z.strictObject({
+const EffectRule = z.strictObject({
   effect: Effect,
   environment_class: z.literal('production').exactOptional(),
   whole_resource: z.literal(true).exactOptional(),
 });
 
-export const CatalogDocument = z.strictObject({
+const CatalogDocument = z.strictObject({
   provider: Name,
   operations: z
     .array(
@@ -37,7 +37,7 @@ export const StatementSignedBody = z.strictObject({
 /** A built-in catalog, as a server's start recorded it. The worst effect ever recorded counts. */
 export const CatalogRecordedBody = z.strictObject({ digest: Digest, catalog: CatalogDocument });
 
-export const AUTHORITY_ENTRY_TYPES = [
+const AUTHORITY_ENTRY_TYPES = [
   'statement.proposed',
   'statement.signed',
   'catalog.recorded',

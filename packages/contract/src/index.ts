@@ -1,42 +1,23 @@
+export { GrantedDetail, RequestedDetail, RequestedDetails } from './authorization-details.ts';
 export {
-  GrantedDetail,
-  RequestedDetail,
-  RequestedDetails,
-} from './authorization-details.ts';
-export {
-  AUTHORITY_ENTRY_TYPES,
   type AuthorityEntryType,
-  CatalogDocument,
   CatalogRecordedBody,
-  EffectRule,
   isAuthorityEntryType,
   StatementProposedBody,
   StatementSignedBody,
 } from './entries.ts';
-export {
-  EXPORT_FORMAT,
-  ExportHeader,
-  ExportLine,
-} from './export.ts';
+export { EXPORT_FORMAT, ExportHeader, ExportLine } from './export.ts';
 export { openApiDocument } from './openapi.ts';
 export {
-  Base64Url,
   Digest,
   Ed25519Jwk,
-  Effect,
   Id,
-  Instant,
-  JsonObject,
-  KeyType,
   Name,
-  Operation,
   P256Jwk,
   PublicJwk,
   Reason,
   Resource,
   Role,
-  StatementId,
-  sortedSet,
 } from './primitives.ts';
 export {
   ACCESS_TOKEN_TYPE,
@@ -44,15 +25,8 @@ export {
   CredentialBeside,
   type DraftOf,
   DraftRequest,
-  ExplainRequest,
-  FileAccessRequest,
-  InviteAnswer,
-  InviteRequest,
   JWT_BEARER,
   ProposeRequest,
-  RejectAccessRequest,
-  RejectRequest,
-  SignRequest,
   TOKEN_EXCHANGE,
   TokenAnswer,
   TokenRequest,
@@ -67,28 +41,14 @@ export {
 } from './routes.ts';
 export {
   AgentAuth,
-  AgentDisableBody,
-  AgentRegisterBody,
-  ConnectionSetBody,
   Envelope,
-  EnvironmentSetBody,
-  GenesisBody,
-  GrantCreateBody,
-  GrantRevokeBody,
-  HumanEnrollBody,
-  HumanRemoveBody,
-  KeyRevokeBody,
   MAX_STATEMENT_BYTES,
   Permission,
   STATEMENT_BODIES,
   STATEMENT_KINDS,
   STATEMENT_SIGNATURE_TYPE,
   Statement,
-  StatementAssertion,
-  type StatementBody,
-  type StatementKind,
   type StatementOf,
-  StatementRejectBody,
   StatementSignature,
 } from './statements.ts';
 export {
@@ -103,13 +63,10 @@ export {
   ExplainView,
   GrantView,
   HumanView,
-  KeyView,
   LeaseView,
   MeView,
   OAuthProblem,
   Problem,
-  pageOf,
-  SignatureView,
   StatementAnswer,
   StatementView,
 } from './views.ts';

@@ -26,7 +26,7 @@ import {
 /** Where a WebAuthn key lives; null for a device key. */
 const RelyingParty = z.strictObject({ id: z.string().max(253), origin: z.string().max(300) });
 
-export const GenesisBody = z.strictObject({
+const GenesisBody = z.strictObject({
   name: Name,
   key: Ed25519Jwk,
   key_type: KeyType,
@@ -39,7 +39,7 @@ export const GenesisBody = z.strictObject({
   identity_provider: z.string().max(300).nullable(),
 });
 
-export const HumanEnrollBody = z.strictObject({
+const HumanEnrollBody = z.strictObject({
   /** Null enrols a new human; an id adds a key to that one. */
   human: StatementId.nullable(),
   name: Name,
@@ -57,10 +57,10 @@ export const HumanEnrollBody = z.strictObject({
   subject: z.string().max(300).nullable(),
 });
 
-export const HumanRemoveBody = z.strictObject({ human: StatementId, reason: Reason });
-export const KeyRevokeBody = z.strictObject({ key: Digest, reason: Reason });
+const HumanRemoveBody = z.strictObject({ human: StatementId, reason: Reason });
+const KeyRevokeBody = z.strictObject({ key: Digest, reason: Reason });
 
-export const EnvironmentSetBody = z.strictObject({
+const EnvironmentSetBody = z.strictObject({
   /** Null makes a new environment. */
   environment: StatementId.nullable(),
   name: Name,
@@ -95,14 +95,14 @@ export const AgentAuth = z.discriminatedUnion('method', [
 ]);
 export type AgentAuth = z.infer<typeof AgentAuth>;
 
-export const AgentRegisterBody = z.strictObject({
+const AgentRegisterBody = z.strictObject({
   name: Name,
   auth: AgentAuth,
   require_dpop: z.boolean(),
 });
-export const AgentDisableBody = z.strictObject({ agent: StatementId, reason: Reason });
+const AgentDisableBody = z.strictObject({ agent: StatementId, reason: Reason });
 
-export const ConnectionSetBody = z.strictObject({
+const ConnectionSetBody = z.strictObject({
   /** Null makes a new connection. */
   connection: StatementId.nullable(),
   name: Name,
@@ -166,8 +166,8 @@ export const GrantCreateBody = z.strictObject({
 });
 export type GrantCreateBody = z.infer<typeof GrantCreateBody>;
 
-export const GrantRevokeBody = z.strictObject({ grant: StatementId, reason: Reason });
-export const StatementRejectBody = z.strictObject({ statement: StatementId, reason: Reason });
+const GrantRevokeBody = z.strictObject({ grant: StatementId, reason: Reason });
+const StatementRejectBody = z.strictObject({ statement: StatementId, reason: Reason });
 
 /** Kinds whose bodies have a shape. The order is the one `describe` and the docs list them in. */
 export const STATEMENT_BODIES = {
@@ -185,7 +185,6 @@ export const STATEMENT_BODIES = {
 } as const;
 
 export type StatementKind = keyof typeof STATEMENT_BODIES;
-export type StatementBody<K extends StatementKind> = z.infer<(typeof STATEMENT_BODIES)[K]>;
 
 export const STATEMENT_KINDS = [
   'genesis',

@@ -29,7 +29,7 @@ export type Problem = z.infer<typeof Problem>;
 export const OAuthProblem = Problem.extend({ error: z.string(), error_description: z.string() });
 export type OAuthProblem = z.infer<typeof OAuthProblem>;
 
-export const KeyView = z.object({
+const KeyView = z.object({
   kid: Digest,
   type: KeyType,
   added_at: Instant,
@@ -87,7 +87,7 @@ export const ConnectionCheckView = z.object({
 });
 export type ConnectionCheckView = z.infer<typeof ConnectionCheckView>;
 
-export const SignatureView = z.object({
+const SignatureView = z.object({
   human: Id,
   name: Name,
   kid: Digest,

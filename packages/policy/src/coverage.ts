@@ -59,7 +59,7 @@ export function candidatesFor(
 }
 
 /** Whether the grant's own words cover the right, whatever its standing. */
-export function grantCovers(rules: ResourceRules, grant: Grant, right: Right): boolean {
+function grantCovers(rules: ResourceRules, grant: Grant, right: Right): boolean {
   return grant.body.permissions.some((permission) => permissionCovers(rules, permission, right));
 }
 
