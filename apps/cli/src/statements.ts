@@ -32,17 +32,20 @@ export function newStatementId(): string {
   return uuidv7({ now: () => Date.now() }, { bytes: (length) => randomBytes(length) });
 }
 
-/** What a statement means, in lines for a terminal. */
+/** What a statement means, in lines for a terminal; `hidden` facts are left out. */
 export function descriptionLines(
   context: Context,
   state: AuthorityState,
   statement: Statement,
+  hidden: readonly string[] = [],
 ): string[] {
   const { headline, facts, warnings } = describe(state, statement);
   return [
     ...wrap(clean(headline), WIDTH).map((line) => context.out.bold(line)),
     ...factLines(
-      facts.map(({ label, value }) => [label, label === 'sign by' ? shortTime(value) : value]),
+      facts
+        .filter(({ label }) => !hidden.includes(label))
+        .map(({ label, value }) => [label, label === 'sign by' ? shortTime(value) : value]),
     ),
     ...warnings.flatMap((warning) => wrap(`! ${clean(warning)}`, WIDTH, '  ')),
   ];

@@ -94,13 +94,21 @@ test('a prefix of several, of none, or too short leads nowhere', () => {
 
 describe('a fingerprint that was read out', () => {
   const fingerprint = 'LuQaSwyFeRdh07hLaTKmG755_DLPyJLy2Jl8Y7T7TI0';
-  test.each(['LuQa SwyF', 'LuQaSwyF', ' LuQa SwyF eRdh ', fingerprint])('%j matches', (typed) =>
-    expect(isReadOut(typed, fingerprint)).toBe(true),
+  test.each(['LuQa SwyF eRdh 07hL', 'LuQaSwyFeRdh07hL', ' LuQa SwyF eRdh 07hL aTKm ', fingerprint])(
+    '%j matches',
+    (typed) => expect(isReadOut(typed, fingerprint)).toBe(true),
   );
-  test.each(['', 'LuQa', 'LuQa Swy', 'luqa swyf', 'SwyF eRdh', 'LuQa SwyG', `${fingerprint}x`])(
-    '%j does not',
-    (typed) => expect(isReadOut(typed, fingerprint)).toBe(false),
-  );
+  test.each([
+    '',
+    'LuQa',
+    'LuQa SwyF',
+    'LuQa SwyF eRdh',
+    'luqa swyf erdh 07hl',
+    'SwyF eRdh 07hL aTKm',
+    'LuQa SwyF eRdh 07h',
+    'LuQa SwyG',
+    `${fingerprint}x`,
+  ])('%j does not', (typed) => expect(isReadOut(typed, fingerprint)).toBe(false));
 });
 
 describe('a recovery code', () => {

@@ -17,8 +17,11 @@ import {
   unlock,
 } from '../statements.ts';
 
-/** Characters of a fingerprint that must be read out and typed: two groups of four. */
-const READ_OUT = 8;
+/**
+ * Characters of a fingerprint that must be read out and typed: four groups of four. 96 bits are beyond
+ * whoever would search for a key that begins alike; the 48 of two groups are not.
+ */
+const READ_OUT = 16;
 
 export function addSign(program: Registrar): void {
   verb(
@@ -48,8 +51,11 @@ const sign: Act = async (context, given) => {
   const seat = await takeSeat(context);
   const { state, decoded } = await pendingStatement(context, seat, given.arg(0));
   const { statement } = decoded;
-  context.out.show(descriptionLines(context, state, statement));
-  await compareFingerprint(context, statement, given.text('fingerprint'));
+  const option = given.text('fingerprint');
+  // What has to be heard from the joiner is not on the screen to be copied from.
+  const heard = statement.kind === 'human.enroll' && context.terminal && option === undefined;
+  context.out.show(descriptionLines(context, state, statement, heard ? ['fingerprint'] : []));
+  await compareFingerprint(context, statement, option);
   const signature = await signStatement(decoded, await unlock(context, 'to sign this'));
   const answer = await withNext(
     seat.client.call('sign', { params: { id: statement.id }, body: { signature } }),
@@ -112,7 +118,7 @@ async function compareFingerprint(
     option ??
     (await askText(
       context,
-      `Type the first two groups of the fingerprint that ${name} reads to you`,
+      `Type the first four groups of the fingerprint that ${name} reads to you`,
       '--fingerprint TEXT',
     ));
   if (!isReadOut(typed, fingerprint)) {
@@ -123,7 +129,7 @@ async function compareFingerprint(
   }
 }
 
-/** In full, or whole groups of four from its start, two at least. */
+/** In full, or whole groups of four from its start, four at least. */
 export function isReadOut(typed: string, fingerprint: string): boolean {
   const text = typed.replace(/\s/g, '');
   if (text === fingerprint) return true;
