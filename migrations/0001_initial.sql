@@ -72,6 +72,8 @@ CREATE TABLE countersign.leases (
   grants uuid[] NOT NULL,
   rights jsonb NOT NULL,
   decision uuid NOT NULL,
+  -- Over what never changes of a lease, under a key from the KEK.
+  mac bytea NOT NULL,
   state text NOT NULL CHECK (state IN ('pending', 'active', 'revoked', 'failed')),
   created_at timestamptz(3) NOT NULL,
   expires_at timestamptz(3) NOT NULL,
@@ -87,6 +89,8 @@ CREATE TABLE countersign.access_requests (
   reason text,
   sender text,
   created_at timestamptz(3) NOT NULL,
+  -- Over what the agent asked, under a key from the KEK.
+  mac bytea NOT NULL,
   rejection text,
   statement uuid
 );

@@ -150,11 +150,12 @@ describe('power by the side door', () => {
       },
     });
     const here = present?.endpoint ?? '';
-    for (const [endpoint, ids, credential] of [
-      ['attacker.example:5432/x', [here], right],
-      [here, ['attacker.example:5432/x'], right],
-      [here, [here], { ...right, value: 'another credential' }],
-      [here, [here], beside(secret)],
+    const ids = ['attacker.example:5432/x'];
+    for (const [endpoint, credential] of [
+      ['attacker.example:5432/x', right],
+      [here, right],
+      [here, { ...right, value: 'another credential' }],
+      [here, beside(secret)],
     ] as const) {
       // The shape is the schema's; the lie is in what it says.
       const statement = forged(endpoint, ids) as Statement;
@@ -202,11 +203,19 @@ describe('power by the side door', () => {
 
   test('joining a group that a rule names', async () => {
     const { alice, broker } = deployment;
+    await refused(
+      alice.client.call('invite', {
+        body: { name: 'grouped', roles: ['approver'], groups: ['security'] },
+      }),
+      'invalid_request',
+    );
     const { code } = await alice.client.call('invite', {
-      body: { name: 'grouped', roles: ['approver'], groups: ['security'] },
+      body: { name: 'grouped', roles: ['approver'], groups: [] },
     });
-    const { enter } = await knock(broker.url, code, 'grouped');
-    await refused(enter(), 'invalid_request');
+    const { statement, enter } = await knock(broker.url, code, 'grouped');
+    if (statement.kind !== 'human.enroll') throw new Error('an enrolment');
+    const body = { ...statement.body, groups: ['security'] };
+    await refused(enter({ ...statement, body }), 'invalid_request');
   });
 
   test('an invitation used by somebody for another name, and twice', async () => {

@@ -46,7 +46,9 @@ const KNOWN = [
 ];
 
 /** @throws ConfigError */
-export function readConfig(env: NodeJS.ProcessEnv): Config {
+export function readConfig(given: NodeJS.ProcessEnv): Config {
+  // A variable that is set to nothing is not set, whichever it is.
+  const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   for (const name of Object.keys(env)) {
     if (name.startsWith('COUNTERSIGN_') && !KNOWN.includes(name)) {
       throw new ConfigError(name, `is not a variable of Countersign. Known: ${KNOWN.join(', ')}.`);
@@ -108,6 +110,14 @@ function readDatabaseUrl(value: string | undefined): Secret | null {
   // The value is a secret: no message repeats any of it.
   if (!URL.canParse(value) || !/^postgres(ql)?:$/.test(new URL(value).protocol)) {
     throw new ConfigError('DATABASE_URL', 'must be a postgres:// URL.');
+  }
+  const url = new URL(value);
+  const local = url.hostname === '' || url.hostname.startsWith('%2F') || isLoopback(url.hostname);
+  if (!local && url.searchParams.get('sslmode') !== 'verify-full') {
+    throw new ConfigError(
+      'DATABASE_URL',
+      'must say sslmode=verify-full for a database on another machine: anything less encrypts to whoever answers. A private CA goes into NODE_EXTRA_CA_CERTS.',
+    );
   }
   return new Secret('DATABASE_URL', value);
 }

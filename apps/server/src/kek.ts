@@ -4,7 +4,17 @@
  * anew would orphan every sealed secret (Law 1, "The database owner is not trusted").
  */
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { Secret } from '@countersign/core';
 import { ConfigError } from './config.ts';
@@ -21,7 +31,11 @@ export function readKek(file: string, firstStart: boolean): Secret<Uint8Array> {
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  writeFileSync(draft, `${randomBytes(32).toString('base64')}\n`, {
+    mode: 0o600,
+    flag: 'wx',
+    flush: true,
+  });
   try {
     // link refuses to replace: of two first starts, one makes the key and both read it.
     linkSync(draft, file);
@@ -30,6 +44,10 @@ export function readKek(file: string, firstStart: boolean): Secret<Uint8Array> {
   } finally {
     unlinkSync(draft);
   }
+  // What will be sealed under it must not outlive it: the name is on the disk before anything is.
+  const directory = openSync(dirname(file), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
   const made = read(file);
   if (made === null) throw new ConfigError('COUNTERSIGN_KEK_FILE', `${file} could not be made.`);
   return made;

@@ -17,6 +17,9 @@ import { createLogger, type Logger } from './logger.ts';
 import { startTicking } from './ticking.ts';
 import { systemClock, VERSION, type Wired, wire } from './wire.ts';
 
+/** Milliseconds that requests under way are given at a stop. */
+const LONGEST_DRAIN = 10_000;
+
 export interface Running {
   readonly url: string;
   /** The code of this start; null once genesis exists. */
@@ -148,7 +151,8 @@ async function openListener(
         fetch: (request: Request, bindings: HttpBindings | Http2Bindings) => {
           const peer = bindings.incoming.socket.remoteAddress ?? '';
           if (trustedProxies !== null && !isTrusted(trustedProxies, peer)) {
-            return new Response(null, { status: 403 });
+            log.warn({ peer }, 'a peer that is no listed proxy was refused');
+            return untrustedPeer();
           }
           return app.fetch(request, bindings);
         },
@@ -161,13 +165,34 @@ async function openListener(
           port: address.port,
           close: () =>
             new Promise((closed) => {
-              server.close(() => closed());
+              const cut = setTimeout(() => {
+                if ('closeAllConnections' in server) server.closeAllConnections();
+              }, LONGEST_DRAIN);
+              server.close(() => {
+                clearTimeout(cut);
+                closed();
+              });
               if ('closeIdleConnections' in server) server.closeIdleConnections();
             }),
         });
       },
     );
     server.once('error', reject);
+  });
+}
+
+/** RFC 9457, as every refusal. */
+function untrustedPeer(): Response {
+  const problem = {
+    type: 'urn:countersign:problem:forbidden',
+    title: 'Forbidden',
+    status: 403,
+    detail: 'This broker is reached through its proxies only.',
+    code: 'forbidden',
+  };
+  return new Response(JSON.stringify(problem), {
+    status: 403,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
   });
 }
 

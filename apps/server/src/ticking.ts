@@ -1,4 +1,5 @@
 /** The clockwork around the use cases: rounds of background work, and the news from other replicas. */
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Store } from '@countersign/store';
 import type { Logger } from './logger.ts';
 import type { Wired } from './wire.ts';
@@ -6,6 +7,8 @@ import type { Wired } from './wire.ts';
 /** Milliseconds between rounds: how late a lease may end, at most. */
 const ROUND = 1_000;
 const STRAYS = 60_000;
+/** How long a stop waits for providers. */
+const LONGEST_STOP = 5_000;
 
 /** @returns how to stop it; a round under way is finished first. */
 export async function startTicking(
@@ -38,6 +41,8 @@ export async function startTicking(
     clearInterval(strays);
     await unlisten();
     await Promise.all(running);
+    // A provider that does not answer must not hold the stop: what is left is another start's to finish.
+    await Promise.race([background.idle(), setTimeoutPromise(LONGEST_STOP)]);
     log.debug({}, 'background work stopped');
   };
 }

@@ -6,10 +6,12 @@ import {
   createBackground,
   createChanges,
   createDenialLog,
+  createRevoker,
   createUseCases,
   type Deps,
   originOf,
   recordCatalogs,
+  rulesOf,
   type UseCases,
 } from '@countersign/broker';
 import { type Clock, CountersignError, type Random, type Secret } from '@countersign/core';
@@ -44,7 +46,7 @@ export async function wire(config: Config, store: Store, log: Logger): Promise<W
     random,
     brokerSystemIdentifier: () => store.systemIdentifier(),
   });
-  const deps: Deps = {
+  const base: Omit<Deps, 'revoker'> = {
     issuer: config.issuer,
     version: VERSION,
     clock,
@@ -61,10 +63,12 @@ export async function wire(config: Config, store: Store, log: Logger): Promise<W
     ledgerSigner: noteSigner(originOf(config.issuer), ledgerKey.privateJwk),
     ledgerKey: ed25519(ledgerKey.publicJwk),
     providers,
+    rules: rulesOf(providers),
     authority,
     denials: createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),
     changes: createChanges(),
   };
+  const deps: Deps = { ...base, revoker: createRevoker(base) };
   await authority.refresh();
   if (authority.state.ledgerKey !== null && authority.state.ledgerKey.x !== deps.ledgerKey.x) {
     throw new CountersignError(

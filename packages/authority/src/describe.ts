@@ -5,7 +5,7 @@
 import type { Statement, StatementOf } from '@countersign/contract';
 import { isDeleteCapable, isNarrowed } from '@countersign/core';
 import { progressOf, requirementOf } from './requirement.ts';
-import type { AuthorityState } from './state.ts';
+import { type AuthorityState, holdersOf } from './state.ts';
 
 export interface Description {
   /** One sentence. */
@@ -87,7 +87,12 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
       return {
         headline: `Remove ${nameWithMark(state, statement.body.human)} and revoke all their keys.`,
         facts: [{ label: 'reason', value: statement.body.reason }],
-        warnings: ['Delete-capable grants they signed stop at once.'],
+        warnings: [
+          'Delete-capable grants they signed stop at once.',
+          ...(signersWithout(state, statement.body.human) < 2
+            ? ['Fewer than two people would be left, and it takes two to enrol another one.']
+            : []),
+        ],
       };
     case 'key.revoke': {
       const owner = state.keys.get(statement.body.key)?.human ?? '';
@@ -155,6 +160,12 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
       };
     }
   }
+}
+
+/** People other than this one who could sign an enrolment. */
+function signersWithout(state: AuthorityState, human: string): number {
+  const able = [...holdersOf(state, 'admin'), ...holdersOf(state, 'approver')];
+  return new Set(able.map(({ id }) => id).filter((id) => id !== human)).size;
 }
 
 function describeEnrolment(

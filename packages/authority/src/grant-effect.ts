@@ -1,6 +1,6 @@
 /** What a grant can do at worst, as things are now: by the catalogs recorded since, not by its own words. */
 import type { StatementOf } from '@countersign/contract';
-import { type Effect, isDeleteCapable, worse } from '@countersign/core';
+import { type Effect, isDeleteCapable, isNarrowed, worse } from '@countersign/core';
 import { recordedEffect } from './catalog.ts';
 import type { AuthorityState } from './state.ts';
 
@@ -25,8 +25,13 @@ export function effectOfRight(
 export function worstEffect(state: AuthorityState, body: GrantBody): Effect {
   let worst: Effect = 'read';
   for (const permission of body.permissions) {
+    // Effects differ between a whole resource and a part of one, and by nothing else of its name.
+    const kinds = [
+      permission.resources.find(isNarrowed),
+      permission.resources.find((resource) => !isNarrowed(resource)),
+    ].filter((resource) => resource !== undefined);
     for (const operation of permission.operations) {
-      for (const resource of permission.resources) {
+      for (const resource of kinds) {
         const effect = effectOfRight(state, body.environment, operation, resource) ?? 'escalate';
         worst = worse(worst, effect);
       }

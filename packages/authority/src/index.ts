@@ -1,5 +1,5 @@
 export { draftedEffect } from './admissible.ts';
-export { canonicalBytes, digestOf } from './canonical.ts';
+export { canonicalBytes, digestOf, digestOfDocument } from './canonical.ts';
 export { catalogDigest, latestOperation, recordedEffect } from './catalog.ts';
 export { describe, duration, readAloud } from './describe.ts';
 export {
@@ -13,7 +13,7 @@ export {
   thumbprintOf,
   verifySignature,
 } from './envelope.ts';
-export { type Accepted, type AuthorityEntry, fold, judge } from './fold.ts';
+export { type Accepted, type AuthorityEntry, fold, type Judgement, judge } from './fold.ts';
 export { effectOfRight, isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
 export { couldCount, progressOf, requirementOf } from './requirement.ts';
 export { connectionPin, grantStanding, standingOf, suspensions } from './standing.ts';

@@ -2,10 +2,12 @@
 import { nameKey } from '@countersign/authority';
 import type { AccessRequestView, GrantedDetail, RequestedDetail } from '@countersign/contract';
 import { CountersignError, inputError, uuidv7 } from '@countersign/core';
-import { entryIntent } from './denial-log.ts';
+import { decideAndCommit } from './decide-and-commit.ts';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { entryIntent } from './intents.ts';
 import type { AccessRequest } from './ports.ts';
+import { requireRole } from './roles.ts';
 import type { AgentCaller, Decided, HumanCaller, PageOf, PageQuery } from './use-cases.ts';
 import { accessRequestView, found } from './views.ts';
 
@@ -22,44 +24,49 @@ export async function fileAccessRequest(
     readonly dpopJkt: string | null;
   },
 ): Promise<Decided<AccessRequestView>> {
-  const details = input.authorizationDetails.map((detail) => completeDetail(deps, detail));
-  if ((await deps.accessRequests.countOpen(caller.agent)) >= MOST_OPEN) {
-    throw new CountersignError(
-      'rate_limited',
-      `${MOST_OPEN} of your requests wait for humans already. Wait for an answer.`,
-    );
-  }
-  const now = deps.clock.now();
-  const request: AccessRequest = {
-    id: uuidv7(deps.clock, deps.random),
-    agent: caller.agent,
-    details,
-    reason: input.reason,
-    sender: input.dpopJkt,
-    createdAt: now,
-    rejection: null,
-    statement: null,
-  };
-  const decision = uuidv7(deps.clock, deps.random);
-  const [outcome] = await deps.journal.commit([
-    {
-      ...entryIntent(decision, 'access_request.filed', {
-        request: request.id,
-        agent: caller.agent,
-        authorization_details: details,
-        reason: input.reason,
-        sender: input.dpopJkt,
-      }),
-      effects: [{ kind: 'access-request', request }],
-    },
-  ]);
-  if (outcome?.outcome !== 'committed') throw UNAVAILABLE();
-  deps.changes.notify();
-  return {
-    allowed: true,
-    decision,
-    value: accessRequestView(deps.authority.state, request, now),
-  };
+  return await decideAndCommit(deps, async ({ now }) => {
+    const agent = deps.authority.state.agents.get(caller.agent);
+    if (agent === undefined || agent.disabledAt !== null) {
+      throw new CountersignError('agent_disabled', 'This agent is disabled, for good.');
+    }
+    const details = input.authorizationDetails.map((detail) => completeDetail(deps, detail));
+    if ((await deps.accessRequests.countOpen(caller.agent)) >= MOST_OPEN) {
+      throw new CountersignError(
+        'rate_limited',
+        `${MOST_OPEN} of your requests wait for humans already. Wait for an answer.`,
+      );
+    }
+    const request: AccessRequest = {
+      id: uuidv7(deps.clock, deps.random),
+      agent: caller.agent,
+      details,
+      reason: input.reason,
+      sender: input.dpopJkt,
+      createdAt: now,
+      rejection: null,
+      statement: null,
+    };
+    const decision = uuidv7(deps.clock, deps.random);
+    const body = {
+      request: request.id,
+      agent: caller.agent,
+      authorization_details: details,
+      reason: input.reason,
+      sender: input.dpopJkt,
+    };
+    return {
+      intent: {
+        ...entryIntent(decision, 'access_request.filed', body),
+        effects: [{ kind: 'access-request', request }],
+      },
+      async settle({ outcome }) {
+        if (outcome !== 'committed') throw UNAVAILABLE();
+        deps.changes.notify();
+        const value = accessRequestView(deps.authority.state, request, now);
+        return { allowed: true, decision, value };
+      },
+    };
+  });
 }
 
 /** Humans answer precise questions: operations and resources are named and known. */
@@ -152,34 +159,31 @@ export async function rejectAccessRequest(
   id: string,
   reason: string,
 ): Promise<AccessRequestView> {
-  const request = found(await deps.accessRequests.find(id), 'access request');
-  if (request.statement !== null || request.rejection !== null) {
-    throw inputError(
-      'conflict',
-      request.statement === null
-        ? 'This access request was rejected already.'
-        : `A grant was drafted from it: reject that instead (countersign reject ${request.statement}).`,
-    );
-  }
-  const [outcome] = await deps.journal.commit([
-    {
-      ...entryIntent(uuidv7(deps.clock, deps.random), 'access_request.rejected', {
-        request: id,
-        agent: request.agent,
-        human: caller.human,
-        reason,
-      }),
-      effects: [{ kind: 'settle-access-request', id, rejection: reason, statement: null }],
-    },
-  ]);
-  if (outcome?.outcome === 'conflict') {
-    throw inputError('conflict', 'This access request was answered already.');
-  }
-  if (outcome?.outcome !== 'committed') throw UNAVAILABLE();
-  deps.changes.notify();
-  return accessRequestView(
-    deps.authority.state,
-    { ...request, rejection: reason },
-    deps.clock.now(),
-  );
+  return await decideAndCommit(deps, async ({ now }) => {
+    requireRole(deps.authority.state, caller, ['admin', 'approver']);
+    const request = found(await deps.accessRequests.find(id), 'access request');
+    if (request.statement !== null || request.rejection !== null) {
+      throw inputError(
+        'conflict',
+        request.statement === null
+          ? 'This access request was rejected already.'
+          : `A grant was drafted from it: reject that instead (countersign reject ${request.statement}).`,
+      );
+    }
+    const body = { request: id, agent: request.agent, human: caller.human, reason };
+    return {
+      intent: {
+        ...entryIntent(uuidv7(deps.clock, deps.random), 'access_request.rejected', body),
+        effects: [{ kind: 'settle-access-request', id, rejection: reason, statement: null }],
+      },
+      async settle({ outcome }) {
+        if (outcome === 'conflict') {
+          throw inputError('conflict', 'This access request was answered already.');
+        }
+        if (outcome !== 'committed') throw UNAVAILABLE();
+        deps.changes.notify();
+        return accessRequestView(deps.authority.state, { ...request, rejection: reason }, now);
+      },
+    };
+  });
 }

@@ -52,7 +52,11 @@ export async function authenticateClient(
   }
   if (input.clientId !== null && input.clientId !== claimed) return refuse();
   const { state } = deps.authority;
-  const agent = state.agents.get(state.names.get(nameKey('agent', claimed)) ?? claimed);
+  const named = (): Agent | undefined =>
+    state.agents.get(state.names.get(nameKey('agent', claimed)) ?? claimed);
+  // Registered a moment ago on another replica: look once more before saying no.
+  if (named() === undefined) await deps.authority.refresh();
+  const agent = named();
   const keys = agent?.auth.method === 'private_key_jwt' ? agent.auth.jwks.keys : [];
   try {
     // An unknown agent is verified against no key, so that it takes as long as a known one.
@@ -114,6 +118,14 @@ export async function authenticateAgent(
   const agent = deps.authority.state.agents.get(claims.sub);
   if (agent === undefined) return fail(deps, 'invalid_token', 'The token names no agent here.');
   if (agent.disabledAt !== null) {
+    await deps.denials.record({
+      agent: agent.id,
+      code: 'agent_disabled',
+      stage: 'authenticate',
+      asked: null,
+      reason: 'it presented a token after it was disabled',
+      once: [],
+    });
     throw new CountersignError('agent_disabled', 'This agent is disabled, for good.');
   }
   return { kind: 'agent', agent: agent.id, jti: claims.jti, jkt, claims };

@@ -3,48 +3,66 @@ import type { Deps } from './deps.ts';
 import { reapDue, reapStrays, revokeWithoutAuthority } from './revoke.ts';
 
 export interface Background {
-  /** One round of everything that is due; rounds never overlap. */
+  /** One round of everything that is due. It waits for no provider: what is slow goes on behind it. */
   round(): Promise<void>;
-  /** A look at the providers for credentials nothing stands for. */
+  /** A look at every live lease, and at the providers for credentials nothing stands for. */
   strays(): Promise<void>;
   /** Called when any replica changed authority. */
   authorityChanged(): Promise<void>;
+  /** Resolves when no provider is being asked for anything. */
+  idle(): Promise<void>;
 }
 
 export function createBackground(deps: Deps): Background {
-  let running: Promise<void> | null = null;
+  const behind = new Map<string, Promise<void>>();
+  /** The authority version whose consequences are all carried out; another one means work. */
+  let carriedOut = -1;
 
   async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      deps.log.warn(
-        { what, reason: error instanceof Error ? error.message : 'unknown' },
-        'background work failed and will be tried again',
-      );
+      const reason = error instanceof Error ? error.message : 'unknown';
+      deps.log.warn({ what, reason }, 'background work failed and will be tried again');
     }
   }
 
-  async function round(): Promise<void> {
-    await guarded('refresh', () => deps.authority.refresh());
-    await guarded('reap', () => reapDue(deps));
-    await guarded('revoke', () => revokeWithoutAuthority(deps));
-    await guarded('denials', () => deps.denials.flush(false));
-    await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
+  /** Starts work that may take as long as a provider does, unless it is still under way. */
+  function go(what: string, work: () => Promise<unknown>): void {
+    if (behind.has(what)) return;
+    behind.set(
+      what,
+      guarded(what, work).finally(() => behind.delete(what)),
+    );
+  }
+
+  async function carryOut(): Promise<void> {
+    const { version } = deps.authority;
+    if (version === carriedOut) return;
+    const swept = await revokeWithoutAuthority(deps);
+    if (swept.pending === 0) carriedOut = version;
   }
 
   return {
     async round() {
-      running ??= round().finally(() => {
-        running = null;
-      });
-      await running;
+      await guarded('refresh', () => deps.authority.refresh());
+      go('reap', () => reapDue(deps));
+      go('revoke', carryOut);
+      await guarded('denials', () => deps.denials.flush(false));
+      await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
     },
-    strays: () => guarded('strays', () => reapStrays(deps)),
+    async strays() {
+      go('live leases', () => revokeWithoutAuthority(deps));
+      go('strays', () => reapStrays(deps));
+    },
     async authorityChanged() {
       await guarded('refresh', () => deps.authority.refresh());
       deps.changes.notify();
-      await guarded('revoke', () => revokeWithoutAuthority(deps));
+      go('revoke', carryOut);
+    },
+    async idle() {
+      await Promise.all(behind.values());
+      await deps.revoker.idle();
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The use cases, assembled: each member is one call into the file that holds it. */
-import { inputError, Secret, uuidv7 } from '@countersign/core';
+import { inputError } from '@countersign/core';
 import {
   accessRequest,
   fileAccessRequest,
@@ -9,17 +9,17 @@ import {
 import { checkpoint, exportLedger, ledgerVkey, listEntries, readEntry } from './audit.ts';
 import { authenticateAgent, authenticateHuman } from './authenticate.ts';
 import { openConnection } from './connection-credential.ts';
-import { entryIntent } from './denial-log.ts';
 import type { Deps } from './deps.ts';
-import { codeHash, draft } from './drafts.ts';
+import { draft } from './drafts.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
+import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
 import { idOf } from './named.ts';
-import { revokeLease } from './revoke.ts';
+import { requireRole } from './roles.ts';
 import { signIn } from './sign-in.ts';
 import { propose, reject, sign } from './statements.ts';
-import type { HumanCaller, UseCases } from './use-cases.ts';
+import type { UseCases } from './use-cases.ts';
 import {
   agentView,
   connectionView,
@@ -27,12 +27,11 @@ import {
   found,
   grantView,
   humanView,
+  isPending,
   leaseView,
   pageById,
   statementView,
 } from './views.ts';
-
-const INVITATION_LIFE = 86_400_000;
 
 export function createUseCases(deps: Deps): UseCases {
   const { authority } = deps;
@@ -49,7 +48,7 @@ export function createUseCases(deps: Deps): UseCases {
       if (lease === null || lease.agent !== caller.agent) {
         throw inputError('not_found', 'There is no such lease of yours.');
       }
-      await revokeLease(deps, id, 'its agent gave it back');
+      await deps.revoker.revoke([lease], 'its agent gave it back');
     },
     fileAccessRequest: (caller, request) => fileAccessRequest(deps, caller, request),
     accessRequest: (caller, id, wait, signal) => accessRequest(deps, caller, id, wait, signal),
@@ -69,18 +68,19 @@ export function createUseCases(deps: Deps): UseCases {
     }),
     draft: (caller, request) => draft(deps, caller, request),
     propose: (caller, request) => propose(deps, caller, request),
-    sign: (caller, id, signature) => sign(deps, caller, id, signature),
+    sign: (id, signature) => sign(deps, id, signature),
     reject: (caller, id, envelope) => reject(deps, caller, id, envelope),
     invite: (caller, invitation) => invite(deps, caller, invitation),
     async statements(query) {
       const now = deps.clock.now();
-      const views = [...state.statements.values()].map((record) =>
-        statementView(state, record, now),
+      const records = [...state.statements].flatMap(([id, record]) =>
+        query.pending && !isPending(record, now) ? [] : [{ id, record }],
       );
-      return pageById(
-        query.pending ? views.filter((view) => view.status === 'pending') : views,
-        query,
-      );
+      const page = pageById(records, query);
+      return {
+        items: page.items.map(({ record }) => statementView(state, record, now)),
+        next: page.next,
+      };
     },
     statement: async (id) =>
       statementView(state, found(state.statements.get(id), 'statement'), deps.clock.now()),
@@ -97,7 +97,8 @@ export function createUseCases(deps: Deps): UseCases {
         [...state.connections.values()].map((connection) => connectionView(state, connection)),
         query,
       ),
-    async checkConnection(id) {
+    async checkConnection(caller, id) {
+      requireRole(state, caller, ['admin', 'approver']);
       const connection = found(state.connections.get(idOf(state, 'connection', id)), 'connection');
       const { provider, opened } = await openConnection(deps, connection);
       const { ok, findings } = await provider.check(opened);
@@ -151,48 +152,5 @@ export function createUseCases(deps: Deps): UseCases {
         return false;
       }
     },
-  };
-}
-
-/** A one-use code, kept as a hash. Not authority: it only lets a joiner propose their own enrolment. */
-async function invite(
-  deps: Deps,
-  caller: HumanCaller,
-  invitation: {
-    readonly name: string;
-    readonly roles: readonly string[];
-    readonly groups: readonly string[];
-  },
-) {
-  const { state } = deps.authority;
-  const sponsor = state.humans.get(caller.human);
-  if (sponsor === undefined || !sponsor.roles.some((role) => role !== 'auditor')) {
-    throw inputError('forbidden', 'Only an admin or approver invites.');
-  }
-  if (state.broker === null) throw inputError('conflict', 'There is no genesis yet.');
-  if (state.names.has(`human/${invitation.name}`)) {
-    throw inputError('conflict', `The name ${invitation.name} is taken; names are never reused.`);
-  }
-  const code = Buffer.from(deps.random.bytes(18)).toString('base64url');
-  const expiresAt = deps.clock.now() + INVITATION_LIFE;
-  await deps.codes.invite(codeHash(code), {
-    name: invitation.name,
-    roles: [...new Set(invitation.roles)].sort(),
-    groups: [...new Set(invitation.groups)].sort(),
-    sponsor: caller.human,
-    expiresAt,
-  });
-  await deps.journal.commit([
-    entryIntent(uuidv7(deps.clock, deps.random), 'human.invited', {
-      human: caller.human,
-      name: invitation.name,
-      roles: [...new Set(invitation.roles)].sort(),
-    }),
-  ]);
-  return {
-    code: new Secret('invitation code', code),
-    url: deps.issuer,
-    broker: state.broker,
-    expiresAt,
   };
 }

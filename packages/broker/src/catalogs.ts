@@ -1,9 +1,9 @@
 /** Built-in catalogs go into the ledger at every start (Law 1): the worst effect ever recorded counts. */
 import { catalogDigest } from '@countersign/authority';
 import { uuidv7 } from '@countersign/core';
-import { entryIntent } from './denial-log.ts';
-import { UNAVAILABLE } from './denying.ts';
+import { decideAndCommit } from './decide-and-commit.ts';
 import type { Deps } from './deps.ts';
+import { intentOf } from './intents.ts';
 import type { EntryDraft } from './ports.ts';
 
 /** One entry per built-in catalog. */
@@ -24,26 +24,19 @@ export function catalogEntries(deps: Deps): EntryDraft[] {
  * nothing to record into; genesis itself carries them.
  */
 export async function recordCatalogs(deps: Deps): Promise<void> {
-  for (let attempt = 0; attempt < 8; attempt += 1) {
-    await deps.authority.refresh();
-    const { state, version } = deps.authority;
-    if (state.broker === null) return;
+  await deps.authority.refresh();
+  await decideAndCommit(deps, async () => {
+    const { state } = deps.authority;
     const missing = catalogEntries(deps).filter(
-      (entry) => !state.catalogs.has(String(entry.body['digest'])),
+      (entry) => state.broker !== null && !state.catalogs.has(String(entry.body['digest'])),
     );
-    if (missing.length === 0) return;
-    const [outcome] = await deps.journal.commit([
-      {
-        ...entryIntent('', '', {}),
-        entries: missing,
-        authorityVersion: version,
-        changesAuthority: true,
+    if (missing.length === 0) return { refuse: async () => undefined };
+    return {
+      intent: intentOf(missing, { changesAuthority: true }),
+      settle: async () => {
+        await deps.authority.refresh();
+        return undefined;
       },
-    ]);
-    if (outcome?.outcome === 'committed') {
-      await deps.authority.refresh();
-      return;
-    }
-  }
-  throw UNAVAILABLE();
+    };
+  });
 }

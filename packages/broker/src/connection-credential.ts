@@ -26,7 +26,7 @@ function bindingOf(broker: string, connection: Connection): CredentialBinding {
 
 /** @throws CountersignError `broker_unavailable` when it does not open or is not the one signed for */
 export async function openConnection(
-  deps: Deps,
+  deps: Pick<Deps, 'authority' | 'providers' | 'sealed'>,
   connection: Connection,
 ): Promise<{ readonly provider: Provider; readonly opened: ProviderConnection }> {
   const provider = deps.providers.get(connection.body.provider);

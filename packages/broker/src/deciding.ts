@@ -10,7 +10,11 @@ import {
   type Facts,
   type ResourceRules,
 } from '@countersign/policy';
+import type { Provider } from '@countersign/provider-kit';
 import type { Deps } from './deps.ts';
+
+/** Operations × resources in one request, over all its objects. */
+const MOST_RIGHTS = 2_048;
 
 /** @throws CountersignError `unparseable_request` */
 export function parseDetails(text: string | null): readonly RequestedDetail[] | null {
@@ -28,6 +32,18 @@ export function parseDetails(text: string | null): readonly RequestedDetail[] | 
     throw new CountersignError(
       'unparseable_request',
       `authorization_details ${where === '' ? '' : `at ${where} `}is not as RFC 9396 type "countersign" has it: ${issue?.message ?? 'unreadable'}.`,
+    );
+  }
+  // A request is a full product per object: what it can mean is bounded before anyone looks at it.
+  const rights = parsed.data.reduce(
+    (sum, { operations, resources }) =>
+      sum + new Set(operations ?? ['']).size * new Set(resources ?? ['']).size,
+    0,
+  );
+  if (rights > MOST_RIGHTS) {
+    throw new CountersignError(
+      'unparseable_request',
+      `authorization_details name ${rights} rights at once; ${MOST_RIGHTS} is the most.`,
     );
   }
   return parsed.data;
@@ -51,8 +67,8 @@ export function targetsOf(details: readonly RequestedDetail[]): Target[] {
       asks: [],
     };
     target.asks.push({
-      operations: detail.operations ?? null,
-      resources: detail.resources ?? null,
+      operations: detail.operations === undefined ? null : [...new Set(detail.operations)],
+      resources: detail.resources === undefined ? null : [...new Set(detail.resources)],
     });
     targets.set(key, target);
   }
@@ -87,21 +103,30 @@ export async function gatherFacts(deps: Deps, agent: string): Promise<Facts> {
   return {
     authority: state,
     uses: limited.length === 0 ? new Map() : await deps.uses.used(limited),
-    rules: rulesOf(deps),
-    provenIds: (connection, rights) =>
-      deps.providers
-        .get(connection.body.provider)
-        ?.environmentIds(connection.body.config, rights) ?? null,
+    rules: deps.rules,
+    provenIds: (connection, rights) => {
+      const provider = deps.providers.get(connection.body.provider);
+      try {
+        return provider?.environmentIds(connection.body.config, rights) ?? null;
+      } catch {
+        // Law 2: an answer the broker cannot get proves nothing.
+        return null;
+      }
+    },
   };
 }
 
-function rulesOf(deps: Deps): ReadonlyMap<string, ResourceRules> {
+/** Made once, at wiring: policy keeps what it derives from them. */
+export function rulesOf(
+  providers: ReadonlyMap<string, Provider>,
+): ReadonlyMap<string, ResourceRules> {
   return new Map(
-    [...deps.providers].map(([name, provider]) => [
+    [...providers].map(([name, provider]) => [
       name,
       {
         canonical: (operation, resource) => provider.canonicalResource(operation, resource),
         covers: (operation, granted, requested) => provider.covers(operation, granted, requested),
+        whole: (resource) => provider.wholeOf(resource),
         exchangeable: (operation) =>
           provider.catalog.operations.find((known) => known.name === operation)?.exchangeable ===
           true,
@@ -145,15 +170,14 @@ export function detailsOf(
   environment: string,
   rights: readonly CoveredRight[] | readonly { operation: string; resource: string }[],
 ): GrantedDetail[] {
-  const resourcesOf = new Map<string, string[]>();
+  const resourcesOf = new Map<string, Set<string>>();
   for (const { operation, resource } of rights) {
-    const resources = resourcesOf.get(operation) ?? [];
-    if (!resources.includes(resource)) resources.push(resource);
-    resourcesOf.set(operation, resources);
+    const resources = resourcesOf.get(operation) ?? new Set();
+    resourcesOf.set(operation, resources.add(resource));
   }
   const groups = new Map<string, { operations: string[]; resources: string[] }>();
-  for (const [operation, resources] of resourcesOf) {
-    resources.sort();
+  for (const [operation, distinct] of resourcesOf) {
+    const resources = [...distinct].sort();
     const key = JSON.stringify(resources);
     const group = groups.get(key) ?? { operations: [], resources };
     group.operations.push(operation);

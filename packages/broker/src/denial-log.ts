@@ -3,12 +3,16 @@
  * minute is an entry, its repeats are counted and summed up in one entry when the minute is over.
  * Requests that never authenticated are only ever summed up.
  */
+import { canonicalBytes, digestOfDocument } from '@countersign/authority';
 import { type Clock, type DenialCode, type Random, toInstant, uuidv7 } from '@countersign/core';
-import type { Intent, Journal, OnceId, Outcome } from './ports.ts';
+import { entryIntent } from './intents.ts';
+import type { Journal, OnceId, Outcome } from './ports.ts';
 
 const MINUTE = 60_000;
-/** Distinct denials remembered at once; beyond it each is its own entry. */
+/** Distinct denials remembered at once, of all agents; beyond it each is its own entry. */
 const MOST_KINDS = 10_000;
+/** Bytes of a question kept in full. */
+const LARGEST_ASKED = 16_384;
 
 export interface DeniedDecision {
   readonly agent: string;
@@ -61,7 +65,8 @@ export function createDenialLog(deps: {
   return {
     async record(denied) {
       const now = clock.now();
-      const key = JSON.stringify([denied.agent, denied.code, denied.stage, denied.asked]);
+      const { once: _, ...kind } = denied;
+      const key = digestOfDocument(kind);
       const known = sums.get(key);
       if (known !== undefined && now - known.since < MINUTE) {
         for (const once of denied.once) {
@@ -72,8 +77,8 @@ export function createDenialLog(deps: {
       }
       if (known !== undefined) await summarise(key, known);
       const id = uuidv7(clock, random);
-      const { once, ...body } = denied;
-      const outcome = await append(id, 'decision', { ...body, verdict: 'denied' }, once);
+      const body = { ...kind, asked: recordable(kind.asked), verdict: 'denied' };
+      const outcome = await append(id, 'decision', body, denied.once);
       if (outcome === 'replayed') return null;
       if (sums.size < MOST_KINDS) {
         sums.set(key, { first: id, agent: denied.agent, code: denied.code, since: now, count: 1 });
@@ -90,51 +95,34 @@ export function createDenialLog(deps: {
         if (everything || now - sum.since >= MINUTE) await summarise(key, sum);
       }
       if (strangers.size > 0 && (everything || now - strangersSince >= MINUTE)) {
-        const counts = Object.fromEntries(strangers);
+        const summed = strangers;
+        const since = toInstant(strangersSince);
         strangers = new Map();
-        await append(
-          uuidv7(clock, random),
-          'unauthenticated.summed',
-          { since: toInstant(strangersSince), counts },
-          [],
-        );
+        try {
+          const counts = Object.fromEntries(summed);
+          await append(uuidv7(clock, random), 'unauthenticated.summed', { since, counts }, []);
+        } catch (error) {
+          for (const [code, count] of summed) {
+            strangers.set(code, (strangers.get(code) ?? 0) + count);
+          }
+          throw error;
+        }
       }
     },
   };
 
   async function summarise(key: string, sum: Sum): Promise<void> {
-    sums.delete(key);
-    if (sum.count < 2) return;
-    await append(
-      uuidv7(clock, random),
-      'denials.summed',
-      {
-        first: sum.first,
-        agent: sum.agent,
-        code: sum.code,
-        count: sum.count,
-        since: toInstant(sum.since),
-      },
-      [],
-    );
+    const { first, agent, code, count, since } = sum;
+    if (count > 1) {
+      const body = { first, agent, code, count, since: toInstant(since) };
+      await append(uuidv7(clock, random), 'denials.summed', body, []);
+    }
+    if (sums.get(key) === sum) sums.delete(key);
   }
 }
 
-/** An intent of one entry that depends on no authority and changes none. */
-export function entryIntent(
-  id: string,
-  type: string,
-  body: Readonly<Record<string, unknown>>,
-  once: readonly OnceId[] = [],
-): Intent {
-  return {
-    entries: [{ id, type, body }],
-    authorityVersion: null,
-    changesAuthority: false,
-    notAfter: null,
-    once,
-    uses: [],
-    lease: null,
-    effects: [],
-  };
+/** What was asked, as the ledger keeps it: in full, or by digest where it would crowd an entry. */
+function recordable(asked: unknown): unknown {
+  const size = canonicalBytes(asked).length;
+  return size <= LARGEST_ASKED ? asked : { digest: digestOfDocument(asked), bytes: size };
 }

@@ -1,5 +1,5 @@
 /** Refusals, recorded once and said the same way everywhere. */
-import { CountersignError, type DenialCode, fromInstant } from '@countersign/core';
+import { CountersignError, type DenialCode } from '@countersign/core';
 import type { Denied } from '@countersign/policy';
 import { denialSentence, requestFor, type Target } from './deciding.ts';
 import type { Deps } from './deps.ts';
@@ -16,9 +16,15 @@ export function UNAVAILABLE(): CountersignError {
   );
 }
 
-/** @param committed instant of the entry. @throws CountersignError `broker_unavailable` when late */
-export function startedInTime(deps: Deps, committed: string): void {
-  if (deps.clock.now() - fromInstant(committed) > START_WITHIN) throw UNAVAILABLE();
+/** Milliseconds until which an action may start whose commit has just been answered. */
+export function startBy(): number {
+  // By the monotonic clock, so that a wall clock set back in between buys no time.
+  return performance.now() + START_WITHIN;
+}
+
+/** @throws CountersignError `broker_unavailable` when `deadline` (of `startBy`) is over */
+export function requireStartBefore(deadline: number): void {
+  if (performance.now() > deadline) throw UNAVAILABLE();
 }
 
 /** RFC 6749 section 5.2 and RFC 9396 section 5 names for our codes at the token endpoint. */
@@ -66,6 +72,8 @@ export interface Refusal {
   readonly code: DenialCode;
   readonly detail: string;
   readonly oauthError: Denial['oauthError'];
+  /** What sets it apart from other denials of the same code; identical ones are summed up. */
+  readonly asked?: unknown;
   readonly once: readonly OnceId[];
 }
 
@@ -75,7 +83,7 @@ export async function denied(deps: Deps, refusal: Refusal): Promise<Decided<neve
     agent: refusal.agent,
     code: refusal.code,
     stage: refusal.stage,
-    asked: [],
+    asked: refusal.asked ?? null,
     reason: refusal.detail,
     once: refusal.once,
   });

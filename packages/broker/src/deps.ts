@@ -1,6 +1,7 @@
 /** Everything the use cases stand on, wired once by the server. */
 import type { Clock, Random } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
+import type { ResourceRules } from '@countersign/policy';
 import type { Provider } from '@countersign/provider-kit';
 import type { TokenSigner } from '@countersign/tokens';
 import type { AuthorityCache } from './authority-cache.ts';
@@ -14,6 +15,7 @@ import type {
   SealedCredentials,
   Uses,
 } from './ports.ts';
+import type { Revoker } from './revoker.ts';
 
 /** What the broker tells an operator; never a secret, never an upstream's words to an agent. */
 export interface BrokerLog {
@@ -40,8 +42,11 @@ export interface Deps {
   readonly ledgerKey: { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string };
   /** By name. */
   readonly providers: ReadonlyMap<string, Provider>;
+  /** How each provider reads its resources, by its name. */
+  readonly rules: ReadonlyMap<string, ResourceRules>;
   readonly authority: AuthorityCache;
   readonly denials: DenialLog;
+  readonly revoker: Revoker;
   /** Wakes those who long-poll; called after anything they wait for may have changed. */
   readonly changes: Changes;
 }

@@ -5,7 +5,12 @@ import {
   draftedEffect,
   isDeleteCapableGrant,
 } from '@countersign/authority';
-import type { DraftAnswer, DraftOf, Permission } from '@countersign/contract';
+import {
+  type DraftAnswer,
+  type DraftOf,
+  GRANT_DEFAULTS,
+  type Permission,
+} from '@countersign/contract';
 import { inputError } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
@@ -13,15 +18,6 @@ import type { Deps } from './deps.ts';
 import { idOf } from './named.ts';
 import type { AccessRequest } from './ports.ts';
 import { type Body, DAY, statementAround } from './statement-around.ts';
-
-/** Seconds. What a grant gets when its proposer did not say. */
-const DEFAULTS = {
-  ttl: 900,
-  validFor: 8 * 3600,
-  deleteCapableTtl: 60,
-  deleteCapableValidFor: 3600,
-  deleteCapableUses: 1,
-} as const;
 
 /** @throws CountersignError of the input codes */
 export async function draftGrant(
@@ -58,8 +54,8 @@ export async function draftGrant(
   };
   const plain: Body<'grant.create'> = {
     ...shape,
-    ttl: body.ttl ?? DEFAULTS.ttl,
-    valid_for: body.valid_for ?? DEFAULTS.validFor,
+    ttl: body.ttl ?? GRANT_DEFAULTS.ttl,
+    valid_for: body.valid_for ?? GRANT_DEFAULTS.valid_for,
     max_uses: body.max_uses ?? null,
     pins: null,
     sender: null,
@@ -78,9 +74,9 @@ export async function draftGrant(
     request.id,
     {
       ...plain,
-      ttl: body.ttl ?? DEFAULTS.deleteCapableTtl,
-      valid_for: body.valid_for ?? DEFAULTS.deleteCapableValidFor,
-      max_uses: body.max_uses ?? DEFAULTS.deleteCapableUses,
+      ttl: body.ttl ?? GRANT_DEFAULTS.delete_capable.ttl,
+      valid_for: body.valid_for ?? GRANT_DEFAULTS.delete_capable.valid_for,
+      max_uses: body.max_uses ?? GRANT_DEFAULTS.delete_capable.max_uses,
       pins: {
         agent_credentials: [...credentials],
         connection: connectionPin(connection, environment),
@@ -137,7 +133,7 @@ async function completePermissions(
     >();
     for (const operation of [...new Set(operations)].sort()) {
       const expanded = new Set<string>();
-      for (const pattern of resources) {
+      for (const pattern of new Set(resources)) {
         const found = await provider.expand(opened, operation, pattern).catch((error: unknown) => {
           if (error instanceof ProviderError) throw inputError('invalid_request', error.message);
           throw error;

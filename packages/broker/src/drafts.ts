@@ -3,7 +3,6 @@
  * statement ready to be read and signed. Nothing is stored and nothing here is authority: the fold
  * judges what comes back signed.
  */
-import { createHash } from 'node:crypto';
 import { isPresent, nameKey, thumbprintOf } from '@countersign/authority';
 import type { DraftAnswer, DraftOf, DraftRequest, Role } from '@countersign/contract';
 import { inputError, Secret } from '@countersign/core';
@@ -12,13 +11,10 @@ import { commitmentTo } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { draftGrant } from './draft-grant.ts';
 import { idOf } from './named.ts';
+import { codeHash } from './one-time-code.ts';
+import { requireRole } from './roles.ts';
 import { DAY, statementAround } from './statement-around.ts';
 import type { HumanCaller } from './use-cases.ts';
-
-/** SHA-256 of a one-time code: codes are kept, looked up and compared only so. */
-export function codeHash(code: string): string {
-  return createHash('sha256').update(code.trim(), 'utf8').digest('base64url');
-}
 
 /** @throws CountersignError of the input codes, with what was wrong and what to do */
 export async function draft(
@@ -27,14 +23,12 @@ export async function draft(
   request: DraftRequest,
 ): Promise<DraftAnswer> {
   const { state } = deps.authority;
-  if (caller === null && request.kind !== 'genesis' && request.kind !== 'human.enroll') {
+  if (request.kind === 'genesis') return await draftGenesis(deps, request);
+  if (request.kind === 'human.enroll') return await draftEnrolment(deps, caller, request);
+  if (caller === null) {
     throw inputError('forbidden', 'Sign in first: a code drafts only genesis or an enrolment.');
   }
   switch (request.kind) {
-    case 'genesis':
-      return await draftGenesis(deps, request);
-    case 'human.enroll':
-      return await draftEnrolment(deps, caller, request);
     case 'human.remove':
       return statementAround(deps, request.kind, request.id, {
         human: idOf(state, 'human', request.body.human),
@@ -57,9 +51,12 @@ export async function draft(
         agent: idOf(state, 'agent', request.body.agent),
         reason: request.body.reason,
       });
+    // These two make the broker ask a provider something, which reading does not include.
     case 'connection.set':
+      requireRole(state, caller, ['admin']);
       return await draftConnection(deps, request);
     case 'grant.create':
+      requireRole(state, caller, ['admin', 'approver']);
       return await draftGrant(deps, request);
   }
 }

@@ -4,9 +4,11 @@ export { type Background, createBackground } from './background.ts';
 export { createUseCases } from './broker.ts';
 export { recordCatalogs } from './catalogs.ts';
 export { createChanges } from './changes.ts';
+export { rulesOf } from './deciding.ts';
 export { createDenialLog, type DeniedDecision } from './denial-log.ts';
+export { oauthErrorOf } from './denying.ts';
 export type { Deps } from './deps.ts';
-export { codeHash } from './drafts.ts';
+export { codeHash } from './one-time-code.ts';
 export type {
   AccessRequest,
   AccessRequests,
@@ -29,6 +31,7 @@ export type {
   SealedKeys,
   Uses,
 } from './ports.ts';
+export { createRevoker } from './revoker.ts';
 export type {
   AgentCaller,
   Decided,

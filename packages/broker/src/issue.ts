@@ -1,8 +1,15 @@
 /** client_credentials: mints a token from the agent's grants. Durable before it exists (Law 4). */
 import type { GrantedDetail } from '@countersign/contract';
 import { CountersignError, Secret, toInstant, uuidv7 } from '@countersign/core';
+import type { Facts } from '@countersign/policy';
 import { type AccessTokenClaims, mintAccessToken } from '@countersign/tokens';
-import { authenticateClient, type ShownKey, verifyShownKey } from './authenticate.ts';
+import {
+  type AuthenticatedClient,
+  authenticateClient,
+  type ShownKey,
+  verifyShownKey,
+} from './authenticate.ts';
+import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
 import {
   detailsOf,
   everyTarget,
@@ -13,95 +20,124 @@ import {
   type Target,
   targetsOf,
 } from './deciding.ts';
-import { entryIntent } from './denial-log.ts';
-import { denied, deniedBy, replayed, startedInTime, UNAVAILABLE } from './denying.ts';
+import {
+  denied,
+  deniedBy,
+  oauthErrorOf,
+  replayed,
+  requireStartBefore,
+  startBy,
+  UNAVAILABLE,
+} from './denying.ts';
 import type { Deps } from './deps.ts';
+import { entryIntent } from './intents.ts';
+import type { OnceId } from './ports.ts';
 import type { Decided, IssuedToken, IssueInput } from './use-cases.ts';
 
 /** Seconds: default life of a token, and the longest of one that can delete. */
 const TOKEN_LIFE = 300;
 const DELETE_CAPABLE_LIFE = 120;
-/** A decision that went stale is made again; past this many times it is refused, not looped. */
-const ATTEMPTS = 8;
+/** Bytes of claims that still make a token any HTTP server takes in a header. */
+const LARGEST_CLAIMS = 8_192;
 
 export async function issue(deps: Deps, input: IssueInput): Promise<Decided<IssuedToken>> {
   const client = await authenticateClient(deps, input);
-  const shown = await showKey(deps, input.proof, input.url);
-  const once = shown === null ? [client.once] : [client.once, shown.once];
-  const details = parseOrDeny(input.authorizationDetails);
-  if (details instanceof CountersignError) {
-    return await denied(deps, {
-      agent: client.agent.id,
-      stage: 'issue',
-      code: 'unparseable_request',
-      detail: details.message,
-      oauthError: 'invalid_authorization_details',
-      once,
-    });
-  }
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const { version } = deps.authority;
-    const now = deps.clock.now();
-    const facts = await gatherFacts(deps, client.agent.id);
-    if (deps.authority.version !== version) continue;
-    const who = { agent: client.agent.id, sender: shown?.jkt ?? null, grants: null };
-    const judged =
-      details === null
-        ? judgeWhateverIsGranted(deps, facts, who, now)
-        : judgeTargets(facts, targetsOf(details), who, now);
-    if (!judged.allowed) {
-      return await deniedBy(deps, { ...judged, agent: client.agent.id, stage: 'issue', once });
-    }
-    const minting = compose(deps, judged, client.agent, shown, now);
-    const [outcome] = await deps.journal.commit([
-      {
-        ...entryIntent(minting.decision, 'decision', minting.body, once),
-        authorityVersion: version,
-      },
-    ]);
-    if (outcome?.outcome === 'stale') {
-      await deps.authority.refresh();
-      continue;
-    }
-    if (outcome?.outcome === 'replayed') {
-      return await replayed(deps, { agent: client.agent.id, stage: 'issue' });
-    }
-    if (outcome?.outcome !== 'committed') throw UNAVAILABLE();
-    startedInTime(deps, outcome.time);
-    return {
-      allowed: true,
-      decision: minting.decision,
-      value: {
-        accessToken: new Secret(
-          'access token',
-          await mintAccessToken(deps.tokenSigner, minting.claims),
-        ),
-        tokenType: shown === null ? 'Bearer' : 'DPoP',
-        expiresIn: minting.claims.exp - minting.claims.iat,
-        authorizationDetails: minting.details,
-      },
-    };
-  }
-  throw UNAVAILABLE();
+  const asked = await readQuestion(deps, input);
+  if (asked instanceof CountersignError) return await unreadable(deps, client, asked);
+  const once = asked.shown === null ? [client.once] : [client.once, asked.shown.once];
+  return await decideAndCommit(deps, (at) => attempt(deps, { client, once, ...asked }, at));
 }
 
-async function showKey(deps: Deps, proof: string | null, url: string): Promise<ShownKey | null> {
-  return proof === null ? null : await verifyShownKey(deps, proof, { method: 'POST', url });
+interface Question {
+  /** The key the caller has shown, or null. */
+  readonly shown: ShownKey | null;
+  /** Null: whatever is granted. */
+  readonly targets: readonly Target[] | null;
 }
 
-function parseOrDeny(text: string | null) {
+async function readQuestion(deps: Deps, input: IssueInput): Promise<Question | CountersignError> {
   try {
-    return parseDetails(text);
+    const shown =
+      input.proof === null
+        ? null
+        : await verifyShownKey(deps, input.proof, { method: 'POST', url: input.url });
+    const details = parseDetails(input.authorizationDetails);
+    return { shown, targets: details === null ? null : targetsOf(details) };
   } catch (error) {
     if (error instanceof CountersignError) return error;
     throw error;
   }
 }
 
+/** The client is known, so its unreadable proof or question is a decision, and an entry. */
+async function unreadable(
+  deps: Deps,
+  { agent, once }: AuthenticatedClient,
+  error: CountersignError,
+): Promise<Decided<never>> {
+  const isProof = error.code !== 'unparseable_request';
+  return await denied(deps, {
+    agent: agent.id,
+    stage: 'issue',
+    code: isProof ? 'sender_mismatch' : 'unparseable_request',
+    detail: error.message,
+    oauthError: isProof ? 'invalid_dpop_proof' : 'invalid_authorization_details',
+    asked: error.message,
+    once: [once],
+  });
+}
+
+async function attempt(
+  deps: Deps,
+  question: Question & { readonly client: AuthenticatedClient; readonly once: readonly OnceId[] },
+  { now }: At,
+): Promise<Attempt<Decided<IssuedToken>>> {
+  const { client, once, shown, targets } = question;
+  const who = { agent: client.agent.id, sender: shown?.jkt ?? null, grants: null };
+  const facts = await gatherFacts(deps, who.agent);
+  const judged =
+    targets === null
+      ? judgeWhateverIsGranted(deps, facts, who, now)
+      : judgeTargets(facts, targets, who, now);
+  if (!judged.allowed) {
+    const refusal = { ...judged, agent: who.agent, stage: 'issue', once };
+    return { refuse: () => deniedBy(deps, refusal) };
+  }
+  const minting = compose(deps, judged, client.agent, shown, now);
+  if (JSON.stringify(minting.claims).length > LARGEST_CLAIMS) {
+    return { refuse: () => tooMuch(deps, who.agent, once) };
+  }
+  return {
+    intent: {
+      ...entryIntent(minting.decision, 'decision', minting.body, once),
+      notAfter: minting.until,
+    },
+    async settle({ outcome }) {
+      const deadline = startBy();
+      if (outcome === 'replayed') {
+        return await replayed(deps, { agent: who.agent, stage: 'issue' });
+      }
+      if (outcome !== 'committed') throw UNAVAILABLE();
+      const token = await mintAccessToken(deps.tokenSigner, minting.claims);
+      requireStartBefore(deadline);
+      return {
+        allowed: true,
+        decision: minting.decision,
+        value: {
+          accessToken: new Secret('access token', token),
+          tokenType: shown === null ? 'Bearer' : 'DPoP',
+          expiresIn: minting.claims.exp - minting.claims.iat,
+          authorizationDetails: minting.details,
+        },
+      };
+    },
+  };
+}
+
 /** Nothing asked for: every granted read and write; nothing granted is an empty token, not an error. */
 function judgeWhateverIsGranted(
   deps: Deps,
-  facts: Parameters<typeof judgeTargets>[0],
+  facts: Facts,
   who: Parameters<typeof judgeTargets>[2],
   now: number,
 ): Judged {
@@ -119,11 +155,29 @@ function judgeWhateverIsGranted(
 
 const NOWHERE: Target = { connection: '', environment: '', asks: [] };
 
+async function tooMuch(
+  deps: Deps,
+  agent: string,
+  once: readonly OnceId[],
+): Promise<Decided<never>> {
+  return await denied(deps, {
+    agent,
+    stage: 'issue',
+    code: 'ambiguous_request',
+    detail:
+      'This is more than one token holds; ask for fewer operations, resources or environments.',
+    oauthError: oauthErrorOf('ambiguous_request'),
+    once,
+  });
+}
+
 interface Minting {
   readonly decision: string;
   readonly body: Readonly<Record<string, unknown>>;
   readonly claims: AccessTokenClaims;
   readonly details: readonly GrantedDetail[];
+  /** Milliseconds: when the first of its grants ends; null when it names none. */
+  readonly until: number | null;
 }
 
 function compose(
@@ -141,11 +195,8 @@ function compose(
   const details = judged.verdicts.flatMap(({ target, verdict }) =>
     detailsOf(target.connection, target.environment, verdict.rights),
   );
-  const grants = [
-    ...new Set(
-      judged.verdicts.flatMap(({ verdict }) => verdict.rights.map((right) => right.grant)),
-    ),
-  ].sort();
+  const rights = judged.verdicts.flatMap(({ verdict }) => verdict.rights);
+  const grants = [...new Set(rights.map((right) => right.grant))].sort();
   const claims: AccessTokenClaims = {
     iss: deps.issuer,
     sub: agent.id,
@@ -163,6 +214,7 @@ function compose(
     decision: uuidv7(deps.clock, deps.random),
     claims,
     details,
+    until: grants.length === 0 ? null : Math.min(...obligations.map((each) => each.until)),
     body: {
       verdict: 'allowed',
       stage: 'issue',

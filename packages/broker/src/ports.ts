@@ -64,6 +64,7 @@ export type RowEffect =
       readonly sealed: string;
     }
   | { readonly kind: 'discard-credential'; readonly statement: string }
+  | { readonly kind: 'invite'; readonly codeHash: string; readonly invitation: Invitation }
   | { readonly kind: 'spend-invitation'; readonly codeHash: string; readonly now: number }
   | { readonly kind: 'spend-genesis-code'; readonly codeHash: string }
   | { readonly kind: 'access-request'; readonly request: NewAccessRequest }
@@ -161,6 +162,8 @@ export interface Lease extends NewLease {
   readonly createdAt: number;
   /** Why revoking has not succeeded yet, for admins; null when it was not tried or went well. */
   readonly trouble: string | null;
+  /** False when the row is not what the broker wrote: edited by hand, it stands for nothing. */
+  readonly intact: boolean;
 }
 
 export interface Leases {
@@ -170,16 +173,17 @@ export interface Leases {
   page(query: { readonly after: string | null; readonly limit: number }): Promise<readonly Lease[]>;
   /** Moves pending → active; false when it is pending no more (revoked meanwhile). */
   activate(id: string): Promise<boolean>;
-  /**
-   * Takes up to `limit` live leases for revoking that are past `now`, or pending since before
-   * `pendingBefore`, or named in `ids`, so that no two replicas work on one; a claim lapses by itself.
-   */
-  claimForRevoking(query: {
+  /** Live leases past their end, or pending since before `pendingBefore`, that nobody has claimed. */
+  due(query: {
     readonly now: number;
     readonly pendingBefore: number;
-    readonly ids: readonly string[];
     readonly limit: number;
   }): Promise<readonly Lease[]>;
+  /**
+   * Claims a live lease for revoking, so that no two replicas work on it; null when it is live no more or
+   * claimed by another. A claim lapses by itself, for a claimer that died.
+   */
+  claim(id: string, now: number): Promise<Lease | null>;
   /** Notes why a revoke failed and lets the claim lapse at `retryAt` (ms). */
   postpone(id: string, trouble: string, retryAt: number): Promise<void>;
 }
@@ -219,9 +223,11 @@ interface Invitation {
   readonly expiresAt: number;
 }
 
-/** One-time codes, kept as hashes: not authority, only who may knock. */
+/**
+ * One-time codes, kept as MACs of their hashes: not authority, only who may knock. Whoever owns the
+ * database cannot write one that opens.
+ */
 export interface Codes {
-  invite(codeHash: string, invitation: Invitation): Promise<void>;
   /** The unspent, unexpired invitation behind a code. */
   findInvitation(codeHash: string, now: number): Promise<Invitation | null>;
   /** Replaces the genesis code of an earlier start. */

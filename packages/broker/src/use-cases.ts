@@ -178,11 +178,7 @@ export interface UseCases {
   /** @throws CountersignError of the input codes */
   draft(caller: HumanCaller | null, request: DraftRequest): Promise<DraftAnswer>;
   propose(caller: HumanCaller | null, request: ProposeRequest): Promise<StatementAnswer>;
-  sign(
-    caller: HumanCaller,
-    statement: string,
-    signature: StatementSignature,
-  ): Promise<StatementAnswer>;
+  sign(statement: string, signature: StatementSignature): Promise<StatementAnswer>;
   /** `envelope` holds a signed `statement.reject` of exactly this statement. */
   reject(
     caller: HumanCaller,
@@ -209,7 +205,7 @@ export interface UseCases {
   environments(page: PageQuery): Promise<PageOf<EnvironmentView>>;
   agents(page: PageQuery): Promise<PageOf<AgentView>>;
   connections(page: PageQuery): Promise<PageOf<ConnectionView>>;
-  checkConnection(id: string): Promise<ConnectionCheckView>;
+  checkConnection(caller: HumanCaller, id: string): Promise<ConnectionCheckView>;
   grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
   grant(id: string): Promise<GrantView>;
   leases(page: PageQuery): Promise<PageOf<LeaseView>>;

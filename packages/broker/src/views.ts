@@ -93,6 +93,11 @@ export function connectionView(state: AuthorityState, connection: Connection): C
   };
 }
 
+/** Whether a statement still collects signatures at `now` (ms). */
+export function isPending({ status, decoded }: StatementRecord, now: number): boolean {
+  return status === 'pending' && now <= fromInstant(decoded.statement.sign_by);
+}
+
 export function statementView(
   state: AuthorityState,
   record: StatementRecord,
@@ -100,7 +105,7 @@ export function statementView(
 ): StatementView {
   const { statement, payload } = record.decoded;
   const progress = progressOf(state, requirementOf(state, statement), record.signatures);
-  const lapsed = record.status === 'pending' && now > fromInstant(statement.sign_by);
+  const lapsed = record.status === 'pending' && !isPending(record, now);
   return {
     id: statement.id,
     kind: statement.kind,

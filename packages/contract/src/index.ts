@@ -22,9 +22,11 @@ export {
 export {
   ACCESS_TOKEN_TYPE,
   CLIENT_ASSERTION_JWT,
+  CREDENTIAL_TOKEN_TYPE,
   CredentialBeside,
   type DraftOf,
   DraftRequest,
+  GRANT_DEFAULTS,
   JWT_BEARER,
   ProposeRequest,
   TOKEN_EXCHANGE,

@@ -8,7 +8,8 @@ export const Name = z
   .regex(
     /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/,
     'a name is 1 to 63 of a-z 0-9 . _ - and begins and ends with a letter or digit',
-  );
+  )
+  .refine((name) => !isUuid(name), 'a name is not an id: ids are looked up where names are');
 
 export const Id = z.string().refine(isUuid, 'an id is a lower-case UUID');
 export const StatementId = z.string().refine(isUuidV7, 'a statement id is a lower-case UUIDv7');

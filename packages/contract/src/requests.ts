@@ -25,6 +25,13 @@ export type CredentialBeside = z.infer<typeof CredentialBeside>;
 
 const NameOrId = z.union([Name, Id]);
 
+/** Seconds and uses: what a grant gets where its proposer did not say. A client may accept no more. */
+export const GRANT_DEFAULTS = {
+  ttl: 900,
+  valid_for: 8 * 3600,
+  delete_capable: { ttl: 60, valid_for: 3600, max_uses: 1 },
+} as const;
+
 /** An answer has at least a permission or an access request to take them from. */
 const GrantDraft = z.strictObject({
   agent: NameOrId.exactOptional(),
@@ -150,6 +157,8 @@ export const ExplainRequest = z.strictObject({
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 export const CLIENT_ASSERTION_JWT = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** Followed by the provider's kind of credential: `postgres`, … */
+export const CREDENTIAL_TOKEN_TYPE = 'urn:countersign:params:oauth:token-type:';
 export const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token';
 
 /** `authorization_details` is RFC 9396 JSON inside the form. */

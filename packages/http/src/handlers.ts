@@ -78,8 +78,7 @@ export function createHandlers({ useCases, issuer, version, clock }: HandlerOpti
       const answer = await useCases.propose(caller, body);
       return json(201, answer, { location: `${issuer}${routes.propose.path}/${answer.id}` });
     },
-    sign: async ({ caller, params, body }) =>
-      json(201, await useCases.sign(caller, params.id, body.signature)),
+    sign: async ({ params, body }) => json(201, await useCases.sign(params.id, body.signature)),
     reject: async ({ caller, params, body }) =>
       json(201, await useCases.reject(caller, params.id, body.envelope)),
     invite: async ({ caller, body }) => {
@@ -97,7 +96,8 @@ export function createHandlers({ useCases, issuer, version, clock }: HandlerOpti
     environments: async (call) => page(call, await useCases.environments(pageOf(call))),
     agents: async (call) => page(call, await useCases.agents(pageOf(call))),
     connections: async (call) => page(call, await useCases.connections(pageOf(call))),
-    checkConnection: async ({ params }) => json(200, await useCases.checkConnection(params.id)),
+    checkConnection: async ({ caller, params }) =>
+      json(200, await useCases.checkConnection(caller, params.id)),
     grants: async (call) =>
       page(call, await useCases.grants({ ...pageOf(call), agent: call.query.agent ?? null })),
     grant: async ({ params }) => json(200, await useCases.grant(params.id)),

@@ -2,7 +2,7 @@
  * Every refusal, rendered: RFC 9457 problems, RFC 6749 errors at the token endpoint, and the challenges
  * of a 401. An error nobody expected is `broker_unavailable` and says nothing of itself (Law 5).
  */
-import type { Denial } from '@countersign/broker';
+import { type Denial, oauthErrorOf } from '@countersign/broker';
 import type { OAuthProblem, Problem } from '@countersign/contract';
 import { type Code, CountersignError, statusOf } from '@countersign/core';
 import { DPOP_ALGORITHMS, resourceMetadataUrl } from './metadata.ts';
@@ -45,13 +45,14 @@ export function refusalOf(error: unknown): Refusal {
   const code = error instanceof CountersignError ? error.code : 'broker_unavailable';
   return {
     code,
+    // What stands in the way inside is the operator's to read, in the log.
     detail:
-      error instanceof CountersignError
+      error instanceof CountersignError && code !== 'broker_unavailable'
         ? error.message
         : 'The broker could not answer this request, so it refused it.',
     decision: null,
     request: null,
-    oauthError: error instanceof TokenError ? error.oauthError : oauthErrorOf(code),
+    oauthError: error instanceof TokenError ? error.oauthError : thrownOAuthError(code),
     allow: error instanceof MethodNotAllowed ? error.allow : null,
   };
 }
@@ -61,22 +62,9 @@ export function refusalOfDenial(denial: Denial): Refusal {
   return { ...denial, allow: null };
 }
 
-/** RFC 6749 section 5.2, RFC 9449 section 5. */
-function oauthErrorOf(code: Code): OAuthErrorCode {
-  switch (code) {
-    case 'unauthenticated':
-      return 'invalid_client';
-    case 'invalid_token':
-    case 'token_expired':
-    case 'token_revoked':
-    case 'replayed':
-      return 'invalid_grant';
-    case 'sender_mismatch':
-      return 'invalid_dpop_proof';
-    default:
-      if (statusOf(code) === 503 || code === 'rate_limited') return 'temporarily_unavailable';
-      return isDenial(code) ? 'access_denied' : 'invalid_request';
-  }
+/** RFC 6749 section 5.2 for what was thrown: input that never reached a decision is `invalid_request`. */
+function thrownOAuthError(code: Code): OAuthErrorCode {
+  return isDenial(code) ? oauthErrorOf(code) : 'invalid_request';
 }
 
 /**

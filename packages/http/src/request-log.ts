@@ -1,5 +1,5 @@
 /** One line a request, and what went wrong inside: never bodies, tokens, queries, or raw paths. */
-import type { Code } from '@countersign/core';
+import { type Code, CountersignError } from '@countersign/core';
 
 export interface RequestFields {
   readonly requestId: string;
@@ -40,7 +40,7 @@ export function loggableMethod(method: string): string {
 
 /**
  * An error without its words: messages of drivers and providers quote parameters, secrets included,
- * so only names, codes and stack frames are kept.
+ * so only names, codes and stack frames are kept. A CountersignError is ours and says what it is.
  */
 export function withoutWords(error: unknown): Pick<ErrorFields, 'errors' | 'frames'> {
   const errors: string[] = [];
@@ -55,6 +55,8 @@ export function withoutWords(error: unknown): Pick<ErrorFields, 'errors' | 'fram
 }
 
 function nameOf(error: Error): string {
+  // Ours are sentences without secrets; everyone else's words stay unsaid.
+  if (error instanceof CountersignError) return `${error.name} ${error.code}: ${error.message}`;
   const name = identifier(error.name) ?? 'Error';
   const code = 'code' in error ? identifier(error.code) : null;
   return code === null ? name : `${name} ${code}`;

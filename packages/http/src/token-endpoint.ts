@@ -1,16 +1,19 @@
 /** `POST /oauth/token`: RFC 6749 forms in, one of three use cases, RFC 6749 and RFC 8693 answers out. */
 import type { ExchangedCredential, UseCases } from '@countersign/broker';
-import { JWT_BEARER, TOKEN_EXCHANGE, type TokenAnswer, TokenRequest } from '@countersign/contract';
-import { inputError, Secret } from '@countersign/core';
+import {
+  CREDENTIAL_TOKEN_TYPE,
+  JWT_BEARER,
+  TOKEN_EXCHANGE,
+  type TokenAnswer,
+  TokenRequest,
+} from '@countersign/contract';
+import { CountersignError, inputError, Secret } from '@countersign/core';
 import type { Call } from './call.ts';
 import { refusalOfDenial, renderOAuthError, TokenError } from './refusal.ts';
 import { decided, json, type Reply } from './reply.ts';
 import { validate } from './validation.ts';
 
 const GRANT_TYPES: readonly string[] = ['client_credentials', TOKEN_EXCHANGE, JWT_BEARER];
-
-/** Of an exchanged credential, by the provider's kind. */
-const TOKEN_TYPE_PREFIX = 'urn:countersign:params:oauth:token-type:';
 
 /** @throws TokenError `invalid_client`: clients authenticate in the body, by assertion */
 export function refuseClientAuthorization(headers: Headers): void {
@@ -103,7 +106,7 @@ export async function answerTokenRequest(
       const { value } = outcome;
       return grant(outcome.decision, {
         access_token: value.primary.reveal(),
-        issued_token_type: `${TOKEN_TYPE_PREFIX}${value.kind}`,
+        issued_token_type: `${CREDENTIAL_TOKEN_TYPE}${value.kind}`,
         token_type: 'N_A',
         expires_in: value.expiresIn,
         authorization_details: value.authorizationDetails,
@@ -112,7 +115,7 @@ export async function answerTokenRequest(
       });
     }
     case JWT_BEARER: {
-      const outcome = await useCases.signIn({ assertion: body.assertion, proof, url });
+      const outcome = await signIn(useCases, { assertion: body.assertion, proof, url });
       if (!outcome.allowed) return refuse(outcome.denial, issuer);
       return grant(outcome.decision, {
         access_token: outcome.value.accessToken.reveal(),
@@ -120,6 +123,18 @@ export async function answerTokenRequest(
         expires_in: outcome.value.expiresIn,
       });
     }
+  }
+}
+
+/** RFC 7521 section 4.1.1: an assertion that is no good as a grant is `invalid_grant`. */
+async function signIn(useCases: UseCases, input: Parameters<UseCases['signIn']>[0]) {
+  try {
+    return await useCases.signIn(input);
+  } catch (error) {
+    if (error instanceof CountersignError && error.code === 'unauthenticated') {
+      throw new TokenError('invalid_grant', error.code, error.message);
+    }
+    throw error;
   }
 }
 

@@ -111,12 +111,17 @@ describe('an error nobody expected', () => {
       },
     });
     const response = await app.fetch(requestTo('grant'));
-    expect((await objectOf(response))['detail']).toBe('The database is away.');
+    expect((await objectOf(response))['detail']).toBe(
+      'The broker could not answer this request, so it refused it.',
+    );
     expect(errors).toMatchObject([
       {
         requestId: requests[0]?.requestId,
         route: '/v1/grants/{id}',
-        errors: ['CountersignError broker_unavailable', 'Error ECONNREFUSED'],
+        errors: [
+          'CountersignError broker_unavailable: The database is away.',
+          'Error ECONNREFUSED',
+        ],
       },
     ]);
     expect(errors[0]?.frames[0]).toMatch(/^at .*request-log\.test\.ts/);

@@ -58,23 +58,48 @@ export function candidatesFor(
   return found.reverse();
 }
 
-/** Whether the grant's own words cover the right, whatever its standing. */
-function grantCovers(rules: ResourceRules, grant: Grant, right: Right): boolean {
-  return grant.body.permissions.some((permission) => permissionCovers(rules, permission, right));
+/** One resource of a permission, with the effect that was signed for the operation there. */
+interface Granted {
+  readonly resource: string;
+  readonly effect: Effect;
 }
 
-function permissionCovers(
-  rules: ResourceRules,
-  permission: Grant['body']['permissions'][number],
-  right: Right,
-): boolean {
-  return (
-    permission.operations.some((operation) => operation.name === right.operation) &&
-    (right.resource === ANY_RESOURCE ||
-      permission.resources.some((resource) =>
-        rules.covers(right.operation, resource, right.resource),
-      ))
-  );
+/** By operation, then by the whole that resources are parts of. */
+type Index = ReadonlyMap<string, ReadonlyMap<string, readonly Granted[]>>;
+
+/** Kept per grant body: what was signed never changes, so neither does what it covers. */
+const indexes = new WeakMap<ResourceRules, WeakMap<Grant['body'], Index>>();
+
+function indexOf(rules: ResourceRules, { body }: Grant): Index {
+  const ofRules = indexes.get(rules) ?? new WeakMap<Grant['body'], Index>();
+  indexes.set(rules, ofRules);
+  const present = ofRules.get(body);
+  if (present !== undefined) return present;
+  const index = new Map<string, Map<string, Granted[]>>();
+  for (const permission of body.permissions) {
+    for (const { name, effect } of permission.operations) {
+      const byWhole = index.get(name) ?? new Map<string, Granted[]>();
+      index.set(name, byWhole);
+      for (const resource of permission.resources) {
+        const whole = rules.whole(resource);
+        byWhole.set(whole, [...(byWhole.get(whole) ?? []), { resource, effect }]);
+      }
+    }
+  }
+  ofRules.set(body, index);
+  return index;
+}
+
+/** What of the grant's own words covers the right, whatever its standing. */
+function coveringIn(rules: ResourceRules, grant: Grant, right: Right): readonly Granted[] {
+  const near = indexOf(rules, grant).get(right.operation)?.get(rules.whole(right.resource)) ?? [];
+  return near.filter(({ resource }) => rules.covers(right.operation, resource, right.resource));
+}
+
+function grantCovers(rules: ResourceRules, grant: Grant, right: Right): boolean {
+  return right.resource === ANY_RESOURCE
+    ? indexOf(rules, grant).has(right.operation)
+    : coveringIn(rules, grant, right).length > 0;
 }
 
 /**
@@ -88,14 +113,11 @@ function effectUnder(
   right: Right,
 ): Effect | null {
   let mildest: Effect | null = null;
-  for (const permission of grant.body.permissions) {
-    if (!permissionCovers(rules, permission, right)) continue;
-    for (const operation of permission.operations) {
-      if (operation.name !== right.operation) continue;
-      const effect = effectOfRight(authority, grant.body.environment, operation, right.resource);
-      if (effect === null) return null;
-      if (mildest === null || worse(mildest, effect) === mildest) mildest = effect;
-    }
+  for (const { effect: signed } of coveringIn(rules, grant, right)) {
+    const operation = { name: right.operation, effect: signed };
+    const effect = effectOfRight(authority, grant.body.environment, operation, right.resource);
+    if (effect === null) return null;
+    if (mildest === null || worse(mildest, effect) === mildest) mildest = effect;
   }
   return mildest;
 }

@@ -19,6 +19,9 @@ import {
   type Verdict,
 } from './facts.ts';
 
+/** Rights in one decision: what one credential, and one ledger entry, can reasonably hold. */
+const MOST_RIGHTS = 2_048;
+
 /** @param now milliseconds since the epoch. */
 export function decide(facts: Facts, question: Question, now: number): Verdict {
   const { authority } = facts;
@@ -72,7 +75,7 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
     grants: question.grants,
   };
   const candidates = candidatesFor(facts, scope, now);
-  const rights = rightsAsked(facts, rules, candidates, question.asks);
+  const rights = rightsAsked(facts, rules, candidates, question);
   if ('code' in rights) return deny('operation', rights.code, rights.text);
   if (rights.length > 0) asked = rights;
   pass('operation', 'Every operation is in the recorded catalog.');
@@ -80,6 +83,13 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
   const covered: CoveredRight[] = [];
   const wanted = [...rights, ...namedWithoutGrant(question, rights)];
   if (wanted.length === 0) return deny('grant', 'not_granted', 'Nothing is granted there.');
+  if (wanted.length > MOST_RIGHTS) {
+    return deny(
+      'operation',
+      'ambiguous_request',
+      `That is ${wanted.length} rights at once, and ${MOST_RIGHTS} is the most; name fewer.`,
+    );
+  }
   for (const right of wanted) {
     const coverage = cover(
       facts,
@@ -179,9 +189,9 @@ function senderProblem(
 ): string | null {
   if (rule.demanded && question.sender === null) return 'A DPoP proof is demanded here.';
   for (const right of covered) {
-    if (!isDeleteCapable(right.effect)) continue;
     const sender = facts.authority.grants.get(right.grant)?.body.sender ?? null;
-    // A delete-capable token is always bound to the key named in its grant.
+    // Law 1: tokens of a delete-capable grant are bound to the key it names, whatever of it they use.
+    if (sender === null && !isDeleteCapable(right.effect)) continue;
     if (sender === null || question.sender !== sender) {
       return 'A delete-capable grant is used with a DPoP proof by the key it names.';
     }

@@ -2,7 +2,14 @@
 import { effectOfRight } from '@countersign/authority';
 import { isDeleteCapable } from '@countersign/core';
 import type { Candidate } from './coverage.ts';
-import { ANY_RESOURCE, type Ask, type Facts, type ResourceRules, type Right } from './facts.ts';
+import {
+  ANY_RESOURCE,
+  type Ask,
+  type Facts,
+  type Question,
+  type ResourceRules,
+  type Right,
+} from './facts.ts';
 
 /** Why a question could not be read. */
 export interface Unreadable {
@@ -15,11 +22,11 @@ export function rightsAsked(
   facts: Facts,
   rules: ResourceRules,
   candidates: readonly Candidate[],
-  asks: readonly Ask[],
+  { asks, sender }: Pick<Question, 'asks' | 'sender'>,
 ): readonly Right[] | Unreadable {
   const rights: Right[] = [];
   for (const ask of asks) {
-    const found = rightsOf(facts, rules, candidates, ask);
+    const found = rightsOf(facts, rules, candidates, ask, sender);
     if ('code' in found) return found;
     rights.push(...found);
   }
@@ -35,6 +42,7 @@ function rightsOf(
   rules: ResourceRules,
   candidates: readonly Candidate[],
   ask: Ask,
+  sender: string | null,
 ): readonly Right[] | Unreadable {
   if (ask.operations !== null && ask.resources !== null) {
     const rights: Right[] = [];
@@ -55,6 +63,9 @@ function rightsOf(
   const rights: Right[] = [];
   for (const { grant, status } of candidates) {
     if (status !== 'active') continue;
+    // What is bound to a key that was not shown has to be asked for by name.
+    const bound = grant.body.sender !== null && grant.body.sender !== sender;
+    if (ask.operations === null && bound) continue;
     for (const permission of grant.body.permissions) {
       for (const operation of permission.operations) {
         if (ask.operations !== null && !ask.operations.includes(operation.name)) continue;
@@ -75,17 +86,31 @@ function rightsOf(
     }
   }
   if (ask.resources === null) return distinct(rights);
-  // Resources named, operations left out: every granted operation that covers each of them.
-  const narrowed: Right[] = [];
-  for (const asked of ask.resources) {
-    for (const right of rights) {
-      const resource = rules.canonical(right.operation, asked);
-      if (resource !== null && rules.covers(right.operation, right.resource, resource)) {
-        narrowed.push({ operation: right.operation, resource });
-      }
-    }
+  return distinct(narrow(rules, rights, ask.resources));
+}
+
+/** Resources named, operations left out: every granted operation that covers each of them. */
+function narrow(
+  rules: ResourceRules,
+  rights: readonly Right[],
+  resources: readonly string[],
+): Right[] {
+  const near = new Map<string, Right[]>();
+  for (const right of rights) {
+    const key = `${right.operation} ${rules.whole(right.resource)}`;
+    near.set(key, [...(near.get(key) ?? []), right]);
   }
-  return distinct(narrowed);
+  const operations = [...new Set(rights.map((right) => right.operation))];
+  return resources.flatMap((asked) =>
+    operations.flatMap((operation) => {
+      const resource = rules.canonical(operation, asked);
+      if (resource === null) return [];
+      const covered = (near.get(`${operation} ${rules.whole(resource)}`) ?? []).some((right) =>
+        rules.covers(operation, right.resource, resource),
+      );
+      return covered ? [{ operation, resource }] : [];
+    }),
+  );
 }
 
 function distinct(rights: readonly Right[]): Right[] {

@@ -8,6 +8,8 @@ export interface ResourceRules {
   canonical(operation: string, resource: string): string | null;
   /** Whether a grant on `granted` covers `requested`; both canonical. */
   covers(operation: string, granted: string, requested: string): boolean;
+  /** What a canonical resource is, or is part of: resources that cover one another share it. */
+  whole(resource: string): string;
   /** Whether credentials may be minted for the operation. */
   exchangeable(operation: string): boolean;
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Ask, decide, type Facts, type Question } from '../src/index.ts';
 import { authority, CATALOG, factsOf, HOUR, KEY, NOW, RULES, type Wish } from './support/facts.ts';
-import { badness, objection } from './support/oracle.ts';
+import { badness, lawfulEffect, objection } from './support/oracle.ts';
 
 const RUNS = 3000;
 const OPERATIONS = CATALOG.operations.map(({ name }) => name);
@@ -36,6 +36,7 @@ const PERMISSION = fc.record({
 const WISH: fc.Arbitrary<Wish> = fc
   .record({
     agent: mostly('ci', 'etl', 'old'),
+    connection: mostly('main-id', 'second-id'),
     environment: mostly('production-id', 'staging-id'),
     permissions: fc.array(PERMISSION, { minLength: 1, maxLength: 3 }),
     signers: mostly(['alice', 'bob'], ['alice'], ['bob'], ['alice', 'gone'], ['bob', 'bob'], []),
@@ -81,7 +82,7 @@ function questionOf(asks: fc.Arbitrary<readonly Ask[]>): fc.Arbitrary<Question> 
   return fc.record({
     agent: mostly('ci', 'etl', 'old', 'nobody'),
     sender: mostly<string | null>(KEY.registered, KEY.proof, KEY.stranger, null),
-    connection: mostly('main', 'other'),
+    connection: mostly('main', 'second', 'other'),
     environment: mostly('production', 'staging', 'live'),
     asks,
     grants: mostly<readonly string[] | null>(null, ['grant-0'], ['grant-1', 'grant-2'], []),
@@ -158,6 +159,7 @@ describe('whatever is granted and whatever is asked', () => {
         expect(found.rights.length).toBeGreaterThan(0);
         for (const right of found.rights) {
           expect([right, objection(state, asked, uses, right)]).toEqual([right, null]);
+          expect(right.effect).toBe(lawfulEffect(state, right));
           expect(right.resource).not.toBe('*');
           expect(RULES.exchangeable(right.operation)).toBe(true);
           const recorded = badness(

@@ -43,6 +43,8 @@ export interface LeaseOrder {
   /** Milliseconds since the epoch; the provider enforces it where it can. */
   readonly expiresAt: number;
   readonly maxConnections: number;
+  /** Throws when it is too late to begin (Law 4); called right before the first thing that lasts. */
+  readonly requireStart: () => void;
 }
 
 export interface IssuedCredential {
@@ -116,6 +118,11 @@ export interface Provider {
    * pattern, the wrong kind). Equal resources have equal canonical forms.
    */
   canonicalResource(operation: string, resource: string): string | null;
+  /**
+   * What a canonical resource is, or is part of (`public.orders` for `public.orders(status)`): resources
+   * that can cover one another share it.
+   */
+  wholeOf(resource: string): string;
   /** True when a grant on `granted` covers `requested`; both canonical. */
   covers(operation: string, granted: string, requested: string): boolean;
   /**
@@ -142,6 +149,11 @@ export interface Provider {
     config: Readonly<Record<string, unknown>>,
     rights: readonly { readonly operation: string; readonly resource: string }[],
   ): readonly string[];
+  /**
+   * True when two connections reach the very same thing under two names: ids are disjoint across all
+   * connections, whatever they are called. @throws ProviderError when it cannot be told
+   */
+  sameTarget(a: ProviderConnection, b: ProviderConnection): Promise<boolean>;
   check(connection: ProviderConnection): Promise<ConnectionCheck>;
   readonly issuer?: Issuer;
   /** Closes pools. */

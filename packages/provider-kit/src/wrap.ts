@@ -9,6 +9,7 @@ export type ProviderCall =
   | 'expand'
   | 'resolveConfig'
   | 'check'
+  | 'sameTarget'
   | 'close'
   | 'issue'
   | 'revoke'
@@ -24,6 +25,7 @@ export function wrapCalls(provider: Provider, around: AroundCall): Provider {
     name: provider.name,
     catalog: provider.catalog,
     canonicalResource: (operation, resource) => provider.canonicalResource(operation, resource),
+    wholeOf: (resource) => provider.wholeOf(resource),
     covers: (operation, granted, requested) => provider.covers(operation, granted, requested),
     describeConfig: (config) => provider.describeConfig(config),
     environmentIds: (config, rights) => provider.environmentIds(config, rights),
@@ -31,6 +33,7 @@ export function wrapCalls(provider: Provider, around: AroundCall): Provider {
       around('expand', () => provider.expand(connection, operation, pattern)),
     resolveConfig: (config, credential) =>
       around('resolveConfig', () => provider.resolveConfig(config, credential)),
+    sameTarget: (a, b) => around('sameTarget', () => provider.sameTarget(a, b)),
     check: (connection) => around('check', () => provider.check(connection)),
     close: () => around('close', () => provider.close()),
   };

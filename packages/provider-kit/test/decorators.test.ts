@@ -42,6 +42,7 @@ const CALLS = {
       rights: [],
       expiresAt: 0,
       maxConnections: 1,
+      requireStart: () => undefined,
     }),
   revoke: (provider: Provider) => provider.issuer?.revoke(connection, 'l'),
   reap: (provider: Provider) => provider.issuer?.reap(connection, async () => new Set()),

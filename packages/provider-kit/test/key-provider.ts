@@ -47,6 +47,8 @@ export function createKeyProvider(): KeyProvider {
     canonicalResource: (operation, resource) =>
       operation === OPERATION && /^door\/[a-z]+$/i.test(resource) ? resource.toLowerCase() : null,
     covers: (operation, granted, requested) => operation === OPERATION && granted === requested,
+    wholeOf: (resource) => resource,
+    sameTarget: async (a, b) => a.config['host'] === b.config['host'],
     expand: async (_connection, _operation, pattern) => [pattern.toLowerCase()],
     resolveConfig: async (config) => {
       reach(config);

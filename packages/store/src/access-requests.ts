@@ -3,18 +3,27 @@ import type { AccessRequest, AccessRequests } from '@countersign/broker';
 import { isUuid } from '@countersign/core';
 import { and, count, desc, eq, isNull, lt } from 'drizzle-orm';
 import { guarded } from './database.ts';
+import type { Kek } from './kek.ts';
+import { isIntactRequest } from './row-macs.ts';
 import { accessRequests, type Tables } from './tables.ts';
 
 const isOpen = and(isNull(accessRequests.rejection), isNull(accessRequests.statement));
 
-export function openAccessRequests(tables: Tables): AccessRequests {
+export function openAccessRequests(tables: Tables, kek: Kek): AccessRequests {
+  /** A request edited by hand asks for nothing: what it names was never what the agent said. */
+  const readable = (row: typeof accessRequests.$inferSelect): AccessRequest[] => {
+    const { mac, ...rest } = row;
+    const request = { ...rest, createdAt: row.createdAt.getTime() };
+    return isIntactRequest(kek, request, mac) ? [request] : [];
+  };
+
   return {
     async find(id) {
       if (!isUuid(id)) return null;
       const [row] = await guarded('read an access request', () =>
         tables.select().from(accessRequests).where(eq(accessRequests.id, id)),
       );
-      return row === undefined ? null : toAccessRequest(row);
+      return row === undefined ? null : (readable(row)[0] ?? null);
     },
 
     /** Newest first. */
@@ -29,7 +38,7 @@ export function openAccessRequests(tables: Tables): AccessRequests {
           .orderBy(desc(accessRequests.id))
           .limit(limit),
       );
-      return rows.map(toAccessRequest);
+      return rows.flatMap(readable);
     },
 
     async countOpen(agent) {
@@ -43,8 +52,4 @@ export function openAccessRequests(tables: Tables): AccessRequests {
       return row?.open ?? 0;
     },
   };
-}
-
-function toAccessRequest(row: typeof accessRequests.$inferSelect): AccessRequest {
-  return { ...row, createdAt: row.createdAt.getTime() };
 }

@@ -9,6 +9,7 @@ import type { Batch } from './batch.ts';
 import { arrayOf, type Querier } from './database.ts';
 import { macOf } from './head.ts';
 import type { Kek } from './kek.ts';
+import { macOfLease } from './row-macs.ts';
 import type { Tile } from './tiles.ts';
 
 export const AUTHORITY_CHANNEL = 'countersign_authority';
@@ -125,12 +126,12 @@ export async function append(
       where exists (select from head)
     ), leases as (
       insert into countersign.leases (id, agent, connection, environment, grants, rights, decision,
-        state, created_at, expires_at)
+        mac, state, created_at, expires_at)
       select id, agent, connection, environment, grants, rights, decision,
-        'pending', ${batch.time}::timestamptz, "expiresAt"
-      from jsonb_to_recordset(${sql.json(leaseRows(batch))}) as lease (
+        decode(mac, 'hex'), 'pending', ${batch.time}::timestamptz, "expiresAt"
+      from jsonb_to_recordset(${sql.json(leaseRows(kek, batch))}) as lease (
         id uuid, agent uuid, connection text, environment text, grants uuid[], rights jsonb,
-        decision uuid, "expiresAt" timestamptz)
+        decision uuid, mac text, "expiresAt" timestamptz)
       where exists (select from head)
     ), tiles as (
       insert into countersign.tiles (level, index, bytes, root)
@@ -173,8 +174,9 @@ export async function append(
   return row;
 }
 
-function leaseRows(batch: Batch) {
+function leaseRows(kek: Kek, batch: Batch) {
   return batch.leases.map((lease) => ({
+    mac: Buffer.from(macOfLease(kek, lease)).toString('hex'),
     id: lease.id,
     agent: lease.agent,
     connection: lease.connection,

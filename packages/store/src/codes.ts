@@ -1,25 +1,13 @@
-/** One-time codes, kept as hashes. They are spent in `Journal.commit`, with the entry they let in. */
+/** One-time codes, kept as MACs. They are made and spent in `Journal.commit`, with their entries. */
 import type { Codes } from '@countersign/broker';
 import { and, eq, gt } from 'drizzle-orm';
 import { guarded } from './database.ts';
+import type { Kek } from './kek.ts';
+import { macOfCode } from './row-macs.ts';
 import { genesisCode, invitations, type Tables } from './tables.ts';
 
-export function openCodes(tables: Tables): Codes {
+export function openCodes(tables: Tables, kek: Kek): Codes {
   return {
-    async invite(codeHash, invitation) {
-      const { name, roles, groups, sponsor, expiresAt } = invitation;
-      await guarded('keep an invitation', () =>
-        tables.insert(invitations).values({
-          codeHash,
-          name,
-          roles: [...roles],
-          groups: [...groups],
-          sponsor,
-          expiresAt: new Date(expiresAt),
-        }),
-      );
-    },
-
     async findInvitation(codeHash, now) {
       const [row] = await guarded('read an invitation', () =>
         tables
@@ -27,7 +15,7 @@ export function openCodes(tables: Tables): Codes {
           .from(invitations)
           .where(
             and(
-              eq(invitations.codeHash, codeHash),
+              eq(invitations.codeHash, macOfCode(kek, codeHash)),
               eq(invitations.spent, false),
               gt(invitations.expiresAt, new Date(now)),
             ),
@@ -38,7 +26,8 @@ export function openCodes(tables: Tables): Codes {
       return { name, roles, groups, sponsor, expiresAt: expiresAt.getTime() };
     },
 
-    async setGenesisCode(codeHash) {
+    async setGenesisCode(hash) {
+      const codeHash = macOfCode(kek, hash);
       await guarded('keep the genesis code', () =>
         tables
           .insert(genesisCode)
@@ -49,7 +38,10 @@ export function openCodes(tables: Tables): Codes {
 
     async isGenesisCode(codeHash) {
       const rows = await guarded('read the genesis code', () =>
-        tables.select().from(genesisCode).where(eq(genesisCode.codeHash, codeHash)),
+        tables
+          .select()
+          .from(genesisCode)
+          .where(eq(genesisCode.codeHash, macOfCode(kek, codeHash))),
       );
       return rows.length === 1;
     },

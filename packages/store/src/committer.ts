@@ -180,7 +180,7 @@ export class Committer {
     const draft = new Batch(head, this.#clock.now(), taken);
     const outcomes: Outcome[] = [];
     for (const prepared of batch) {
-      const refusal = draft.refusalOf(prepared) ?? (await lostEffect(tx, prepared));
+      const refusal = draft.refusalOf(prepared) ?? (await lostEffect(tx, this.#kek, prepared));
       outcomes.push(refusal ?? draft.accept(prepared));
     }
     return { draft, outcomes };
@@ -243,10 +243,10 @@ export class Committer {
   }
 }
 
-async function lostEffect(tx: Tx, { intent }: Prepared): Promise<Refusal | null> {
+async function lostEffect(tx: Tx, kek: Kek, { intent }: Prepared): Promise<Refusal | null> {
   if (intent.effects.length === 0) return null;
   try {
-    await savepoint(tx, (inner) => applyEffects(inner, intent.effects));
+    await savepoint(tx, (inner) => applyEffects(inner, kek, intent.effects));
     return null;
   } catch (error) {
     if (error instanceof EffectLost) return { outcome: 'conflict', what: error.kind };

@@ -5,6 +5,8 @@
 import type { RowEffect } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
 import { arrayOf, type Tx } from './database.ts';
+import type { Kek } from './kek.ts';
+import { macOfCode, macOfRequest } from './row-macs.ts';
 
 /** Thrown inside a savepoint, to roll it back. */
 export class EffectLost extends Error {
@@ -17,13 +19,13 @@ export class EffectLost extends Error {
 }
 
 /** Applies the effects in order. Throws EffectLost at the first that no longer applies. */
-export async function applyEffects(tx: Tx, effects: readonly RowEffect[]): Promise<void> {
+export async function applyEffects(tx: Tx, kek: Kek, effects: readonly RowEffect[]): Promise<void> {
   for (const effect of effects) {
-    if (!(await applies(tx, effect))) throw new EffectLost(effect.kind);
+    if (!(await applies(tx, kek, effect))) throw new EffectLost(effect.kind);
   }
 }
 
-async function applies(tx: Tx, effect: RowEffect): Promise<boolean> {
+async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
   switch (effect.kind) {
     case 'seal-credential': {
       const { count } = await tx`
@@ -32,28 +34,40 @@ async function applies(tx: Tx, effect: RowEffect): Promise<boolean> {
       return count === 1;
     }
     case 'discard-credential': {
-      const { count } = await tx`
+      // A veto must not fail because somebody removed the row before it did.
+      await tx`
         delete from countersign.sealed_credentials where statement = ${effect.statement}`;
+      return true;
+    }
+    case 'invite': {
+      const { name, roles, groups, sponsor, expiresAt } = effect.invitation;
+      const { count } = await tx`
+        insert into countersign.invitations (code_hash, name, roles, groups, sponsor, expires_at)
+        values (${macOfCode(kek, effect.codeHash)}, ${name}, ${arrayOf(tx, 'text', roles)}::text[],
+          ${arrayOf(tx, 'text', groups)}::text[], ${sponsor}, ${toInstant(expiresAt)})
+        on conflict do nothing`;
       return count === 1;
     }
     case 'spend-invitation': {
       const { count } = await tx`
         update countersign.invitations set spent = true
-        where code_hash = ${effect.codeHash} and not spent and expires_at > ${toInstant(effect.now)}`;
+        where code_hash = ${macOfCode(kek, effect.codeHash)} and not spent and expires_at > ${toInstant(effect.now)}`;
       return count === 1;
     }
     case 'spend-genesis-code': {
       const { count } = await tx`
-        delete from countersign.genesis_code where code_hash = ${effect.codeHash}`;
+        delete from countersign.genesis_code
+        where code_hash = ${macOfCode(kek, effect.codeHash)}`;
       return count === 1;
     }
     case 'access-request': {
       const { request } = effect;
       const details = tx.json(request.details.map((detail) => ({ ...detail })));
       const { count } = await tx`
-        insert into countersign.access_requests (id, agent, details, reason, sender, created_at)
+        insert into countersign.access_requests
+          (id, agent, details, reason, sender, created_at, mac)
         values (${request.id}, ${request.agent}, ${details}, ${request.reason}, ${request.sender},
-          ${toInstant(request.createdAt)})
+          ${toInstant(request.createdAt)}, ${macOfRequest(kek, request)})
         on conflict do nothing`;
       return count === 1;
     }

@@ -62,7 +62,7 @@ function emptyHead(): LedgerHead {
 
 /** What the MAC covers. The peaks are fixed by the root. */
 export function macOf(kek: Kek, head: LedgerHead): Uint8Array {
-  return kek.macOfHead(macDocument(head));
+  return kek.mac('head', macDocument(head));
 }
 
 function macDocument(head: LedgerHead): unknown {
@@ -117,7 +117,7 @@ export async function verifyHead(
     time: row.time.toISOString(),
     fence: row.fence,
   };
-  if (!kek.isMacOfHead(macDocument(head), row.mac)) {
+  if (!kek.isMac('head', macDocument(head), row.mac)) {
     throw unfaithful('its head was not written by a broker with this key-encryption key');
   }
   if (!isEqual(rangeRoot(head.range), head.root)) throw unfaithful('its peaks are not its root');

@@ -12,6 +12,9 @@ const PURPOSES = {
   credential: 'countersign/credential/v1',
   key: 'countersign/key/v1',
   head: 'countersign/head/v1',
+  lease: 'countersign/lease/v1',
+  request: 'countersign/access-request/v1',
+  code: 'countersign/one-time-code/v1',
 } as const;
 const ENCRYPTION = 'A256GCM';
 
@@ -32,6 +35,8 @@ export function parseStrings<K extends string>(
   return Object.fromEntries(picked) as Record<K, string>;
 }
 
+type MacPurpose = 'head' | 'lease' | 'request' | 'code';
+
 export interface Kek {
   /** Short name of the key, in every sealed value, so that a later rotation knows what is under what. */
   readonly id: string;
@@ -39,9 +44,9 @@ export interface Kek {
   seal(purpose: 'credential' | 'key', binding: unknown, plain: Uint8Array): Promise<string>;
   /** @throws CountersignError `broker_unavailable`, one message for every cause */
   open(purpose: 'credential' | 'key', binding: unknown, sealed: string): Promise<Uint8Array>;
-  /** HMAC-SHA-256 over the canonical JSON of a ledger head. */
-  macOfHead(head: unknown): Uint8Array;
-  isMacOfHead(head: unknown, mac: Uint8Array): boolean;
+  /** HMAC-SHA-256 over the canonical JSON of a row, so that one edited by hand is known for it (Law 1). */
+  mac(purpose: MacPurpose, document: unknown): Uint8Array;
+  isMac(purpose: MacPurpose, document: unknown, mac: Uint8Array): boolean;
 }
 
 /** @throws CountersignError `broker_unavailable` unless the key has 32 bytes */
@@ -55,10 +60,13 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
     credential: derive(PURPOSES.credential),
     key: derive(PURPOSES.key),
     head: derive(PURPOSES.head),
+    lease: derive(PURPOSES.lease),
+    request: derive(PURPOSES.request),
+    code: derive(PURPOSES.code),
   };
   const id = derive('kek-id').subarray(0, 8).toString('base64url');
-  const macOfHead = (head: unknown) =>
-    createHmac('sha256', keys.head).update(canonicalBytes(head)).digest();
+  const mac = (purpose: MacPurpose, document: unknown) =>
+    createHmac('sha256', keys[purpose]).update(canonicalBytes(document)).digest();
 
   return {
     id,
@@ -91,10 +99,10 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
         );
       }
     },
-    macOfHead,
-    isMacOfHead(head, mac) {
-      const expected = macOfHead(head);
-      return mac.length === expected.length && timingSafeEqual(mac, expected);
+    mac,
+    isMac(purpose, document, given) {
+      const expected = mac(purpose, document);
+      return given.length === expected.length && timingSafeEqual(given, expected);
     },
   };
 }

@@ -1,16 +1,26 @@
 /** Leases for reading and reaping. They begin and end in `Journal.commit` only. */
 import type { Lease, Leases } from '@countersign/broker';
 import { type Clock, isUuid } from '@countersign/core';
-import { and, asc, desc, eq, inArray, isNull, lt, lte, or } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or } from 'drizzle-orm';
 import { guarded } from './database.ts';
+import type { Kek } from './kek.ts';
+import { isIntactLease } from './row-macs.ts';
 import { leases, type Tables } from './tables.ts';
 
 /** How long a claim keeps other replicas away; then whoever took it counts as dead. */
-const CLAIM_MS = 30_000;
+const CLAIM_MS = 90_000;
+/** How far the clocks of two replicas may be apart: each within five seconds of the database's. */
+const CLOCKS_MS = 10_000;
 
 const isLive = inArray(leases.state, ['pending', 'active']);
 
-export function openLeases(tables: Tables, clock: Clock): Leases {
+export function openLeases(tables: Tables, kek: Kek, clock: Clock): Leases {
+  const toLease = (row: typeof leases.$inferSelect): Lease => {
+    const { claimedUntil: _, mac, createdAt, expiresAt, ...rest } = row;
+    const lease = { ...rest, createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() };
+    return { ...lease, intact: isIntactLease(kek, lease, mac) };
+  };
+
   return {
     async find(id) {
       if (!isUuid(id)) return null;
@@ -50,28 +60,32 @@ export function openLeases(tables: Tables, clock: Clock): Leases {
       return rows.length === 1;
     },
 
-    async claimForRevoking({ now, pendingBefore, ids, limit }) {
-      const due = or(
+    async due({ now, pendingBefore, limit }) {
+      const ended = or(
         lte(leases.expiresAt, new Date(now)),
         and(eq(leases.state, 'pending'), lt(leases.createdAt, new Date(pendingBefore))),
-        inArray(leases.id, ids.filter(isUuid)),
       );
-      const isFree = or(isNull(leases.claimedUntil), lte(leases.claimedUntil, new Date(now)));
-      const rows = await guarded('claim leases', () => {
-        const free = tables
-          .select({ id: leases.id })
+      const rows = await guarded('read leases that are due', () =>
+        tables
+          .select()
           .from(leases)
-          .where(and(isLive, isFree, due))
+          .where(and(isLive, isFree(now), ended))
           .orderBy(asc(leases.expiresAt))
-          .limit(limit)
-          .for('update', { skipLocked: true });
-        return tables
+          .limit(limit),
+      );
+      return rows.map(toLease);
+    },
+
+    async claim(id, now) {
+      if (!isUuid(id)) return null;
+      const [row] = await guarded('claim a lease', () =>
+        tables
           .update(leases)
           .set({ claimedUntil: new Date(now + CLAIM_MS) })
-          .where(inArray(leases.id, free))
-          .returning();
-      });
-      return rows.map(toLease);
+          .where(and(eq(leases.id, id), isLive, isFree(now)))
+          .returning(),
+      );
+      return row === undefined ? null : toLease(row);
     },
 
     async postpone(id, trouble, retryAt) {
@@ -86,7 +100,11 @@ export function openLeases(tables: Tables, clock: Clock): Leases {
   };
 }
 
-function toLease(row: typeof leases.$inferSelect): Lease {
-  const { claimedUntil: _, createdAt, expiresAt, ...rest } = row;
-  return { ...rest, createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() };
+/** A claim further away than any claim reaches was written by somebody else, and keeps nobody off. */
+function isFree(now: number) {
+  return or(
+    isNull(leases.claimedUntil),
+    lte(leases.claimedUntil, new Date(now)),
+    gt(leases.claimedUntil, new Date(now + CLAIM_MS + CLOCKS_MS)),
+  );
 }

@@ -87,9 +87,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
   return {
     journal,
-    leases: openLeases(tables, clock),
-    accessRequests: openAccessRequests(tables),
-    codes: openCodes(tables),
+    leases: openLeases(tables, kek, clock),
+    accessRequests: openAccessRequests(tables, kek),
+    codes: openCodes(tables, kek),
     replayIds: openReplayIds(tables),
     uses: openUses(tables),
     sealedCredentials: openSealedCredentials(tables, kek),

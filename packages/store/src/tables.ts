@@ -1,12 +1,25 @@
 /** The plain tables as drizzle sees them. The ledger's own are written in SQL only (`append.ts`). */
 import type { Lease, LeaseState, NewAccessRequest } from '@countersign/broker';
-import { bigint, boolean, jsonb, pgSchema, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  boolean,
+  customType,
+  jsonb,
+  pgSchema,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from './database.ts';
 
 const schema = pgSchema('countersign');
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+
+const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
+  dataType: () => 'bytea',
+});
 
 export const leases = schema.table('leases', {
   id: uuid('id').primaryKey(),
@@ -16,6 +29,7 @@ export const leases = schema.table('leases', {
   grants: uuid('grants').array().notNull(),
   rights: jsonb('rights').$type<Lease['rights']>().notNull(),
   decision: uuid('decision').notNull(),
+  mac: bytea('mac').notNull(),
   state: text('state').$type<LeaseState>().notNull(),
   createdAt: instant('created_at').notNull(),
   expiresAt: instant('expires_at').notNull(),
@@ -30,6 +44,7 @@ export const accessRequests = schema.table('access_requests', {
   reason: text('reason'),
   sender: text('sender'),
   createdAt: instant('created_at').notNull(),
+  mac: bytea('mac').notNull(),
   rejection: text('rejection'),
   statement: uuid('statement'),
 });

@@ -2,9 +2,10 @@ import type { LeaseState, NewAccessRequest, NewLease } from '@countersign/broker
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../src/index.ts';
 import { type Server, startPostgres } from './support/postgres.ts';
-import { intent, lease, newId, open } from './support/store.ts';
+import { edit, intent, lease, newId, open } from './support/store.ts';
 
 let server: Server;
+let url: string;
 let store: Store;
 let other: Store;
 
@@ -13,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 beforeEach(async () => {
-  const url = await server.database();
+  url = await server.database();
   [store, other] = await Promise.all([open(url), open(url)]);
 });
 afterEach(() => Promise.all([store.close(), other.close()]));
@@ -30,14 +31,8 @@ describe('a lease', () => {
     const [one] = await store.journal.commit([intent({ effects })]);
     return one?.outcome;
   };
-  const claim = (from: Store, changes = {}) =>
-    from.leases.claimForRevoking({
-      now: Date.now(),
-      pendingBefore: 0,
-      ids: [],
-      limit: 10,
-      ...changes,
-    });
+  const due = (from: Store, changes = {}) =>
+    from.leases.due({ now: Date.now(), pendingBefore: 0, limit: 100, ...changes });
 
   it('begins pending, in the commit of its decision, and reads as it was written', async () => {
     const begun = await begin();
@@ -46,6 +41,7 @@ describe('a lease', () => {
       ...begun,
       state: 'pending',
       trouble: null,
+      intact: true,
       createdAt: found?.createdAt,
     });
     const [entry] = await store.journal.page({
@@ -64,7 +60,7 @@ describe('a lease', () => {
     expect(await store.leases.activate(id)).toBe(true);
     expect(await store.leases.activate(id)).toBe(false);
     const claimed = await begin();
-    expect(await claim(other, { ids: [claimed.id] })).toHaveLength(1);
+    expect(await other.leases.claim(claimed.id, Date.now())).toMatchObject({ id: claimed.id });
     expect(await store.leases.activate(claimed.id)).toBe(false);
   });
 
@@ -78,38 +74,64 @@ describe('a lease', () => {
   });
 
   it('is claimed by one replica at a time, until the claim lapses', async () => {
-    const begun = await Promise.all(Array.from({ length: 20 }, () => begin({ expiresAt: 1000 })));
+    const { id } = await begin();
     const claims = await Promise.all(
-      Array.from({ length: 8 }, (_, at) => claim(at % 2 ? store : other, { limit: 5 })),
+      Array.from({ length: 8 }, (_, at) => (at % 2 ? store : other).leases.claim(id, Date.now())),
     );
-    const ids = claims.flat().map((one) => one.id);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toHaveLength(begun.length);
-    expect(await claim(store)).toEqual([]);
-    expect(await claim(store, { now: Date.now() + 31_000, limit: 100 })).toHaveLength(20);
+    expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
+    expect(await store.leases.claim(id, Date.now())).toBeNull();
+    expect(await other.leases.claim(id, Date.now() + 91_000)).toMatchObject({ id });
   });
 
-  it('is due when expired, pending too long, or named', async () => {
-    const [expired, waiting, named, live] = [
+  it('is due when expired or pending too long, while nobody has claimed it', async () => {
+    const [expired, waiting, live] = [
       await begin({ expiresAt: 1000 }),
       await begin(),
       await begin(),
-      await begin(),
     ];
-    for (const { id } of [expired, named, live]) await store.leases.activate(id);
-    const due = await claim(store, { pendingBefore: Date.now() + 1000, ids: [named.id, 'no-id'] });
-    expect(due.map((one) => one.id).sort()).toEqual([expired.id, waiting.id, named.id].sort());
+    for (const { id } of [expired, live]) await store.leases.activate(id);
+    const ids = (await due(store, { pendingBefore: Date.now() + 1000 })).map((one) => one.id);
+    expect(ids.sort()).toEqual([expired.id, waiting.id].sort());
+    await other.leases.claim(expired.id, Date.now());
+    expect(await due(store)).toEqual([]);
   });
 
   it('that could not be revoked is tried again at its time, and says why', async () => {
     const { id } = await begin({ expiresAt: 1000 });
-    await claim(store);
+    await store.leases.claim(id, Date.now());
     const retryAt = Date.now() + 5000;
     await store.leases.postpone(id, 'unreachable', retryAt);
-    expect(await claim(other, { now: retryAt - 1 })).toEqual([]);
-    expect(await claim(other, { now: retryAt })).toMatchObject([{ id, trouble: 'unreachable' }]);
+    expect(await due(other, { now: retryAt - 1 })).toEqual([]);
+    expect(await due(other, { now: retryAt })).toMatchObject([{ id, trouble: 'unreachable' }]);
+    expect(await other.leases.claim(id, retryAt - 1)).toBeNull();
+    expect(await other.leases.claim(id, retryAt)).toMatchObject({ id });
     expect(await move(id, ['pending'], 'revoked')).toBe('committed');
     expect((await store.leases.find(id))?.trouble).toBeNull();
+    expect(await store.leases.claim(id, retryAt + 100_000)).toBeNull();
+  });
+
+  it.each([
+    ['its end', "expires_at = now() + interval '1 year'"],
+    ['its grants', "grants = '{}'"],
+    ['its agent', 'agent = gen_random_uuid()'],
+    ['its connection', "connection = 'elsewhere'"],
+    ['its rights', "rights = '[]'"],
+  ])('edited by hand (%s) is known for it', async (_, change) => {
+    const { id } = await begin();
+    expect(await store.leases.find(id)).toMatchObject({ intact: true });
+    await edit(server.asSuperuser(url), `update countersign.leases set ${change}`);
+    expect(await store.leases.find(id)).toMatchObject({ intact: false });
+    expect(await store.leases.live(null)).toMatchObject([{ id, intact: false }]);
+  });
+
+  it('claimed by hand for a year is free', async () => {
+    const { id } = await begin({ expiresAt: 1000 });
+    await edit(
+      server.asSuperuser(url),
+      "update countersign.leases set claimed_until = now() + interval '1 year'",
+    );
+    expect(await due(store)).toMatchObject([{ id }]);
+    expect(await store.leases.claim(id, Date.now())).toMatchObject({ id });
   });
 
   it('is listed by connection, and paged newest first', async () => {
@@ -182,7 +204,9 @@ describe('a one-time code', () => {
   };
 
   it('of an invitation is spent once, and not when it is past', async () => {
-    await store.codes.invite('hash', invitation);
+    await store.journal.commit([
+      intent({ effects: [{ kind: 'invite', codeHash: 'hash', invitation }] }),
+    ]);
     expect(await other.codes.findInvitation('hash', Date.now())).toEqual(invitation);
     expect(await other.codes.findInvitation('hash', invitation.expiresAt)).toBeNull();
     const spend = (one: Store, now: number) =>
@@ -198,6 +222,12 @@ describe('a one-time code', () => {
         .sort(),
     ).toEqual(['committed', 'conflict']);
     expect(await other.codes.findInvitation('hash', Date.now())).toBeNull();
+  });
+
+  it('written into the database by hand opens nothing', async () => {
+    await store.codes.setGenesisCode('printed');
+    await edit(server.asSuperuser(url), "update countersign.genesis_code set code_hash = 'evil'");
+    expect(await store.codes.isGenesisCode('evil')).toBe(false);
   });
 
   it('of genesis is the one of the latest start', async () => {

@@ -2,15 +2,15 @@
  * A state of authority written down by hand, as the fold would have left it: decisions are judged here,
  * not statements. One provider with its own idea of resources, three humans, two agents, two environments.
  */
-import {
-  type AuthorityState,
-  type Connection,
-  connectionPin,
-  emptyState,
-  type Grant,
-} from '@countersign/authority';
+import { type AuthorityState, connectionPin, emptyState, type Grant } from '@countersign/authority';
 import type { Catalog, Effect } from '@countersign/core';
-import type { Facts, Question, ResourceRules } from '../../src/index.ts';
+import {
+  decide,
+  type Facts,
+  type Question,
+  type ResourceRules,
+  type Verdict,
+} from '../../src/index.ts';
 
 export const NOW = Date.parse('2026-11-20T12:00:00.000Z');
 export const HOUR = 3_600_000;
@@ -45,6 +45,7 @@ export const RULES: ResourceRules = {
     granted === requested ||
     (granted.length === 1 && requested.startsWith(`${granted}(`)) ||
     (granted.endsWith('(x,y)') && requested.length === 4 && requested[0] === granted[0]),
+  whole: (resource) => resource.replace(/\(.*$/, ''),
   exchangeable: (name) => CATALOG.operations.some((op) => op.name === name && op.exchangeable),
 };
 
@@ -53,6 +54,7 @@ export const KEY = { registered: 'registered-key', proof: 'proof-key', stranger:
 /** What a test says of a grant; everything left out is as it should be. */
 export interface Wish {
   readonly agent?: string;
+  readonly connection?: string;
   readonly environment?: string;
   readonly permissions: readonly {
     readonly operations: Readonly<Record<string, Effect>>;
@@ -78,12 +80,6 @@ const human = (id: string, roles: readonly ('admin' | 'approver')[], removedAt: 
   enrolledAt: TIME,
   removedAt,
 });
-
-export function connection(state: AuthorityState): Connection {
-  const found = state.connections.get('connection');
-  if (found === undefined) throw new Error('the connection is always there');
-  return found;
-}
 
 /** Alice is admin and approver, Bob approver, Gone was one. Their keys are called as they are. */
 export function authority(wishes: readonly Wish[] = []): AuthorityState {
@@ -132,13 +128,11 @@ export function authority(wishes: readonly Wish[] = []): AuthorityState {
     mapping: { 'production-id': ['prod-1'], 'staging-id': ['stage-1', 'stage-2'] },
     credential: 'commitment',
   };
-  state.names.set('connection/main', 'connection');
-  state.connections.set('connection', {
-    id: 'connection',
-    name: 'main',
-    body,
-    setBy: 'connection',
-  });
+  for (const name of ['main', 'second']) {
+    const id = `${name}-id`;
+    state.names.set(`connection/${name}`, id);
+    state.connections.set(id, { id, name, body: { ...body, name }, setBy: id });
+  }
   wishes.forEach((wish, index) => {
     addGrant(state, `grant-${index}`, wish);
   });
@@ -147,16 +141,18 @@ export function authority(wishes: readonly Wish[] = []): AuthorityState {
 
 function addGrant(state: AuthorityState, id: string, wish: Wish): void {
   const agent = wish.agent ?? 'ci';
+  const connection = state.connections.get(wish.connection ?? 'main-id');
+  if (connection === undefined) throw new Error(`no connection ${wish.connection}`);
   const environment = wish.environment ?? 'production-id';
   const from = NOW + (wish.from ?? -HOUR);
   const until = NOW + (wish.until ?? HOUR);
   const pins = {
     agent_credentials: [wish.pins === 'broken' ? KEY.stranger : KEY.registered],
-    connection: connectionPin(connection(state), environment),
+    connection: connectionPin(connection, environment),
   };
   const body: Grant['body'] = {
     agent,
-    connection: 'connection',
+    connection: connection.id,
     environment,
     permissions: wish.permissions.map(({ operations, resources }) => ({
       catalog: 'digest',
@@ -223,4 +219,21 @@ export function question(change: Partial<Question> = {}): Question {
     grants: null,
     ...change,
   };
+}
+
+export const READ: Wish = {
+  permissions: [{ operations: { 'db:select': 'read' }, resources: ['a'] }],
+};
+export const DROP: Wish = {
+  ...DANGEROUS,
+  permissions: [{ operations: { 'db:drop': 'delete' }, resources: ['a'] }],
+};
+export const dropA = { asks: [{ operations: ['db:drop'], resources: ['a'] }] };
+
+export function verdict(
+  wishes: readonly Wish[],
+  asked: Partial<Question> = {},
+  facts: Partial<Facts> = {},
+): Verdict {
+  return decide(factsOf(authority(wishes), facts), question(asked), NOW);
 }

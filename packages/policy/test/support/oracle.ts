@@ -27,7 +27,7 @@ export function badness(
   return worst;
 }
 
-export function isWithin(granted: string, asked: string): boolean {
+function isWithin(granted: string, asked: string): boolean {
   const [table, columns] = granted.split('(');
   const [askedTable, askedColumns] = asked.split('(');
   if (table !== askedTable) return false;
@@ -39,6 +39,18 @@ export function isWithin(granted: string, asked: string): boolean {
       .split(',')
       .every((column) => has.includes(column)) ?? false
   );
+}
+
+/** The mildest effect among what covers the right in its grant, as the oracle reads it. */
+export function lawfulEffect(state: AuthorityState, right: Covering): string | undefined {
+  const body = state.grants.get(right.grant)?.body;
+  const found = (body?.permissions ?? [])
+    .filter(({ resources }) => resources.some((granted) => isWithin(granted, right.resource)))
+    .flatMap(({ operations }) => operations.filter(({ name }) => name === right.operation))
+    .map(({ name, effect }) =>
+      badness(state, name, right.resource, body?.environment ?? '', effect),
+    );
+  return WORSE[Math.min(...found)];
 }
 
 interface Covering {
@@ -58,6 +70,7 @@ export function objection(
   if (grant === undefined) return 'no such grant';
   const { body } = grant;
   if (body.agent !== asked.agent) return 'another agent';
+  if (body.connection !== `${asked.connection}-id`) return 'another connection';
   if (body.environment !== `${asked.environment}-id`) return 'another environment';
   if (asked.grants !== null && !asked.grants.includes(grant.id)) return 'not in the token';
   if (grant.revokedAt !== null) return 'revoked';

@@ -15,8 +15,9 @@ import { issueLease, LONGEST_LIFETIME } from './lease-role.ts';
 import { leaseRole } from './names.ts';
 import { reapLeases } from './reap.ts';
 import { resolveConfig } from './resolve.ts';
-import { canonicalResource, covers, formatResource, parsePattern } from './resource.ts';
+import { canonicalResource, covers, formatResource, parsePattern, wholeOf } from './resource.ts';
 import { revokeLease } from './revoke.ts';
+import { sameTarget } from './same-target.ts';
 
 export interface PostgresProviderPorts {
   readonly clock: Clock;
@@ -30,6 +31,7 @@ const DEADLINES = {
   expand: 15_000,
   resolveConfig: 15_000,
   check: 15_000,
+  sameTarget: 15_000,
   issue: 45_000,
   revoke: 60_000,
 } as const;
@@ -44,6 +46,7 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
       catalog,
       canonicalResource,
       covers,
+      wholeOf,
       expand: (connection, operation, pattern) =>
         expand(() => target(connection), operation, pattern),
       resolveConfig: (config, credential) =>
@@ -57,6 +60,7 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
       // Law 2: a connection is one database, so whatever is used on it touches that database.
       environmentIds: (config) => describeConfig(parseConfig(config)).ids,
       check: async (connection) => checkTarget(target(connection)),
+      sameTarget: async (a, b) => sameTarget(target(a), target(b)),
       issuer: {
         revocation: 'immediate',
         shortestLifetime: 1,

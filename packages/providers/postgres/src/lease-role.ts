@@ -22,8 +22,6 @@ export interface Mint {
 
 /** Seconds. */
 export const LONGEST_LIFETIME = 86_400;
-/** Milliseconds an order may wait for its turn; later it never starts. */
-const LONGEST_WAIT = 10_000;
 
 /** @throws ProviderError; `unknown_outcome` when the commit's answer was lost: revoke by lease id */
 export async function issueLease(
@@ -44,11 +42,7 @@ export async function issueLease(
   const leftover = await target.transaction((tx) => readFootprint(tx, role));
   if (leftover !== null) await revokeLease(target, role);
 
-  const asked = clock.now();
   await target.exclusively(async (tx, reached) => {
-    if (clock.now() - asked > LONGEST_WAIT) {
-      throw new ProviderError('unavailable', 'Too many leases wait for this database.');
-    }
     const rights = await resolveRights(tx, reached, target.config.database, order);
     // Rights that need a second human must not outlive the lease, so no group ever holds them.
     const direct = rights.filter(({ deleteCapable }) => deleteCapable).map(({ right }) => right);
@@ -56,6 +50,7 @@ export async function issueLease(
     for (const { right, deleteCapable } of rights) {
       if (!deleteCapable) groups.add(await requireGroupRole(tx, reached, brokerTag, right));
     }
+    order.requireStart();
     await tx.unsafe(
       [
         `CREATE ROLE ${role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${order.maxConnections} VALID UNTIL ${plainLiteral(new Date(order.expiresAt).toISOString())} PASSWORD ${plainLiteral(verifier)}`,

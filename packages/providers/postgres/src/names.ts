@@ -8,9 +8,12 @@ import { ProviderError } from '@countersign/provider-kit';
 const BROKER_TAG = /^[a-z0-9]{8}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 
+/** What every lease role begins with, whichever broker's. */
+export const LEASE_ROLES = 'csl_';
+
 /** What every lease role of this broker begins with. */
 export function leaseRolePrefix(brokerTag: string): string {
-  return `csl_${checked(brokerTag)}_`;
+  return `${LEASE_ROLES}${checked(brokerTag)}_`;
 }
 
 /** What every group role of this broker begins with. */

@@ -36,8 +36,21 @@ export function formatResource({ schema, table, columns }: TableResource): strin
   return columns === null ? whole : `${whole}(${columns.map(formatName).join(',')})`;
 }
 
+/** Names that decisions come back to again and again. Dropped all at once when full. */
+const parsed = new Map<string, TableResource | null>();
+const MOST_PARSED = 20_000;
+
 /** Any accepted spelling of a table or of columns of one; null when it is none. */
 export function parseResource(text: string): TableResource | null {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const resource = readResource(text);
+  if (parsed.size >= MOST_PARSED) parsed.clear();
+  parsed.set(text, resource);
+  return resource;
+}
+
+function readResource(text: string): TableResource | null {
   const names = new NameReader(text);
   const schema = names.next();
   if (schema === null || isSystemSchema(schema) || !names.skip('.')) return null;
@@ -70,6 +83,12 @@ export function canonicalResource(operation: string, text: string): string | nul
   if (resource === null) return null;
   if (resource.columns !== null && tableOperation(operation)?.narrowable !== true) return null;
   return formatResource(resource);
+}
+
+/** `Provider.wholeOf`: the table. What is none stands for itself. */
+export function wholeOf(text: string): string {
+  const resource = parseResource(text);
+  return resource === null ? text : formatResource({ ...resource, columns: null });
 }
 
 /** `Provider.covers`: a table covers its columns, a column list each list within it. */

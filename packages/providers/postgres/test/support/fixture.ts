@@ -151,7 +151,14 @@ export function orderOf(
   rights: readonly LeaseRight[],
   order: Partial<LeaseOrder> = {},
 ): LeaseOrder {
-  return { leaseId, rights, expiresAt: Date.now() + 300_000, maxConnections: 5, ...order };
+  return {
+    leaseId,
+    rights,
+    expiresAt: Date.now() + 300_000,
+    maxConnections: 5,
+    requireStart: () => undefined,
+    ...order,
+  };
 }
 
 /** A right as the broker orders it: what deletes is delete-capable. */

@@ -1,0 +1,259 @@
+import { describe, expect, test } from 'vitest';
+import { decodeStatement, duration, describe as inWords, readAloud } from '../src/index.ts';
+import {
+  agentBody,
+  type Body,
+  connectionBody,
+  enrollBody,
+  environmentBody,
+  genesisBody,
+  grantBody,
+  permission,
+} from './support/bodies.ts';
+import { Deployment, dangerousGrant, payloadOf, type Team, team } from './support/deployment.ts';
+import { keyOf, sha256 } from './support/device-keys.ts';
+
+const zoe = keyOf('zoe');
+
+/** As a terminal would show it, without what every statement ends with. */
+function words(t: Team, kind: string, body: Body): string {
+  const { statement } = decodeStatement(payloadOf(t.broker.draft(kind, body)));
+  const { headline, facts, warnings } = inWords(t.broker.state, statement);
+  const shown = facts.filter(({ label }) => label !== 'sign by' && label !== 'statement');
+  return [
+    headline,
+    ...shown.map(({ label, value }) => `  ${label}: ${value}`),
+    ...warnings.map((warning) => `! ${warning}`),
+  ].join('\n');
+}
+
+const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][] = [
+  [
+    'a new human',
+    'human.enroll',
+    (t) => enrollBody('zoe', zoe, t.alice.id, ['admin', 'approver']),
+    () => `Enrol zoe as admin and approver.
+  fingerprint: ${readAloud(zoe.kid)}
+  sponsor: alice
+  needs: 0 of 2 signatures; missing: 2 × admin or approver; the sponsor alice
+! Compare the fingerprint with what zoe reads out to you. If it differs, reject.`,
+  ],
+  [
+    'another key, vouched for by one whom one person vouched for',
+    'human.enroll',
+    (t) => ({ ...enrollBody('bob', zoe, t.bob.id, ['approver']), human: t.bob.id }),
+    () => `Add another key for bob.
+  fingerprint: ${readAloud(zoe.kid)}
+  sponsor: bob, vouched for by one person
+  needs: 0 of 2 signatures; missing: 2 × admin or approver; the sponsor bob
+! Compare the fingerprint with what bob reads out to you. If it differs, reject.`,
+  ],
+  [
+    'a removal',
+    'human.remove',
+    (t) => ({ human: t.bob.id, reason: 'left us' }),
+    () => `Remove bob, vouched for by one person and revoke all their keys.
+  reason: left us
+  needs: 0 of 2 signatures; missing: 2 × admin or approver
+! Delete-capable grants they signed stop at once.`,
+  ],
+  [
+    'a revocation',
+    'key.revoke',
+    (t) => ({ key: t.carol.key.kid, reason: 'stolen' }),
+    (t) => `Revoke a key of carol.
+  key: ${readAloud(t.carol.key.kid)}
+  reason: stolen
+  needs: 0 of 2 signatures; missing: 2 × admin or approver
+! Delete-capable grants signed with it stop at once.`,
+  ],
+  [
+    'an environment',
+    'environment.set',
+    () => ({ ...environmentBody('live', 'production'), quorum: 3, require_dpop: true }),
+    () => `Create the environment live, class production.
+  rule: 3 distinct approvers for anything delete-capable
+  DPoP: demanded of every token
+  needs: 0 of 1 signatures; missing: 1 × admin`,
+  ],
+  [
+    'a milder environment',
+    'environment.set',
+    (t) => ({ ...environmentBody('staging', 'staging'), environment: t.staging }),
+    () => `Change the environment staging, class staging.
+  rule: 2 distinct approvers for anything delete-capable
+  DPoP: not demanded
+  needs: 0 of 1 signatures; missing: 1 × admin
+! Not of class production: provider ids mapped here are judged milder.`,
+  ],
+  [
+    'an agent',
+    'agent.register',
+    () => agentBody('etl', zoe),
+    () => `Register the agent etl.
+  signs in by: private_key_jwt
+  DPoP: not demanded
+  needs: 0 of 1 signatures; missing: 1 × admin
+! By itself this grants nothing.`,
+  ],
+  [
+    'the end of an agent',
+    'agent.disable',
+    (t) => ({ agent: t.agent, reason: 'retired' }),
+    () => `Disable the agent ci, for good.
+  reason: retired
+  needs: 0 of 1 signatures; missing: 1 × admin`,
+  ],
+  [
+    'a connection into production',
+    'connection.set',
+    (t) => connectionBody('orders', { [t.production]: ['p2', 'p3'] }),
+    () => `Connect orders: db at orders.example:5432, as broker.
+  maps to production: p2, p3 (class production)
+  needs: 0 of 1 signatures; missing: 1 × admin`,
+  ],
+  [
+    'a connection into staging',
+    'connection.set',
+    (t) => connectionBody('orders', { [t.staging]: ['s2'] }),
+    () => `Connect orders: db at orders.example:5432, as broker.
+  maps to staging: s2 (class staging)
+  needs: 0 of 2 signatures; missing: 2 × admin or approver; an admin
+! Make sure that nothing mapped outside production is production.`,
+  ],
+  [
+    'a connection whose account would draw on the screen',
+    'connection.set',
+    (t) => ({
+      ...connectionBody('orders', { [t.production]: ['p2'] }),
+      endpoint: 'evil.example\r\u202e\u2028',
+      account: 'a\n  needs: 2 of 2\u001b[2J',
+    }),
+    () => `Connect orders: db at evil.example\\u{d}\\u{202e}\\u{2028}, as a\\u{a}  needs: 2 of 2\\u{1b}[2J.
+  maps to production: p2 (class production)
+  needs: 0 of 1 signatures; missing: 1 × admin`,
+  ],
+  [
+    'a grant to read',
+    'grant.create',
+    (t) =>
+      grantBody({ ...t, environment: t.production }, [
+        permission({ 'db:select': 'read' }, ['orders', 'users']),
+        permission({ 'db:update': 'write' }, ['orders(status)']),
+      ]),
+    () => `Let ci do this in production on main.
+  db:select (read): orders, users
+  db:update (write): orders(status)
+  uses: unlimited
+  each lease: at most 15 min
+  stands for: 1 h once it is signed
+  reason: nightly report
+  needs: 0 of 1 signatures; missing: 1 × admin
+! A column list narrows what can be overwritten, not how many rows.`,
+  ],
+  [
+    'a grant to destroy',
+    'grant.create',
+    (t) =>
+      dangerousGrant(
+        t,
+        t.production,
+        [permission({ 'db:drop': 'delete', 'db:run': 'execute', 'db:select': 'read' }, ['orders'])],
+        {
+          sender: zoe.kid,
+          request: '9b2f64a0-7e5c-4c1e-8d3a-0a1b2c3d4e5f',
+          assessment: { kind: 'cascade', v: 1, body: { rows: 12, note: 'a\nb\u202ec' } },
+        },
+      ),
+    () => `Let ci do this in production on main.
+  db:drop (delete), db:run (execute), db:select (read): orders
+  uses: 1
+  each lease: at most 15 min
+  stands for: 1 h once it is signed
+  reason: nightly report
+  takes with it: {"note":"a\\nb\\u{202e}c","rows":12}
+  needs: 0 of 2 signatures; missing: 2 × approver; an admin
+! Delete-capable: db:drop (delete), db:run (execute). What it does cannot be taken back.
+! Tokens are bound to a key of the access request: ${readAloud(zoe.kid)}`,
+  ],
+];
+
+test.each(TABLE)('%s', async (_name, kind, body, expected) => {
+  const t = await team();
+  expect(words(t, kind, body(t))).toBe(expected(t));
+});
+
+test('genesis', () => {
+  const broker = new Deployment();
+  const draft = broker.draft('genesis', genesisBody('anna', zoe, keyOf('ledger')));
+  const { statement } = decodeStatement(payloadOf(draft));
+  expect(inWords(broker.state, statement).headline).toBe(
+    'Begin this broker, with anna as its first admin and approver.',
+  );
+});
+
+describe('of a statement that waits', () => {
+  test('who has signed, and who one person vouched for', async () => {
+    const t = await team();
+    const drop = [permission({ 'db:drop': 'delete' }, ['orders'])];
+    const draft = t.broker.draft('grant.create', dangerousGrant(t, t.staging, drop));
+    await t.broker.propose(draft, t.bob.key);
+    const { statement } = decodeStatement(payloadOf(draft));
+    expect(inWords(t.broker.state, statement).facts).toContainEqual({
+      label: 'needs',
+      value:
+        '1 of 2 signatures (bob, vouched for by one person); missing: 1 more distinct human: approver; an admin',
+    });
+    await t.broker.sign(draft, t.alice.key);
+    expect(inWords(t.broker.state, statement).facts).toContainEqual({
+      label: 'needs',
+      value: '2 of 2 signatures (bob, vouched for by one person, alice)',
+    });
+    expect(words(t, 'grant.revoke', { grant: draft.id, reason: 'done' })).toBe(
+      `Revoke a grant of ci; its open sessions are cut.
+  grant: ${draft.id}
+  reason: done
+  needs: 0 of 1 signatures; missing: 1 × human`,
+    );
+  });
+
+  test('its rejection repeats what is rejected', async () => {
+    const t = await team();
+    const draft = t.broker.draft('human.remove', { human: t.carol.id, reason: 'x' });
+    await t.broker.propose(draft, t.alice.key);
+    expect(words(t, 'statement.reject', { statement: draft.id, reason: 'she stays' })).toBe(
+      `Reject: Remove carol and revoke all their keys.
+  reason: she stays
+  needs: 0 of 1 signatures; missing: 1 × human`,
+    );
+  });
+
+  test('what is not known is shown by its id, and nothing breaks', async () => {
+    const t = await team();
+    const id = t.broker.newId();
+    const unknown = { agent: id, connection: id, environment: id };
+    const grant = grantBody(unknown, [permission({ 'db:select': 'read' }, ['orders'])]);
+    expect(words(t, 'grant.create', grant)).toMatch(`Let ${id} do this in ${id} on ${id}.`);
+    expect(words(t, 'human.remove', { human: id, reason: 'x' })).toMatch(`Remove ${id} and`);
+    expect(words(t, 'key.revoke', { key: sha256('x'), reason: 'x' })).toMatch('Revoke a key of');
+    expect(words(t, 'statement.reject', { statement: id, reason: 'x' })).toMatch(`Reject: ${id}`);
+    expect(words(t, 'agent.disable', { agent: id, reason: 'x' })).toMatch(`agent ${id}, for good`);
+  });
+});
+
+test.each([
+  [1, '1 s'],
+  [90, '90 s'],
+  [900, '15 min'],
+  [3600, '1 h'],
+  [28_800, '8 h'],
+  [86_400, '24 h'],
+  [2_592_000, '30 days'],
+  [3601, '3601 s'],
+])('%d seconds are %s', (seconds, words_) => {
+  expect(duration(seconds)).toBe(words_);
+});
+
+test('a fingerprint is read in groups of four', () => {
+  expect(readAloud('abcdefghij')).toBe('abcd efgh ij');
+});

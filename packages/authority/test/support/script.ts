@@ -1,0 +1,309 @@
+/**
+ * Turns random steps into ledger entries against whatever the world has come to: mostly such as people
+ * would write, some that an attacker would. Steps are small numbers, so that a failure shrinks.
+ */
+import fc from 'fast-check';
+import type { AuthorityEntry, AuthorityState } from '../../src/index.ts';
+import {
+  agentBody,
+  type Body,
+  CATALOG,
+  connectionBody,
+  enrollBody,
+  environmentBody,
+  grantBody,
+  permission,
+  pinsFor,
+  withEffects,
+} from './bodies.ts';
+import { type Draft, HOUR, instant, payloadOf, type Team } from './deployment.ts';
+import { canonicalText, keyOf, sha256, signed, type TestKey } from './device-keys.ts';
+import type { Oracle } from './oracle.ts';
+import { type Loot, pick, TWISTS, twisted, type Wire } from './twists.ts';
+
+const KINDS = [
+  ...Array<'sign'>(10).fill('sign'),
+  ...Array<'dangerous'>(6).fill('dangerous'),
+  'enrol',
+  'enrol',
+  'key',
+  'remove',
+  'remove',
+  'revokeKey',
+  'environment',
+  'stricter',
+  'agent',
+  'connection',
+  'read',
+  'read',
+  'revoke',
+  'reject',
+  'catalog',
+  'catalog',
+  'time',
+  'disable',
+] as const;
+
+/** Kinds that one admin completes; a second signer only gets them refused. */
+const ONE_ADMIN: readonly string[] = ['environment', 'stricter', 'agent', 'disable', 'read'];
+const MILD = ['db:select', 'db:update'];
+const DANGEROUS = ['db:dump', 'db:drop', 'db:run', 'db:share', 'db:update'];
+
+export const STEP = fc.record({
+  kind: fc.constantFrom(...KINDS),
+  a: fc.nat(60),
+  b: fc.nat(60),
+  c: fc.nat(60),
+  signers: fc.array(fc.nat(60), { minLength: 1, maxLength: 3 }),
+  /** False: anyone signs, the removed, the revoked, one human twice. */
+  sensible: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(true) },
+    { weight: 1, arbitrary: fc.constant(false) },
+  ),
+  twist: fc.oneof(
+    { weight: 5, arbitrary: fc.constant('none' as const) },
+    { weight: 2, arbitrary: fc.constantFrom(...TWISTS) },
+    { weight: 1, arbitrary: fc.constantFrom('index' as const, 'clock' as const) },
+  ),
+});
+export type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
+
+export class Script {
+  readonly #team: Team;
+  readonly #state: AuthorityState;
+  readonly #oracle: Oracle;
+  readonly #ring: TestKey[];
+  readonly #agents: TestKey[];
+  readonly #drafts: Draft[] = [];
+  readonly #sent: Wire[] = [];
+  #made = 0;
+  now: number;
+
+  constructor(team: Team, state: AuthorityState, oracle: Oracle) {
+    this.#team = team;
+    this.#state = state;
+    this.#oracle = oracle;
+    this.#ring = [team.alice, team.bob, team.carol, team.dave, team.erin].map(({ key }) => key);
+    this.#agents = [team.agentKey];
+    this.now = team.broker.now;
+  }
+
+  /** The entry a step makes, to be fed next; null when there is nothing such a step could be about. */
+  next(step: Step): AuthorityEntry | null {
+    if (step.kind === 'time') {
+      this.now += (step.a % 5) * HOUR;
+      return null;
+    }
+    const made = this.#wire(step);
+    if (made === null) return null;
+    const wire =
+      step.twist === 'none' || step.twist === 'index' || step.twist === 'clock'
+        ? made
+        : twisted(step.twist, made, this.#loot(), step.b);
+    this.#sent.push(wire);
+    return {
+      index: this.#state.size - (step.twist === 'index' ? 1 + (step.a % 3) : 0),
+      time: instant(this.now - (step.twist === 'clock' ? HOUR : 0)),
+      ...wire,
+    };
+  }
+
+  #wire(step: Step): Wire | null {
+    if (step.kind === 'catalog') {
+      const effects = (['read', 'write', 'reveal', 'delete'] as const)[step.a % 4] ?? 'read';
+      const name = CATALOG.operations[step.b % 6]?.name ?? '';
+      const catalog = withEffects(name, [{ effect: effects }]);
+      return {
+        type: 'catalog.recorded',
+        body: { digest: sha256(canonicalText(catalog)), catalog },
+      };
+    }
+    if (step.kind === 'sign') {
+      const waiting = this.#drafts.filter(
+        ({ id }) => this.#state.statements.get(id)?.status === 'pending',
+      );
+      const draft = pick(step.c % 7 === 0 ? this.#drafts : waiting, step.a);
+      if (draft === undefined) return null;
+      const payload = payloadOf(draft);
+      const already = this.#oracle.signers(draft.id);
+      const signatures = this.#signers(step, already).map((key) => signed(payload, key));
+      return {
+        type: 'statement.signed',
+        body: { statement: draft.id, signatures, assertions: [] },
+      };
+    }
+    const made = this.#body(step);
+    if (made === null) return null;
+    const draft: Draft = {
+      v: 1,
+      kind: made.kind,
+      id: this.#id(),
+      broker: this.#state.broker,
+      issued_at: instant(this.now),
+      sign_by: instant(this.now + (1 + (step.c % 24)) * HOUR),
+      body: made.body,
+    };
+    this.#drafts.push(draft);
+    const payload = payloadOf(draft);
+    const keys = [...(made.possession ?? []), ...this.#signers(step, [])];
+    return {
+      type: 'statement.proposed',
+      body: {
+        envelope: { payload, signatures: keys.map((key) => signed(payload, key)), assertions: [] },
+      },
+    };
+  }
+
+  #loot(): Loot {
+    return {
+      sent: this.#sent,
+      ring: this.#ring,
+      agents: this.#agents,
+      drafted: this.#drafts.map(({ id }) => id),
+    };
+  }
+
+  /** Sensibly: an admin first, then approvers, each human once and none with a dead key. */
+  #signers(step: Step, already: readonly string[]): TestKey[] {
+    if (!step.sensible) return step.signers.map((n) => pick(this.#ring, n) ?? this.#team.agentKey);
+    const seen = new Set(already);
+    const alone = ONE_ADMIN.includes(step.kind);
+    return (alone ? step.signers.slice(0, 1) : step.signers).flatMap((n, at) => {
+      const role = at === 0 && already.length === 0 ? 'admin' : 'approver';
+      const willing = this.#ring.filter(({ kid }) => {
+        const key = this.#oracle.keys.get(kid);
+        if (key?.valid !== true || seen.has(key.human)) return false;
+        return this.#oracle.are([key.human], role).length > 0;
+      });
+      const chosen = pick(willing, n);
+      if (chosen === undefined) return [];
+      seen.add(this.#oracle.keys.get(chosen.kid)?.human ?? '');
+      return [chosen];
+    });
+  }
+
+  #body(step: Step): { kind: string; body: Body; possession?: TestKey[] } | null {
+    const { a, b, c } = step;
+    const reason = 'because';
+    const humans = [...this.#oracle.humans];
+    const human = pick(humans, a)?.[0] ?? '';
+    const environment = pick([...this.#state.environments.keys()], b) ?? '';
+    switch (step.kind) {
+      case 'enrol': {
+        const key =
+          c % 9 === 0 ? (pick([...this.#ring, ...this.#agents], a) ?? this.#key()) : this.#key();
+        const sponsorKey = this.#signers({ ...step, sensible: true }, [])[0];
+        const sponsor = this.#oracle.keys.get(sponsorKey?.kid ?? '')?.human ?? human;
+        const name = c % 8 === 1 ? (pick(humans, b)?.[1].name ?? 'x') : `human-${this.#made}`;
+        const roles = [['admin', 'approver'], ['approver'], ['auditor'], ['approver']][b % 4] ?? [];
+        return {
+          kind: 'human.enroll',
+          body: enrollBody(name, key, sponsor, roles),
+          possession: [key],
+        };
+      }
+      case 'key': {
+        const key = this.#key();
+        const of = this.#oracle.humans.get(human);
+        const body = enrollBody(of?.name ?? 'x', key, human, [...(of?.roles ?? [])]);
+        return { kind: 'human.enroll', body: { ...body, human }, possession: [key] };
+      }
+      case 'remove':
+        return { kind: 'human.remove', body: { human, reason } };
+      case 'revokeKey':
+        return { kind: 'key.revoke', body: { key: pick(this.#ring, a)?.kid ?? '', reason } };
+      case 'environment': {
+        const body = environmentBody(
+          c % 8 === 1 ? 'staging' : `env-${this.#made}`,
+          b % 2 ? 'production' : 'test',
+        );
+        return { kind: 'environment.set', body: { ...body, quorum: 2 + (a % 3) } };
+      }
+      case 'stricter': {
+        const rule = this.#state.environments.get(environment)?.rule;
+        const quorum = Math.max(
+          2,
+          (rule?.quorum ?? 2) + (a % 4 === 0 ? 1 : 0) - (a % 7 === 1 ? 1 : 0),
+        );
+        const change = { environment, quorum, class: c % 5 === 0 ? 'production' : rule?.class };
+        return { kind: 'environment.set', body: { ...rule, ...change } };
+      }
+      case 'agent': {
+        const key =
+          c % 6 === 0
+            ? (pick([...this.#ring, ...this.#agents], a) ?? this.#key())
+            : keyOf(`agent ${this.#made}`);
+        this.#agents.push(key);
+        return {
+          kind: 'agent.register',
+          body: agentBody(c % 8 === 1 ? 'ci' : `agent-${this.#made}`, key),
+        };
+      }
+      case 'disable':
+        if (c % 3 > 0) return null;
+        return {
+          kind: 'agent.disable',
+          body: { agent: pick([...this.#oracle.agents.keys()], a), reason },
+        };
+      case 'connection': {
+        const mapping = { [environment]: [c % 6 === 0 ? 'prod-1' : `id-${this.#made}`] };
+        return { kind: 'connection.set', body: connectionBody(`db-${this.#made}`, mapping) };
+      }
+      case 'revoke': {
+        const grant = pick([...this.#state.grants.keys()], a);
+        return grant === undefined ? null : { kind: 'grant.revoke', body: { grant, reason } };
+      }
+      case 'reject': {
+        const waiting = this.#drafts.filter(
+          ({ id }) => c % 4 === 0 || this.#state.statements.get(id)?.status === 'pending',
+        );
+        const statement = pick(waiting, a)?.id;
+        return statement === undefined
+          ? null
+          : { kind: 'statement.reject', body: { statement, reason } };
+      }
+      default:
+        return { kind: 'grant.create', body: this.#grant(step) };
+    }
+  }
+
+  #grant({ kind, a, b, c }: Step): Body {
+    const connection = pick([...this.#state.connections.values()], b) ?? null;
+    const environment = pick(Object.keys(connection?.body.mapping ?? {}), a) ?? '';
+    const agent = pick([...this.#oracle.agents], c);
+    const on = { agent: agent?.[0] ?? '', connection: connection?.id ?? '', environment };
+    const resource = c % 3 === 0 ? 'orders(status)' : 'orders';
+    const name = pick(kind === 'read' ? MILD : DANGEROUS, a) ?? '';
+    const known = this.#oracle.effect(name, resource, environment) ?? 'write';
+    // Sometimes in the words of the latest catalog alone, or as a mere read: milder than it can do.
+    const mild = c % 4 === 1;
+    const effect = mild ? (b % 3 > 0 ? this.#latestWord(name) : 'read') : known;
+    const body = grantBody(on, [permission({ [name]: effect }, [resource])]);
+    if (!this.#oracle.isDeleteCapable(body)) return body;
+    if (mild || b % 13 === 5) return body;
+    return {
+      ...body,
+      valid_for: b % 13 === 6 ? 90_000 : 3600 * (1 + (b % 24)),
+      max_uses: 1,
+      pins: pinsFor(this.#state, on.agent, on.connection, environment),
+      sender: agent?.[1][0] ?? null,
+    };
+  }
+
+  #latestWord(name: string): string {
+    const { operations = [] } = Object(this.#oracle.catalogs.at(-1));
+    const found = operations.find((op: { name: string }) => op.name === name);
+    return found?.effects[0].effect ?? 'read';
+  }
+
+  #key(): TestKey {
+    const key = keyOf(`scripted ${this.#made}`);
+    this.#ring.push(key);
+    return key;
+  }
+
+  #id(): string {
+    this.#made += 1;
+    return `01a1f82f-1e80-7000-9000-${this.#made.toString(16).padStart(12, '0')}`;
+  }
+}

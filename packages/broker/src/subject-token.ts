@@ -1,0 +1,118 @@
+/** What an exchange begins with: the subject token, who shows it, and what of it is wanted. */
+import { ACCESS_TOKEN_TYPE, CREDENTIAL_TOKEN_TYPE } from '@countersign/contract';
+import { CountersignError } from '@countersign/core';
+import { type AccessTokenClaims, verifyAccessToken } from '@countersign/tokens';
+import { authenticateClient, Unauthenticated, verifyShownKey } from './authenticate.ts';
+import { parseDetails, type Target, targetsOf } from './deciding.ts';
+import type { Deps } from './deps.ts';
+import type { OnceId } from './ports.ts';
+import type { ExchangeInput } from './use-cases.ts';
+import { withinToken } from './within-token.ts';
+
+const JWT = 'urn:ietf:params:oauth:token-type:jwt';
+
+export interface Subject {
+  readonly claims: AccessTokenClaims;
+  readonly once: readonly OnceId[];
+}
+
+/** The token and the key it is bound to (RFC 8693 section 2.1, RFC 9449). @throws CountersignError */
+export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Subject> {
+  requireTypes(input);
+  const once: OnceId[] = [];
+  let claims: AccessTokenClaims;
+  try {
+    claims = await verifyAccessToken(input.subjectToken, {
+      keys: { keys: [deps.tokenSigner.publicJwk] },
+      issuer: deps.issuer,
+      now: deps.clock.now(),
+    });
+    if (claims.cnf !== undefined) {
+      if (input.proof === null) {
+        throw new CountersignError(
+          'sender_mismatch',
+          'This token is bound to a key; send a DPoP proof by it.',
+        );
+      }
+      const { jkt } = claims.cnf;
+      const shown = await verifyShownKey(deps, input.proof, {
+        method: 'POST',
+        url: input.url,
+        jkt,
+      });
+      if (shown.jkt !== jkt) {
+        throw new CountersignError('sender_mismatch', 'The proof is by another key.');
+      }
+      once.push(shown.once);
+    }
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    switch (error.code) {
+      case 'invalid_token':
+      case 'token_expired':
+      case 'sender_mismatch':
+        deps.denials.unauthenticated(error.code);
+        throw new Unauthenticated(error.code, error.message);
+      default:
+        throw error;
+    }
+  }
+  if (input.clientAssertion !== null || input.clientId !== null) {
+    const client = await authenticateClient(deps, input);
+    if (client.agent.id !== claims.sub) {
+      deps.denials.unauthenticated('unauthenticated');
+      throw new Unauthenticated('unauthenticated', 'The client is not the subject of the token.');
+    }
+    once.push(client.once);
+  }
+  return { claims, once };
+}
+
+function requireTypes(input: ExchangeInput): void {
+  if (input.subjectTokenType !== ACCESS_TOKEN_TYPE && input.subjectTokenType !== JWT) {
+    throw new CountersignError(
+      'invalid_request',
+      `subject_token_type must be ${ACCESS_TOKEN_TYPE}.`,
+    );
+  }
+  const requested = input.requestedTokenType;
+  if (requested !== null && !requested.startsWith(CREDENTIAL_TOKEN_TYPE)) {
+    throw new CountersignError(
+      'invalid_request',
+      `requested_token_type is left out or begins with ${CREDENTIAL_TOKEN_TYPE}.`,
+    );
+  }
+}
+
+/**
+ * What to exchange: the request's own words when they stay within the token, else all of the token.
+ * @throws CountersignError `unparseable_request`, `not_granted`, `ambiguous_request`
+ */
+export function chooseTarget(
+  deps: Deps,
+  claims: AccessTokenClaims,
+  requested: string | null,
+): Target {
+  const held = targetsOf(
+    claims.authorization_details.map((detail) => ({
+      type: 'countersign',
+      connection: detail.connection,
+      environment: detail.environment,
+      ...(detail.operations === undefined ? {} : { operations: [...detail.operations] }),
+      ...(detail.resources === undefined ? {} : { resources: [...detail.resources] }),
+    })),
+  );
+  const details = parseDetails(requested);
+  const targets = details === null ? held : withinToken(deps, held, targetsOf(details));
+  const [target, ...others] = targets;
+  if (target === undefined) {
+    throw new CountersignError('not_granted', 'The token grants nothing that could be exchanged.');
+  }
+  if (others.length > 0) {
+    throw new CountersignError(
+      'ambiguous_request',
+      'The token covers several connections or environments; say which with authorization_details.',
+    );
+  }
+  return target;
+}
