@@ -1,7 +1,7 @@
 /** The core loop over HTTP, with the client people use and a real PostgreSQL client at the end of it. */
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { openSession as connect } from '../support/session.ts';
 
 let deployment: Deployment;
 
@@ -11,23 +11,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await deployment.stop();
 });
-
-/** Opens a session with what the exchange handed out. */
-async function connect(credential: {
-  reveal(): Readonly<Record<string, string | number | boolean>>;
-}): Promise<pg.Client> {
-  const { host, port, database, username, password } = credential.reveal();
-  const client = new pg.Client({
-    host: String(host),
-    port: Number(port),
-    database: String(database),
-    user: String(username),
-    password: String(password),
-  });
-  client.on('error', () => undefined);
-  await client.connect();
-  return client;
-}
 
 describe('an agent that can read and cannot delete', () => {
   test('gets nothing before anything is granted', async () => {

@@ -271,19 +271,19 @@ export async function deploy(
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const playground = await startPlayground({
-      directory: join(directory, 'playground'),
-      log,
-      durability: 'none',
-    });
-    undo.push(() => playground.stop());
+    // Each stops what it started, even when the other did not start.
+    const starting = await Promise.allSettled([
+      startPlayground({ directory: join(directory, 'playground'), log, durability: 'none' }),
+      startEmbeddedPostgres({ directory: join(directory, 'postgres'), log, durability: 'none' }),
+    ]);
+    for (const started of starting) {
+      if (started.status === 'fulfilled') undo.push(() => started.value.stop());
+    }
+    const [{ value: playground }, { value: database }] = [
+      fulfilled(starting[0]),
+      fulfilled(starting[1]),
+    ];
     const dataDir = join(directory, 'broker');
-    const database = await startEmbeddedPostgres({
-      directory: join(directory, 'postgres'),
-      log,
-      durability: 'none',
-    });
-    undo.push(() => database.stop());
     const replicas = await startReplicas(database.url(), dataDir, options);
     for (const replica of replicas) undo.push(() => replica.stop());
     const [broker] = replicas;
@@ -338,6 +338,11 @@ export async function deploy(
     await stop();
     throw error;
   }
+}
+
+function fulfilled<T>(settled: PromiseSettledResult<T>): PromiseFulfilledResult<T> {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled;
 }
 
 /** Server processes on one given database (`DATABASE_URL`), one issuer, one KEK. */

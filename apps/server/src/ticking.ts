@@ -42,7 +42,7 @@ export async function startTicking(
     await unlisten();
     await Promise.all(running);
     // A provider that does not answer must not hold the stop: what is left is another start's to finish.
-    await Promise.race([background.idle(), setTimeoutPromise(LONGEST_STOP)]);
+    await Promise.race([background.idle(), setTimeoutPromise(LONGEST_STOP, null, { ref: false })]);
     log.debug({}, 'background work stopped');
   };
 }

@@ -17,7 +17,7 @@ export interface At {
 }
 
 /** The outcomes a decision has to tell apart; stale ones are decided again before anyone sees them. */
-export type Settled = Exclude<Outcome, { outcome: 'stale' }>;
+type Settled = Exclude<Outcome, { outcome: 'stale' }>;
 
 export type Attempt<T> =
   /** Nothing is allowed: what to answer, run only when the authority stood still meanwhile. */

@@ -1,0 +1,159 @@
+/** Leases that cling: a target that refuses the revocation, a crash in it, a hand in the lease's row. */
+import postgres from 'postgres';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { refused } from '../support/refusal.ts';
+import { openSession } from '../support/session.ts';
+
+const RIGHTS = { operations: ['postgres:select'], resources: ['public.bookings'] };
+const ASKED = details(RIGHTS.operations, RIGHTS.resources);
+
+let deployment: Deployment;
+let own: postgres.Sql;
+let target: postgres.Sql;
+
+beforeEach(async () => {
+  deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'error' } });
+  const quiet = { max: 1, onnotice: () => undefined };
+  own = postgres(deployment.databaseUrl.reveal(), quiet);
+  target = postgres(deployment.playground.ownerUrl('rental_staging').reveal(), quiet);
+});
+afterEach(async () => {
+  await Promise.all([own.end(), target.end()]);
+  await deployment.stop();
+});
+
+/** An agent with a lease and an open session, and how to end its authority. */
+async function leased() {
+  const { alice, cursor, grant } = deployment;
+  const { id } = await grant({ ...RIGHTS, ttl: 3600 });
+  const credential = await cursor.agent.exchange(await cursor.agent.token(ASKED), null);
+  const session = await openSession(credential);
+  return {
+    credential,
+    session,
+    revoke: () => alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } }),
+  };
+}
+
+/** The target lets the broker in no more, or again. */
+async function door(way: 'NOLOGIN' | 'LOGIN'): Promise<void> {
+  await target.unsafe(`ALTER ROLE countersign_broker ${way}`);
+  await target`
+    select pg_terminate_backend(pid) from pg_stat_activity where usename = 'countersign_broker'`;
+}
+
+async function leaseRoles(): Promise<number> {
+  const [row] = await target<{ n: number }[]>`
+    select count(*)::int as n from pg_roles where starts_with(rolname, 'csl_')`;
+  return row?.n ?? -1;
+}
+
+async function expectGone(): Promise<void> {
+  await expect.poll(leaseRoles, { timeout: 30_000, interval: 200 }).toBe(0);
+}
+
+describe('a lease that clings', () => {
+  test('a target that refuses the revocation once', async () => {
+    const { session, credential, revoke } = await leased();
+    await door('NOLOGIN');
+    expect(await revoke()).toMatchObject({ leases_revoked: 0, leases_pending: 1 });
+    await door('LOGIN');
+    await expectGone();
+    await expect(session.query('select 1')).rejects.toThrow();
+    await expect(openSession(credential)).rejects.toThrow();
+  });
+
+  test('kill -9 while the target refuses the revocation', async () => {
+    const { credential, revoke } = await leased();
+    await door('NOLOGIN');
+    await revoke();
+    await deployment.broker.kill();
+    await door('LOGIN');
+    await deployment.anotherServer();
+    await expectGone();
+    await expect(openSession(credential)).rejects.toThrow();
+  });
+
+  test('a role of this broker that no lease stands for', async () => {
+    const { credential } = await leased();
+    await own`delete from countersign.leases`;
+    await deployment.anotherServer();
+    await expectGone();
+    await expect(openSession(credential)).rejects.toThrow();
+  });
+
+  test.each([
+    ['its end', "expires_at = now() + interval '1 year'"],
+    ['its grants', "grants = '{}'"],
+    ['its agent', 'agent = gen_random_uuid()'],
+    ['a claim for a year', "claimed_until = now() + interval '1 year'"],
+  ])('its row edited by hand: %s', async (_, change) => {
+    const { session, revoke } = await leased();
+    await own.unsafe(`update countersign.leases set ${change}`);
+    await revoke();
+    await expectGone();
+    await expect(session.query('select 1')).rejects.toThrow();
+  });
+
+  test('revoked while its session is in a transaction', async () => {
+    const { session, revoke } = await leased();
+    await session.query('begin');
+    await session.query('select * from public.bookings for share').catch(() => undefined);
+    expect(await revoke()).toMatchObject({ leases_revoked: 1, leases_pending: 0 });
+    await expect(session.query('select 1')).rejects.toThrow();
+    await expectGone();
+  });
+
+  test('given back twice', async () => {
+    const { cursor } = deployment;
+    const { credential } = await leased();
+    // Its id is the name of its role, less what says whose it is.
+    const [lease] = (await deployment.alice.client.call('leases', {})).items;
+    await cursor.agent.giveBack(lease?.id ?? '');
+    await cursor.agent.giveBack(lease?.id ?? '');
+    await expectGone();
+    await expect(openSession(credential)).rejects.toThrow();
+  });
+
+  test('a table dropped, and its lease revoked', async () => {
+    const { alice, cursor, grant } = deployment;
+    await target`create table public.short_lived (id int)`;
+    await target`alter table public.short_lived owner to rental_owner`;
+    const resources = ['public.short_lived'];
+    const { id } = await grant({ operations: ['postgres:select'], resources });
+    await cursor.agent.exchange(
+      await cursor.agent.token(details(['postgres:select'], resources)),
+      null,
+    );
+    await target`drop table public.short_lived`;
+    const answer = await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'x' } });
+    expect(answer).toMatchObject({ leases_revoked: 1, leases_pending: 0 });
+    await expectGone();
+  });
+
+  test('a use comes back when the target refused, and only then', async () => {
+    const { alice, bob, cursor } = deployment;
+    const { id } = await alice.propose({
+      kind: 'grant.create',
+      body: {
+        agent: 'cursor',
+        connection: 'pg-staging',
+        environment: 'staging',
+        permissions: [{ operations: ['postgres:delete'], resources: ['public.not_there'] }],
+        reason: 'a test',
+      },
+    });
+    await bob.sign(id);
+    const token = await cursor.agent.token(details(['postgres:delete'], ['public.not_there']));
+    await refused(cursor.agent.exchange(token, null), 'provider_refused');
+    expect(await alice.client.call('grant', { params: { id } })).toMatchObject({
+      status: 'active',
+      used: 0,
+    });
+    await door('NOLOGIN');
+    await refused(cursor.agent.exchange(token, null), 'provider_refused');
+    await door('LOGIN');
+    await expectGone();
+  });
+});
