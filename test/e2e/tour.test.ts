@@ -89,7 +89,7 @@ describe.each(['the embedded PostgreSQL', 'a PostgreSQL given by DATABASE_URL'])
 
     /** Placeholders are what earlier commands printed. */
     function filledIn(text: string): string {
-      return text.replace(/\b(CODE|INVITATION|ID|REQUEST|UPDATE_GRANT)\b/g, (name) => {
+      return text.replace(/\b(CODE|INVITATION|FINGERPRINT|ID|REQUEST|UPDATE_GRANT)\b/g, (name) => {
         const value = learned.get(name);
         if (value === undefined) throw new Error(`${name} was printed by no earlier command`);
         return value;
@@ -103,6 +103,7 @@ describe.each(['the embedded PostgreSQL', 'a PostgreSQL given by DATABASE_URL'])
         if (value !== undefined) learned.set(name, value);
       };
       find('CODE', /^Genesis code: (\S+)$/m);
+      find('FINGERPRINT', /--broker (\S+)/);
       find('INVITATION', /countersign human join (\S+)/);
       find('ID', new RegExp(`another human runs:\\s+countersign sign (${uuid})`));
       if (told.command.includes(' ask ')) find('REQUEST', new RegExp(`^(${uuid})$`, 'm'));

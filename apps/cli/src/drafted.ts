@@ -4,7 +4,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { AuthorityState } from '@countersign/authority';
-import type { DraftOf, DraftRequest, Statement, StatementOf } from '@countersign/contract';
+import {
+  type DraftOf,
+  type DraftRequest,
+  GRANT_DEFAULTS,
+  type Statement,
+  type StatementOf,
+} from '@countersign/contract';
 import { unverified } from './failure.ts';
 import { idNamed } from './own-authority.ts';
 
@@ -32,6 +38,7 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
   }
   if (request.kind === 'grant.create' && statement.kind === 'grant.create') {
     requireSameRights(request.body.permissions ?? [], statement.body.permissions);
+    requireDefaultLimits(request.body, statement.body);
   }
   if (request.kind === 'connection.set' && statement.kind === 'connection.set') {
     for (const [member, value] of Object.entries(request.body.config)) {
@@ -132,6 +139,25 @@ function requireSameRights(wanted: Wanted, drafted: Drafted): void {
     if (!rights.some((r) => r.operation === operation && standsFor(resource, r.resource))) {
       throw differs(`It leaves out ${operation} on ${resource}. Name it as the catalog does.`);
     }
+  }
+}
+
+/** Limits that were left out are the known ones or narrower: a passphrase file signs unseen. */
+function requireDefaultLimits(
+  wanted: DraftOf<'grant.create'>['body'],
+  drafted: StatementOf<'grant.create'>['body'],
+): void {
+  const dangerous = drafted.pins !== null;
+  const most = dangerous ? GRANT_DEFAULTS.delete_capable : GRANT_DEFAULTS;
+  if (wanted.ttl === undefined && drafted.ttl > most.ttl) {
+    throw differs(`Its leases live ${drafted.ttl} s, longer than the default.`);
+  }
+  if (wanted.valid_for === undefined && drafted.valid_for > most.valid_for) {
+    throw differs(`It stands ${drafted.valid_for} s, longer than the default.`);
+  }
+  const uses = drafted.max_uses ?? Number.POSITIVE_INFINITY;
+  if (wanted.max_uses === undefined && dangerous && uses > GRANT_DEFAULTS.delete_capable.max_uses) {
+    throw differs(`It has ${uses} uses, more than the default.`);
   }
 }
 

@@ -8,7 +8,7 @@ export { rulesOf } from './deciding.ts';
 export { createDenialLog, type DeniedDecision } from './denial-log.ts';
 export { oauthErrorOf } from './denying.ts';
 export type { Deps } from './deps.ts';
-export { codeHash } from './one-time-code.ts';
+export { codeHash, newCode } from './one-time-code.ts';
 export type {
   AccessRequest,
   AccessRequests,

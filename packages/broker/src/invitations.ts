@@ -5,7 +5,7 @@ import { decideAndCommit } from './decide-and-commit.ts';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
-import { codeHash } from './one-time-code.ts';
+import { codeHash, newCode } from './one-time-code.ts';
 import { requireRole } from './roles.ts';
 import type { HumanCaller, UseCases } from './use-cases.ts';
 
@@ -35,7 +35,7 @@ export async function invite(
         'Groups are not available in this version of Countersign.',
       );
     }
-    const code = Buffer.from(deps.random.bytes(18)).toString('base64url');
+    const code = newCode(deps.random);
     const invitation = {
       name: wanted.name,
       roles: [...new Set(wanted.roles)].sort(),

@@ -85,6 +85,9 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function reach(plain: PlainRequest, headers: Headers): Promise<Response> {
+    // Patience ends with the headers: a body may take as long as it is long.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), PATIENCE);
     try {
       return await send(new URL(`${plain.path}${plain.query}`, server), {
         method: plain.method,
@@ -92,13 +95,15 @@ export function createClient(options: ClientOptions): Client {
         body: plain.body?.text ?? null,
         // A credential goes to the server that was named, never where that one points.
         redirect: 'error',
-        signal: plain.signal ?? AbortSignal.timeout(PATIENCE),
+        signal: plain.signal ?? patience.signal,
       });
     } catch (cause) {
       if (plain.signal?.aborted === true) throw cause;
       throw new CountersignError('broker_unavailable', `No broker answers at ${server}.`, {
         cause,
       });
+    } finally {
+      clearTimeout(timer);
     }
   }
 

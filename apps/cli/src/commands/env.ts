@@ -1,9 +1,11 @@
 /** Environments and the rule each sets for what is delete-capable. */
+import type { Context } from '../context.ts';
 import { parseCount, parseDuration } from '../duration.ts';
 import { EXIT } from '../exit-status.ts';
+import { ownAuthority } from '../own-authority.ts';
 import { everyPage } from '../pages.ts';
 import { type Act, collect, noun, type Registrar, verb } from '../registrar.ts';
-import { takeSeat } from '../session.ts';
+import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
 
@@ -40,11 +42,12 @@ export function addEnv(program: Registrar): void {
 const set: Act = async (context, given) => {
   const [quorum, coolOff] = [given.text('quorum'), given.text('coolOff')];
   const groups = [...new Set(given.list('group'))].sort();
-  const named = given.text('class');
-  if (named === undefined) {
+  const seat = await takeSeat(context);
+  const named = given.text('class') ?? (await presentClass(context, seat, given.arg(0)));
+  if (named === null) {
     context.out.note(`note: no --class given, so it is ${DEFAULT_CLASS}, the strictest.`);
   }
-  const answer = await proposeSigned(context, await takeSeat(context), {
+  const answer = await proposeSigned(context, seat, {
     kind: 'environment.set',
     id: newStatementId(),
     body: {
@@ -58,6 +61,13 @@ const set: Act = async (context, given) => {
   });
   return settle(context, answer);
 };
+
+/** What is changed keeps its class unless another one is named; null for what is new. */
+async function presentClass(context: Context, seat: Seat, name: string): Promise<string | null> {
+  const state = await ownAuthority(context, seat);
+  const present = [...state.environments.values()].find((environment) => environment.name === name);
+  return present?.rule.class ?? null;
+}
 
 const list: Act = async (context) => {
   const { client } = await takeSeat(context);

@@ -67,6 +67,10 @@ function environmentWith(env: NodeJS.ProcessEnv, credential: Credential): NodeJS
     PGUSER: String(username),
     PGPASSWORD: String(password),
     PGSSLMODE: String(sslmode),
+    // libpq looks for a file of its own where nothing is said; the system's certificates are meant.
+    ...(sslmode === 'verify-full' && env['PGSSLROOTCERT'] === undefined
+      ? { PGSSLROOTCERT: 'system' }
+      : {}),
   };
 }
 
