@@ -48,7 +48,7 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
   };
   configure(registrar, around, out.json);
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(keysLast(argv), { from: 'user' });
     return status;
   } catch (error) {
     const explained = explanationOf(error, helpFor(program, before));
@@ -59,6 +59,18 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
     out.failure(explained);
     return explained.status;
   }
+}
+
+/**
+ * A thumbprint is base64url and may begin with a dash, as an option does: one that stands by itself goes
+ * behind `--`, where nothing is an option.
+ */
+export function keysLast(argv: readonly string[]): string[] {
+  if (argv.includes('--')) return [...argv];
+  const isKey = (text: string, at: number): boolean =>
+    /^-[A-Za-z0-9_-]{42}$/.test(text) && !(argv[at - 1] ?? '').startsWith('--');
+  const keys = argv.filter(isKey);
+  return keys.length === 0 ? [...argv] : [...argv.filter((t, i) => !isKey(t, i)), '--', ...keys];
 }
 
 function configure(registrar: Registrar, around: Surroundings, json: boolean): void {
