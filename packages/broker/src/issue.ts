@@ -18,6 +18,7 @@ import {
   judgeTargets,
   parseDetails,
   type Target,
+  type TargetVerdict,
   targetsOf,
 } from './deciding.ts';
 import {
@@ -103,9 +104,10 @@ async function attempt(
     const refusal = { ...judged, agent: who.agent, stage: 'issue', once };
     return { refuse: () => deniedBy(deps, refusal) };
   }
-  const minting = compose(deps, judged, client.agent, shown, now);
+  let minting = compose(deps, judged.verdicts, client.agent, shown, now);
   if (JSON.stringify(minting.claims).length > LARGEST_CLAIMS) {
-    return { refuse: () => tooMuch(deps, who.agent, once) };
+    if (targets !== null) return { refuse: () => tooMuch(deps, who.agent, once) };
+    minting = compose(deps, [], client.agent, shown, now);
   }
   return {
     intent: {
@@ -134,23 +136,26 @@ async function attempt(
   };
 }
 
-/** Nothing asked for: every granted read and write; nothing granted is an empty token, not an error. */
+/**
+ * Nothing asked for: every granted read and write that can be had by this caller. What cannot does not
+ * spoil the rest, and nothing at all is an empty token: enough to ask for more.
+ */
 function judgeWhateverIsGranted(
   deps: Deps,
   facts: Facts,
   who: Parameters<typeof judgeTargets>[2],
   now: number,
 ): Judged {
-  const verdicts = [];
-  for (const target of everyTarget(deps, who.agent)) {
-    const judged = judgeTargets(facts, [target], who, now);
-    if (judged.allowed) verdicts.push(...judged.verdicts);
-    else if (judged.verdict.code !== 'not_granted') return judged;
-  }
-  if (verdicts.length === 0 && facts.authority.agents.get(who.agent)?.disabledAt !== null) {
-    return judgeTargets(facts, [NOWHERE], who, now);
-  }
-  return { allowed: true, verdicts };
+  const judged = everyTarget(deps, who.agent).map((target) =>
+    judgeTargets(facts, [target], who, now),
+  );
+  const verdicts = judged.flatMap((each) => (each.allowed ? each.verdicts : []));
+  if (verdicts.length > 0) return { allowed: true, verdicts };
+  const telling = judged.find((each) => !each.allowed && each.verdict.code === 'sender_mismatch');
+  if (telling !== undefined) return telling;
+  return facts.authority.agents.get(who.agent)?.disabledAt === null
+    ? { allowed: true, verdicts: [] }
+    : judgeTargets(facts, [NOWHERE], who, now);
 }
 
 const NOWHERE: Target = { connection: '', environment: '', asks: [] };
@@ -182,20 +187,20 @@ interface Minting {
 
 function compose(
   deps: Deps,
-  judged: Extract<Judged, { allowed: true }>,
+  verdicts: readonly TargetVerdict[],
   agent: { readonly id: string },
   shown: { readonly jkt: string } | null,
   now: number,
 ): Minting {
   const iat = Math.floor(now / 1000);
-  const obligations = judged.verdicts.map(({ verdict }) => verdict.obligations);
+  const obligations = verdicts.map(({ verdict }) => verdict.obligations);
   const life = obligations.some((each) => each.deleteCapable) ? DELETE_CAPABLE_LIFE : TOKEN_LIFE;
   const until = Math.min(...obligations.map((each) => Math.floor(each.until / 1000)), iat + life);
   const jti = uuidv7(deps.clock, deps.random);
-  const details = judged.verdicts.flatMap(({ target, verdict }) =>
+  const details = verdicts.flatMap(({ target, verdict }) =>
     detailsOf(target.connection, target.environment, verdict.rights),
   );
-  const rights = judged.verdicts.flatMap(({ verdict }) => verdict.rights);
+  const rights = verdicts.flatMap(({ verdict }) => verdict.rights);
   const grants = [...new Set(rights.map((right) => right.grant))].sort();
   const claims: AccessTokenClaims = {
     iss: deps.issuer,

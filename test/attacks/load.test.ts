@@ -1,0 +1,54 @@
+/** What one agent can do to a server by what it asks, and what a client's haste does to its own requests. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { refused } from '../support/refusal.ts';
+
+let deployment: Deployment;
+
+beforeAll(async () => {
+  deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'warn' } });
+});
+afterAll(async () => {
+  await deployment.stop();
+});
+
+describe('load by one agent', () => {
+  test('more granted than a token holds: an empty token, still good for asking', async () => {
+    const { alice, registerAgent } = deployment;
+    const greedy = await registerAgent('greedy');
+    for (let grant = 0; grant < 3; grant += 1) {
+      const resources = Array.from({ length: 200 }, (_, i) => `public.table_${grant}_${i}`);
+      const draft = grantDraft({
+        agent: 'greedy',
+        operations: ['postgres:insert', 'postgres:select'],
+        resources,
+      });
+      await alice.propose(draft);
+    }
+    const token = await greedy.agent.token(null);
+    expect(token.authorizationDetails).toEqual([]);
+    expect((await greedy.agent.me()).grants).toHaveLength(3);
+    const some = details(['postgres:select'], ['public.table_1_7']);
+    expect((await greedy.agent.token(some)).authorizationDetails).toEqual(some);
+  });
+
+  test('forty denials of one kind: an entry and at most a sum, not forty', async () => {
+    const { alice, cursor } = deployment;
+    const wanted = details(['postgres:select'], ['public.customers']);
+    const before = (await alice.client.call('auditEntries', {})).items[0]?.index ?? 0;
+    for (let i = 0; i < 40; i += 1) await refused(cursor.agent.token(wanted), 'not_granted');
+    const after = (await alice.client.call('auditEntries', {})).items[0]?.index ?? 0;
+    expect(after - before).toBeLessThanOrEqual(2);
+  });
+
+  test('two answers to one access request: one grant', async () => {
+    const { alice, cursor } = deployment;
+    const asked = await cursor.agent.ask({
+      authorization_details: details(['postgres:select'], ['public.vehicles']),
+    });
+    const answer = () =>
+      alice.propose({ kind: 'grant.create', body: { request: asked.id, reason: 'ok' } });
+    const outcomes = await Promise.allSettled([answer(), answer()]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+});
