@@ -1,5 +1,6 @@
 /** One run of the CLI: arguments in, exit status out. What fails is printed in the form that was asked for. */
 import { rm } from 'node:fs/promises';
+import { VERSION } from '@countersign/core';
 import { Command, CommanderError } from 'commander';
 import { addAgent } from './commands/agent.ts';
 import { addAsk } from './commands/ask.ts';
@@ -85,6 +86,7 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
   });
   command
     .exitOverride()
+    .version(`countersign ${VERSION}`, '-V, --version', 'print the version')
     .description(
       'Least-privilege tokens for AI agents: nothing delete-capable until a second human has signed.',
     );

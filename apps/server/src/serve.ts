@@ -4,7 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { CountersignError, type Secret } from '@countersign/core';
+import { CountersignError, type Secret, VERSION } from '@countersign/core';
 import { createApp } from '@countersign/http';
 import { openStore, type Store } from '@countersign/store';
 import { type Http2Bindings, type HttpBindings, serve as listen } from '@hono/node-server';
@@ -15,7 +15,7 @@ import { readKek } from './kek.ts';
 import { ledgerIsEmpty } from './ledger-is-empty.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { startTicking } from './ticking.ts';
-import { systemClock, VERSION, type Wired, wire } from './wire.ts';
+import { systemClock, type Wired, wire } from './wire.ts';
 
 /** Milliseconds that requests under way are given at a stop. */
 const LONGEST_DRAIN = 10_000;

@@ -14,15 +14,13 @@ import {
   rulesOf,
   type UseCases,
 } from '@countersign/broker';
-import { type Clock, CountersignError, type Random, type Secret } from '@countersign/core';
+import { type Clock, CountersignError, type Random, type Secret, VERSION } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import type { Store } from '@countersign/store';
 import { generateSigningKey, importSigner, parsePublicJwk } from '@countersign/tokens';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import { builtInProviders } from './providers.ts';
-
-export const VERSION = '0.1.0';
 
 export const systemClock: Clock = { now: () => Date.now() };
 const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };

@@ -27,3 +27,4 @@ export { isNarrowed, isOperation, providerOf } from './operations.ts';
 export type { Clock, Random } from './ports.ts';
 export { Secret } from './secret.ts';
 export { fromInstant, isInstant, toInstant } from './time.ts';
+export { VERSION } from './version.ts';
