@@ -112,7 +112,10 @@ function readDatabaseUrl(value: string | undefined): Secret | null {
     throw new ConfigError('DATABASE_URL', 'must be a postgres:// URL.');
   }
   const url = new URL(value);
-  const local = url.hostname === '' || url.hostname.startsWith('%2F') || isLoopback(url.hostname);
+  if (url.hostname === '') {
+    throw new ConfigError('DATABASE_URL', 'must name its host, e.g. postgres://user@127.0.0.1/db.');
+  }
+  const local = url.hostname.startsWith('%2F') || isLoopback(url.hostname);
   if (!local && url.searchParams.get('sslmode') !== 'verify-full') {
     throw new ConfigError(
       'DATABASE_URL',
@@ -169,7 +172,8 @@ function readIssuer(value: string | undefined, port: number, proxies: BlockList 
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
+  if (host === 'localhost' || host === '::1' || host === '[::1]') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
 }
 
 function readLogLevel(value: string | undefined): string {

@@ -36,18 +36,21 @@ export function createBackground(deps: Deps): Background {
     );
   }
 
-  async function carryOut(): Promise<void> {
+  /** A run for each version, so that a target that hangs in one holds up no later one. */
+  function carryOut(): void {
     const { version } = deps.authority;
-    if (version === carriedOut) return;
-    const swept = await revokeWithoutAuthority(deps);
-    if (swept.pending === 0) carriedOut = version;
+    if (version <= carriedOut) return;
+    go(`revoke as of ${version}`, async () => {
+      const swept = await revokeWithoutAuthority(deps);
+      if (swept.pending === 0) carriedOut = Math.max(carriedOut, version);
+    });
   }
 
   return {
     async round() {
       await guarded('refresh', () => deps.authority.refresh());
-      go('reap', () => reapDue(deps));
-      go('revoke', carryOut);
+      await guarded('reap', () => reapDue(deps));
+      carryOut();
       await guarded('denials', () => deps.denials.flush(false));
       await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
     },
@@ -58,7 +61,7 @@ export function createBackground(deps: Deps): Background {
     async authorityChanged() {
       await guarded('refresh', () => deps.authority.refresh());
       deps.changes.notify();
-      go('revoke', carryOut);
+      carryOut();
     },
     async idle() {
       await Promise.all(behind.values());

@@ -17,15 +17,18 @@ const CUT_WITHIN = 10_000;
 const LOOK_AGAIN = 200;
 const DUE_AT_ONCE = 256;
 
-/** Revokes everything past its end, and what a crash left pending. */
-export async function reapDue(deps: Deps): Promise<Swept> {
+/**
+ * Sets about revoking everything past its end, and what a crash left pending. It waits for none of it:
+ * a target that does not answer delays its own leases only.
+ */
+export async function reapDue(deps: Deps): Promise<void> {
   const now = deps.clock.now();
   const due = await deps.leases.due({
     now,
     pendingBefore: now - PENDING_TOO_LONG,
     limit: DUE_AT_ONCE,
   });
-  return await deps.revoker.revoke(due, 'it ended');
+  void deps.revoker.revoke(due, 'it ended');
 }
 
 /** Revokes every live lease whose grants or agent no longer stand, whoever changed that. */

@@ -12,11 +12,9 @@ import {
 } from '@countersign/authority';
 import type {
   AuthorityEntryType,
-  CredentialBeside,
   Envelope,
   ProposeRequest,
   StatementAnswer,
-  StatementOf,
   StatementSignature,
 } from '@countersign/contract';
 import {
@@ -27,15 +25,15 @@ import {
   toInstant,
   uuidv7,
 } from '@countersign/core';
-import { ProviderError } from '@countersign/provider-kit';
 import { catalogEntries } from './catalogs.ts';
-import { commitmentTo, openConnection } from './connection-credential.ts';
+import { openConnection } from './connection-credential.ts';
+import { proposedConnection, requireNoAlias } from './connection-proposal.ts';
 import { decideAndCommit } from './decide-and-commit.ts';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { intentOf } from './intents.ts';
-import { codeHash } from './one-time-code.ts';
 import type { EntryDraft, Lease, RowEffect } from './ports.ts';
+import { effectsOf } from './proposal-effects.ts';
 import { cutWithoutAuthority } from './revoke.ts';
 import type { HumanCaller } from './use-cases.ts';
 import { found, statementView } from './views.ts';
@@ -54,6 +52,14 @@ export async function propose(
     body: { envelope },
     decoded,
     more: statement.kind === 'genesis' ? catalogEntries(deps) : [],
+    recheck: async () => {
+      if (statement.kind !== 'connection.set' || request.credential === undefined) return;
+      await requireNoAlias(
+        deps,
+        statement,
+        new Secret('root credential', request.credential.value),
+      );
+    },
   };
   // Judged before anything is asked of a provider, and again when it is committed.
   await requireAdmissible(deps, change);
@@ -72,6 +78,12 @@ export async function sign(
     body: { statement: id, signatures: [signature], assertions: [] },
     decoded: record.decoded,
     more: [],
+    recheck: async () => {
+      const { statement } = record.decoded;
+      if (statement.kind !== 'connection.set') return;
+      const { opened } = await openConnection(deps, proposedConnection(statement));
+      await requireNoAlias(deps, statement, opened.credential);
+    },
   };
   return await answer(deps, id, await append(deps, change, []));
 }
@@ -99,6 +111,8 @@ interface Change {
   readonly decoded: DecodedStatement;
   /** Entries that go with it in one commit. */
   readonly more: readonly EntryDraft[];
+  /** Asked of the outside at each attempt, on the authority of that attempt. */
+  readonly recheck: () => Promise<void>;
 }
 
 /** What an appended change was, and which leases were live when it was judged. */
@@ -116,6 +130,7 @@ async function append(
   return await decideAndCommit(deps, async ({ now }) => {
     const judgement = await judgeNow(deps, change, now);
     if (!judgement.ok) return { refuse: () => refuseAfterLookingAgain(deps, judgement.refusal) };
+    await change.recheck();
     const before = judgement.status === 'complete' ? await deps.leases.live(null) : [];
     const entry = { id: uuidv7(deps.clock, deps.random), type: change.type, body: change.body };
     return {
@@ -167,206 +182,6 @@ function conflict(what: RowEffect['kind']): CountersignError {
       return inputError('conflict', 'This access request was answered already.');
     default:
       return inputError('conflict', 'Something it depends on changed meanwhile. Try again.');
-  }
-}
-
-/** Rows that live and die with the proposal: codes spent, a credential sealed, a request answered. */
-async function effectsOf(
-  deps: Deps,
-  caller: HumanCaller | null,
-  request: ProposeRequest,
-  { statement }: DecodedStatement,
-): Promise<RowEffect[]> {
-  if (request.credential !== undefined && statement.kind !== 'connection.set') {
-    throw inputError('invalid_request', 'Only connection.set has a credential beside it.');
-  }
-  if (statement.kind === 'genesis') {
-    if (request.code === undefined) {
-      throw inputError('forbidden', 'Genesis needs its one-time code.');
-    }
-    if (statement.body.ledger_key.x !== deps.ledgerKey.x) {
-      throw inputError('invalid_request', "The ledger key is not this broker's.");
-    }
-    return [{ kind: 'spend-genesis-code', codeHash: codeHash(request.code) }];
-  }
-  if (statement.kind === 'human.enroll' && statement.body.human === null) {
-    return [await invitationEffect(deps, request.code, statement)];
-  }
-  if (caller === null) {
-    throw inputError('forbidden', 'Sign in first; a code proposes only an enrolment.');
-  }
-  switch (statement.kind) {
-    case 'connection.set':
-      return [await sealedEffect(deps, statement, request.credential)];
-    case 'grant.create':
-      requireExchangeable(deps, statement);
-      return await requestEffect(deps, statement);
-    case 'statement.reject': {
-      // A rejected connection loses its secret.
-      const target = deps.authority.state.statements.get(statement.body.statement);
-      return target?.decoded.statement.kind === 'connection.set'
-        ? [{ kind: 'discard-credential', statement: statement.body.statement }]
-        : [];
-    }
-    default:
-      return [];
-  }
-}
-
-/** What humans sign can be used as it stands: canonical resources, operations that are minted. */
-function requireExchangeable(deps: Deps, { body }: StatementOf<'grant.create'>): void {
-  const connection = deps.authority.state.connections.get(body.connection);
-  const rules = deps.rules.get(connection?.body.provider ?? '');
-  for (const { operations, resources } of body.permissions) {
-    for (const { name } of operations) {
-      if (rules?.exchangeable(name) !== true) {
-        throw inputError('invalid_request', `No credential is ever minted for ${name}.`);
-      }
-      const odd = resources.find((resource) => rules.canonical(name, resource) !== resource);
-      if (odd !== undefined) {
-        throw inputError(
-          'invalid_request',
-          `${odd} is not how a resource of ${name} is written; let the server draft it.`,
-        );
-      }
-    }
-  }
-}
-
-/** Law 1: a grant answers its own agent's request, and its sender is a key that agent named. */
-async function requestEffect(
-  deps: Deps,
-  statement: StatementOf<'grant.create'>,
-): Promise<RowEffect[]> {
-  const { agent, connection, environment, request, sender } = statement.body;
-  if (request === null) return [];
-  const { state } = deps.authority;
-  const asked = await deps.accessRequests.find(request);
-  const known = state.agents.get(agent)?.credentials ?? [];
-  if (asked === null || asked.agent !== agent) {
-    throw inputError('invalid_request', 'The access request is not one of this agent.');
-  }
-  const here = asked.details.some(
-    (detail) =>
-      detail.connection === state.connections.get(connection)?.name &&
-      detail.environment === state.environments.get(environment)?.name,
-  );
-  if (!here) {
-    throw inputError('invalid_request', 'The access request asks for another environment.');
-  }
-  if (sender !== null && sender !== asked.sender && !known.includes(sender)) {
-    throw inputError(
-      'invalid_request',
-      "The sender is neither the agent's registered key nor the one its request names.",
-    );
-  }
-  return [{ kind: 'settle-access-request', id: request, rejection: null, statement: statement.id }];
-}
-
-/** An invitation is not authority, but a joiner without one does not get to knock. */
-async function invitationEffect(
-  deps: Deps,
-  code: string | undefined,
-  statement: StatementOf<'human.enroll'>,
-): Promise<RowEffect> {
-  const now = deps.clock.now();
-  const hash = codeHash(code ?? '');
-  const invitation = await deps.codes.findInvitation(hash, now);
-  if (invitation === null) {
-    throw inputError('forbidden', 'The invitation is unknown, spent or older than 24 hours.');
-  }
-  const { body } = statement;
-  const asInvited =
-    body.name === invitation.name &&
-    body.sponsor === invitation.sponsor &&
-    [...body.roles].sort().join() === [...invitation.roles].sort().join() &&
-    [...body.groups].sort().join() === [...invitation.groups].sort().join();
-  if (!asInvited) throw inputError('forbidden', 'The enrolment is not what the invitation says.');
-  return { kind: 'spend-invitation', codeHash: hash, now };
-}
-
-/** The credential is checked against what is signed, and sealed to it, before anything is stored. */
-async function sealedEffect(
-  deps: Deps,
-  statement: StatementOf<'connection.set'>,
-  beside: CredentialBeside | undefined,
-): Promise<RowEffect> {
-  const { body } = statement;
-  const { broker } = deps.authority.state;
-  if (beside === undefined || broker === null) {
-    throw inputError('invalid_request', 'The root credential goes beside the statement.');
-  }
-  const credential = new Secret('root credential', beside.value);
-  if (commitmentTo(beside.salt, credential) !== body.credential) {
-    throw inputError('invalid_request', 'The credential is not the one the statement commits to.');
-  }
-  const provider = deps.providers.get(body.provider);
-  const described = provider === undefined ? null : describeConfig(provider, body.config);
-  if (described?.endpoint !== body.endpoint || described.account !== body.account) {
-    throw inputError('invalid_request', 'Endpoint or account are not what the configuration says.');
-  }
-  const mapped = Object.values(body.mapping).flat();
-  if (mapped.some((id) => !described.ids.includes(id))) {
-    throw inputError('invalid_request', 'The mapping names an id this connection does not reach.');
-  }
-  await requireNoAlias(deps, statement, credential);
-  const sealed = await deps.sealed.seal(
-    {
-      broker,
-      connection: body.connection ?? statement.id,
-      endpoint: body.endpoint,
-      account: body.account,
-    },
-    beside.salt,
-    credential,
-  );
-  return { kind: 'seal-credential', statement: statement.id, sealed };
-}
-
-/**
- * Ids are disjoint across all connections, and an alias is the same id: what another connection reaches
- * already is not mapped a second time, into an environment with another rule.
- */
-async function requireNoAlias(
-  deps: Deps,
-  statement: StatementOf<'connection.set'>,
-  credential: Secret,
-): Promise<void> {
-  const { body } = statement;
-  for (const other of deps.authority.state.connections.values()) {
-    if (other.body.provider !== body.provider) continue;
-    const { provider, opened } = await openConnection(deps, other);
-    const proposed = { ...opened, id: statement.id, config: body.config, credential };
-    const same = await provider.sameTarget(opened, proposed).catch((error: unknown) => {
-      if (!(error instanceof ProviderError)) throw error;
-      throw inputError(
-        'invalid_request',
-        `It could not be told whether this is what ${other.name} reaches already: ${error.message}`,
-      );
-    });
-    if (same) {
-      throw inputError(
-        'conflict',
-        `This is what connection ${other.name} reaches, by another name.`,
-      );
-    }
-  }
-}
-
-function describeConfig(
-  provider: {
-    describeConfig(config: Record<string, unknown>): {
-      endpoint: string;
-      account: string;
-      ids: readonly string[];
-    };
-  },
-  config: Record<string, unknown>,
-) {
-  try {
-    return provider.describeConfig(config);
-  } catch {
-    throw inputError('invalid_request', 'The configuration is not one its provider understands.');
   }
 }
 
