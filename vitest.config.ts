@@ -13,5 +13,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Most of the time goes into waiting for processes and databases: one worker less than cores is too few.
+    maxWorkers: '100%',
   },
 });

@@ -155,9 +155,9 @@ const TELLING: readonly (readonly [Candidate['status'], DenialCode])[] = [
 ];
 
 /**
- * Finds the grant that covers a right: the mildest first, then one bound to the caller's key, then
- * unlimited before limited, then the one that stands longest. So a right that was not asked for by name
- * never draws on a delete-capable grant where a milder one allows it.
+ * Finds the grant that covers a right: one the caller's key may use before one it may not, then the
+ * mildest, then one bound to no key, unlimited before limited, and the one that stands longest. So a
+ * right that was not asked for by name never draws on a delete-capable grant where a milder one allows it.
  */
 export function cover(
   facts: Facts,
@@ -168,8 +168,11 @@ export function cover(
   sender: string | null = null,
 ): Coverage {
   const covering = candidates.filter((candidate) => grantCovers(rules, candidate.grant, right));
-  const demand = ({ grant, effect }: Usable): number =>
-    isDeleteCapable(effect) ? (grant.body.sender === sender ? 1 : 2) : 0;
+  const demand = ({ grant, effect }: Usable): number => {
+    if (grant.body.sender !== null && grant.body.sender !== sender) return 3;
+    if (isDeleteCapable(effect)) return 2;
+    return grant.body.sender === null ? 0 : 1;
+  };
   const [best] = usable(facts, rules, covering, right).sort(
     (a, b) =>
       demand(a) - demand(b) ||

@@ -15,6 +15,8 @@ import {
 import type { Transaction } from './session.ts';
 
 const ATTEMPTS = 20;
+/** An agent that comes back as fast as it is cut off gets tired later than this does. */
+const CLOSING_ATTEMPTS = 200;
 
 /** Succeeds when the role is gone, also when it never was. `role` is a name of ours. */
 export async function revokeLease(target: Target, role: string): Promise<void> {
@@ -70,7 +72,7 @@ async function closeLogin(target: Target, role: string): Promise<number | null> 
     } catch (error) {
       const inTheWay =
         error instanceof TargetError && (error.conflict || error.sqlstate === LOCK_NOT_AVAILABLE);
-      if (!inTheWay || attempt === ATTEMPTS) throw error;
+      if (!inTheWay || attempt === CLOSING_ATTEMPTS) throw error;
     }
   }
 }
