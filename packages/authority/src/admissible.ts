@@ -157,7 +157,7 @@ function environmentSet(
   if (body.quorum > Math.max(2, approvers)) {
     return inputError(
       'conflict',
-      `The rule wants ${body.quorum} approvers and ${approvers} are enrolled, so nothing could meet it.`,
+      `The rule wants ${body.quorum} approvers and only ${approvers} can sign now, so nothing could meet it.`,
     );
   }
   if (body.environment === null) {
