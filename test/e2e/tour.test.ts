@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, type EmbeddedPostgres, startEmbeddedPostgres } from '@countersign/server';
@@ -30,7 +30,6 @@ async function pathWithPsql(directory: string): Promise<string> {
     execFileSync('psql', ['--version'], { stdio: 'ignore' });
   } catch {
     await symlink(join(ROOT, 'test/support/psql.mjs'), join(bin, 'psql'));
-    await chmod(join(ROOT, 'test/support/psql.mjs'), 0o755);
   }
   return `${bin}:${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`;
 }
