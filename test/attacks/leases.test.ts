@@ -1,7 +1,7 @@
 /** Leases that cling: a target that refuses the revocation, a crash in it, a hand in the lease's row. */
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
 import { refused } from '../support/refusal.ts';
 import { openSession } from '../support/session.ts';
 
@@ -134,16 +134,9 @@ describe('a lease that clings', () => {
 
   test('a use comes back when the target refused, and only then', async () => {
     const { alice, bob, cursor } = deployment;
-    const { id } = await alice.propose({
-      kind: 'grant.create',
-      body: {
-        agent: 'cursor',
-        connection: 'pg-staging',
-        environment: 'staging',
-        permissions: [{ operations: ['postgres:delete'], resources: ['public.not_there'] }],
-        reason: 'a test',
-      },
-    });
+    const { id } = await alice.propose(
+      grantDraft({ operations: ['postgres:delete'], resources: ['public.not_there'] }),
+    );
     await bob.sign(id);
     const token = await cursor.agent.token(details(['postgres:delete'], ['public.not_there']));
     await refused(cursor.agent.exchange(token, null), 'provider_refused');

@@ -4,7 +4,14 @@ import { OAuthProblem } from '@countersign/contract';
 import { Secret } from '@countersign/core';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Deployment, deploy, details, newKey, type TestAgent } from '../support/deployment.ts';
+import {
+  type Deployment,
+  deploy,
+  details,
+  grantDraft,
+  newKey,
+  type TestAgent,
+} from '../support/deployment.ts';
 import { refused } from '../support/refusal.ts';
 
 const CLIENT_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -288,16 +295,7 @@ describe('access tokens', () => {
   test('an agent disabled after its token was minted', async () => {
     const { alice, registerAgent } = deployment;
     const leaving = await registerAgent('leaving');
-    await alice.propose({
-      kind: 'grant.create',
-      body: {
-        agent: 'leaving',
-        connection: 'pg-staging',
-        environment: 'staging',
-        permissions: [{ operations: SELECT.operations, resources: SELECT.resources }],
-        reason: 'a test',
-      },
-    });
+    await alice.propose(grantDraft({ ...SELECT, agent: 'leaving' }));
     const token = await leaving.agent.token(null);
     await alice.propose({ kind: 'agent.disable', body: { agent: 'leaving', reason: 'gone' } });
     await refused(leaving.agent.exchange(token, null), 'agent_disabled');
@@ -306,16 +304,9 @@ describe('access tokens', () => {
 
   test("a delete-capable token bound to a key its grant does not name (an agent's own new DPoP key)", async () => {
     const { alice, bob, cursor } = deployment;
-    const { id } = await alice.propose({
-      kind: 'grant.create',
-      body: {
-        agent: 'cursor',
-        connection: 'pg-staging',
-        environment: 'staging',
-        permissions: [{ operations: ['postgres:delete'], resources: ['public.bookings'] }],
-        reason: 'a test',
-      },
-    });
+    const { id } = await alice.propose(
+      grantDraft({ operations: ['postgres:delete'], resources: ['public.bookings'] }),
+    );
     await bob.sign(id);
     const stolen = await newKey('a key the thief brought');
     const now = Date.now();
