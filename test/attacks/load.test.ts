@@ -32,6 +32,17 @@ describe('load by one agent', () => {
     expect((await greedy.agent.token(some)).authorizationDetails).toEqual(some);
   });
 
+  test('six hundred rights at once: one entry holds them, and the tables decide', async () => {
+    const { grant, registerAgent } = deployment;
+    const many = await registerAgent('many');
+    const operations = ['postgres:insert', 'postgres:select', 'postgres:update'];
+    const resources = Array.from({ length: 200 }, (_, i) => `public.many_${i}`);
+    await grant({ agent: 'many', operations, resources });
+    const token = await many.agent.token(details(operations, resources));
+    // The tables are not there, so the provider refuses: the decision before it was recorded whole.
+    await refused(many.agent.exchange(token, null), 'provider_refused');
+  });
+
   test('forty denials of one kind: an entry and at most a sum, not forty', async () => {
     const { alice, cursor } = deployment;
     const wanted = details(['postgres:select'], ['public.customers']);
