@@ -1,10 +1,10 @@
 /** The real server as a process of its own, the way `npm start` runs it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 
 export interface BrokerProcess {
   readonly url: string;
@@ -41,7 +41,7 @@ export async function startBroker(options: {
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<BrokerProcess> {
   const port = options.port ?? (await freePort());
-  const child = spawn(NODE, ['apps/server/src/main.ts'], {
+  const child = spawn(join(ROOT, 'apps/server/bin/countersign-server'), [], {
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'],

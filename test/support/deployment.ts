@@ -262,10 +262,16 @@ export function details(
 
 /** Alice, bob, staging and production, both playground connections, and the agent `cursor`. */
 export async function deploy(
-  options: { readonly env?: Readonly<Record<string, string>>; readonly replicas?: number } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly replicas?: number;
+    /** `full` waits for the disk, as a real deployment does. Tests of meaning need not. */
+    readonly durability?: 'full' | 'none';
+  } = {},
 ): Promise<Deployment> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-test-'));
   const log = createLogger('silent');
+  const durability = options.durability ?? 'none';
   const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -273,8 +279,8 @@ export async function deploy(
   try {
     // Each stops what it started, even when the other did not start.
     const starting = await Promise.allSettled([
-      startPlayground({ directory: join(directory, 'playground'), log, durability: 'none' }),
-      startEmbeddedPostgres({ directory: join(directory, 'postgres'), log, durability: 'none' }),
+      startPlayground({ directory: join(directory, 'playground'), log, durability }),
+      startEmbeddedPostgres({ directory: join(directory, 'postgres'), log, durability }),
     ]);
     for (const started of starting) {
       if (started.status === 'fulfilled') undo.push(() => started.value.stop());

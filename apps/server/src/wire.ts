@@ -1,5 +1,5 @@
 /** Puts store, providers and use cases together: the only place that knows all of them. */
-import { createPrivateKey, randomBytes, sign as signBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomFillSync, sign as signBytes } from 'node:crypto';
 import {
   type Background,
   createAuthorityCache,
@@ -23,7 +23,27 @@ import type { Logger } from './logger.ts';
 import { builtInProviders } from './providers.ts';
 
 export const systemClock: Clock = { now: () => Date.now() };
-const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+const systemRandom = pooledRandom();
+
+/** Ids take ten bytes each, several a request: asking the system for a page of them costs the same. */
+function pooledRandom(): Random {
+  const pool = new Uint8Array(4096);
+  let used = pool.length;
+  return {
+    bytes(length) {
+      if (length > 64) return new Uint8Array(randomBytes(length));
+      if (used + length > pool.length) {
+        randomFillSync(pool);
+        used = 0;
+      }
+      const bytes = pool.slice(used, used + length);
+      // What was handed out is not kept: it may become a key.
+      pool.fill(0, used, used + length);
+      used += length;
+      return bytes;
+    },
+  };
+}
 
 export interface Wired {
   readonly useCases: UseCases;

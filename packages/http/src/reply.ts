@@ -71,12 +71,12 @@ export function decided(reply: Reply, decision: string): Reply {
 }
 
 export function respond(reply: Reply, method: string, requestId: string): Response {
-  const headers = new Headers({
+  const headers = {
     'cache-control': 'no-store',
     ...reply.headers,
     ...SECURITY_HEADERS,
     'x-request-id': requestId,
-  });
+  };
   if (method !== 'HEAD') return new Response(reply.body, { status: reply.status, headers });
   // Nobody will read it: what feeds it is closed, and may fail at that without harm.
   if (reply.body instanceof ReadableStream) reply.body.cancel().catch(() => undefined);

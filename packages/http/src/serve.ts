@@ -49,7 +49,10 @@ export async function serve<N extends RouteName>(
     proof: route.auth === 'client' ? readProof(request.headers) : null,
     url,
     parameters,
-    signal: request.signal,
+    // Made when it is asked for: few handlers wait, and the listener's signal is not free.
+    get signal() {
+      return request.signal;
+    },
     report,
   };
   // What makes it a Call<N> is what route N demanded above: its schemas parsed the input, its auth the caller.

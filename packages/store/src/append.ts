@@ -35,7 +35,15 @@ export async function append(
   tiles: readonly Tile[],
 ): Promise<Appended> {
   const { base, head } = batch;
-  const uses = [...batch.uses];
+  // What a batch has none of is not in its statement: most have an entry and a replay id, and every
+  // part that the server starts for nothing delays them.
+  const parts = [
+    partOf(batch.once.length, () => onceOf(sql, batch)),
+    partOf(batch.uses.size, () => usesOf(sql, batch)),
+    partOf(batch.entries.length, () => entriesOf(sql, batch)),
+    partOf(batch.leases.length, () => leasesOf(sql, kek, batch)),
+    partOf(tiles.length, () => tilesOf(sql, tiles)),
+  ].filter((part) => part !== null);
   const [row] = await sql<Appended[]>`
     with head as (
       update countersign.head
@@ -46,85 +54,81 @@ export async function append(
         and authority_version = ${base.authorityVersion} and fence = ${base.fence}
         and abs(extract(epoch from clock_timestamp()) * 1000 - ${batch.now}) <= ${MAX_SKEW_MS}
       returning 1
-    ), once as (
+    )${parts.map((part) => sql`, ${part}`)}
+    select (select count(*) from head)::int as head,
+      (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
+      ${batch.changesAuthority ? notifiedOf(sql) : sql``}
+      ${wholeOf(sql, batch)}`;
+  if (row === undefined) throw new Error('the commit statement gave no row');
+  return row;
+}
+
+type Fragment = ReturnType<Querier>;
+
+function partOf(count: number, make: () => Fragment): Fragment | null {
+  return count === 0 ? null : make();
+}
+
+function onceOf(sql: Querier, { once }: Batch): Fragment {
+  const ids = once.map((seen) => seen.id);
+  const ends = once.map((seen) => toInstant(seen.expiresAt));
+  return sql`once as (
       insert into countersign.replay_ids (id, expires_at)
       select id, expires_at from unnest(
-        ${arrayOf(
-          sql,
-          'text',
-          batch.once.map((seen) => seen.id),
-        )}::text[],
-        ${arrayOf(
-          sql,
-          'text',
-          batch.once.map((seen) => toInstant(seen.expiresAt)),
-        )}::text[]::timestamptz[]
+        ${arrayOf(sql, 'text', ids)}::text[],
+        ${arrayOf(sql, 'text', ends)}::text[]::timestamptz[]
       ) as seen (id, expires_at)
       where exists (select from head)
       on conflict do nothing
       returning 1
-    ), uses as (
+    )`;
+}
+
+function usesOf(sql: Querier, batch: Batch): Fragment {
+  const uses = [...batch.uses];
+  const grants = uses.map(([grant]) => grant);
+  const counts = uses.map(([, use]) => use.count);
+  const bounds = uses.map(([, use]) => use.max);
+  return sql`uses as (
       insert into countersign.grant_uses as kept (grant_id, used, max_uses)
       select grant_id, used, max_uses from unnest(
-        ${arrayOf(
-          sql,
-          'uuid',
-          uses.map(([grant]) => grant),
-        )}::uuid[],
-        ${arrayOf(
-          sql,
-          'int8',
-          uses.map(([, use]) => use.count),
-        )}::int8[],
-        ${arrayOf(
-          sql,
-          'int8',
-          uses.map(([, use]) => use.max),
-        )}::int8[]
+        ${arrayOf(sql, 'uuid', grants)}::uuid[],
+        ${arrayOf(sql, 'int8', counts)}::int8[],
+        ${arrayOf(sql, 'int8', bounds)}::int8[]
       ) as use (grant_id, used, max_uses)
       where exists (select from head)
       on conflict (grant_id) do update
       set used = kept.used + excluded.used, max_uses = excluded.max_uses
       where kept.used + excluded.used <= excluded.max_uses
       returning 1
-    ), entries as (
+    )`;
+}
+
+function entriesOf(sql: Querier, { base, time, entries }: Batch): Fragment {
+  const ids = entries.map((entry) => entry.id);
+  const types = entries.map((entry) => entry.type);
+  const agents = entries.map((entry) => entry.agent);
+  const authority = entries.map((entry) => String(entry.authority));
+  const bytes = entries.map((entry) => entry.bytes);
+  const hashes = entries.map((entry) => entry.leafHash);
+  return sql`entries as (
       insert into countersign.entries (index, id, type, time, agent, authority, bytes, leaf_hash)
-      select ${base.size}::int8 + n - 1, id, type, ${batch.time}::timestamptz, agent,
+      select ${base.size}::int8 + n - 1, id, type, ${time}::timestamptz, agent,
         authority::boolean, bytes, leaf_hash
       from unnest(
-        ${arrayOf(
-          sql,
-          'uuid',
-          batch.entries.map((entry) => entry.id),
-        )}::uuid[],
-        ${arrayOf(
-          sql,
-          'text',
-          batch.entries.map((entry) => entry.type),
-        )}::text[],
-        ${arrayOf(
-          sql,
-          'uuid',
-          batch.entries.map((entry) => entry.agent),
-        )}::uuid[],
-        ${arrayOf(
-          sql,
-          'text',
-          batch.entries.map((entry) => String(entry.authority)),
-        )}::text[],
-        ${arrayOf(
-          sql,
-          'bytea',
-          batch.entries.map((entry) => entry.bytes),
-        )}::bytea[],
-        ${arrayOf(
-          sql,
-          'bytea',
-          batch.entries.map((entry) => entry.leafHash),
-        )}::bytea[]
+        ${arrayOf(sql, 'uuid', ids)}::uuid[],
+        ${arrayOf(sql, 'text', types)}::text[],
+        ${arrayOf(sql, 'uuid', agents)}::uuid[],
+        ${arrayOf(sql, 'text', authority)}::text[],
+        ${arrayOf(sql, 'bytea', bytes)}::bytea[],
+        ${arrayOf(sql, 'bytea', hashes)}::bytea[]
       ) with ordinality as entry (id, type, agent, authority, bytes, leaf_hash, n)
       where exists (select from head)
-    ), leases as (
+    )`;
+}
+
+function leasesOf(sql: Querier, kek: Kek, batch: Batch): Fragment {
+  return sql`leases as (
       insert into countersign.leases (id, agent, connection, environment, grants, rights, decision,
         mac, state, created_at, expires_at)
       select id, agent, connection, environment, grants, rights, decision,
@@ -133,45 +137,39 @@ export async function append(
         id uuid, agent uuid, connection text, environment text, grants uuid[], rights jsonb,
         decision uuid, mac text, "expiresAt" timestamptz)
       where exists (select from head)
-    ), tiles as (
+    )`;
+}
+
+function tilesOf(sql: Querier, tiles: readonly Tile[]): Fragment {
+  const levels = tiles.map((tile) => tile.level);
+  const indices = tiles.map((tile) => tile.index);
+  const bytes = tiles.map((tile) => tile.bytes);
+  const roots = tiles.map((tile) => tile.root);
+  return sql`tiles as (
       insert into countersign.tiles (level, index, bytes, root)
       select level, index, bytes, root from unnest(
-        ${arrayOf(
-          sql,
-          'int8',
-          tiles.map((tile) => tile.level),
-        )}::int8[],
-        ${arrayOf(
-          sql,
-          'int8',
-          tiles.map((tile) => tile.index),
-        )}::int8[],
-        ${arrayOf(
-          sql,
-          'bytea',
-          tiles.map((tile) => tile.bytes),
-        )}::bytea[],
-        ${arrayOf(
-          sql,
-          'bytea',
-          tiles.map((tile) => tile.root),
-        )}::bytea[]
+        ${arrayOf(sql, 'int8', levels)}::int8[],
+        ${arrayOf(sql, 'int8', indices)}::int8[],
+        ${arrayOf(sql, 'bytea', bytes)}::bytea[],
+        ${arrayOf(sql, 'bytea', roots)}::bytea[]
       ) as tile (level, index, bytes, root)
       where exists (select from head)
-    )
-    select (select count(*) from head)::int as head,
-      (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now,
-      (select count(*) from (
-        select pg_notify(${AUTHORITY_CHANNEL}, '')
-        where ${batch.changesAuthority} and exists (select from head)
-      ) as notified)::int as notified,
-      -- All or nothing: a replay id or a use that was not had divides by zero.
-      1 / (case when not exists (select from head) or (
-        (select count(*) from once) = ${batch.once.length}
-        and (select count(*) from uses) = ${uses.length}
-      ) then 1 else 0 end) as whole`;
-  if (row === undefined) throw new Error('the commit statement gave no row');
-  return row;
+    )`;
+}
+
+function notifiedOf(sql: Querier): Fragment {
+  return sql`, (select count(*) from (
+        select pg_notify(${AUTHORITY_CHANNEL}, '') where exists (select from head)
+      ) as notified)::int as notified`;
+}
+
+/** All or nothing: a replay id or a use that was not had divides by zero. */
+function wholeOf(sql: Querier, { once, uses }: Batch): Fragment {
+  if (once.length === 0 && uses.size === 0) return sql``;
+  const had = once.length === 0 ? sql`true` : sql`(select count(*) from once) = ${once.length}`;
+  const left = uses.size === 0 ? sql`true` : sql`(select count(*) from uses) = ${uses.size}`;
+  return sql`, 1 / (case when not exists (select from head) or (${had} and ${left})
+        then 1 else 0 end) as whole`;
 }
 
 function leaseRows(kek: Kek, batch: Batch) {

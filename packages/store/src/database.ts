@@ -19,6 +19,8 @@ interface ConnectionBounds {
   readonly connections: number;
   /** Server-side bound of each statement and lock, in milliseconds. */
   readonly timeout?: number;
+  /** Plans each prepared statement once: for the few that run all the time, with no tables to choose between. */
+  readonly plansOnce?: boolean;
 }
 
 /** Opens a client. Nothing is sent before its first query. @throws CountersignError for a URL that is none */
@@ -36,6 +38,7 @@ export function openClient(url: Secret, bounds: ConnectionBounds): Sql {
         statement_timeout: timeout,
         lock_timeout: timeout,
         idle_in_transaction_session_timeout: timeout,
+        ...(bounds.plansOnce === true ? { plan_cache_mode: 'force_generic_plan' } : {}),
       },
       types: { int8: { to: 20, from: [20], serialize: String, parse: Number } },
     });

@@ -68,7 +68,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const kek = deriveKek(options.kek);
   await migrate(url, options.migrations);
 
-  const commits = openClient(url, { connections: COMMIT_CONNECTIONS });
+  const commits = openClient(url, { connections: COMMIT_CONNECTIONS, plansOnce: true });
   const reads = openClient(url, { connections: poolSize });
   const plain = openClient(url, { connections: poolSize });
   const end = async () => {

@@ -92,16 +92,24 @@ function isOnCurve(jwk: PublicJwk): boolean {
   }
 }
 
-/** Keyed by object: a parsed key is frozen, so its thumbprint cannot change under it. */
-const thumbprints = new WeakMap<PublicJwk, Promise<string>>();
+/** Keyed by object, and only as long as that object says what it said. */
+const thumbprints = new WeakMap<
+  PublicJwk,
+  { readonly of: PublicJwk; readonly is: Promise<string> }
+>();
 
 /** RFC 7638 SHA-256 thumbprint, base64url without padding (43 characters). */
 export function thumbprint(jwk: PublicJwk): Promise<string> {
   const known = thumbprints.get(jwk);
-  if (known !== undefined) return known;
-  const computed = calculateJwkThumbprint(jwk, 'sha256');
-  if (Object.isFrozen(jwk)) thumbprints.set(jwk, computed);
-  return computed;
+  if (known !== undefined && isSameKey(known.of, jwk)) return known.is;
+  const is = calculateJwkThumbprint(jwk, 'sha256');
+  thumbprints.set(jwk, { of: { ...jwk }, is });
+  return is;
+}
+
+function isSameKey(a: PublicJwk, b: PublicJwk): boolean {
+  if (a.kty !== b.kty || a.x !== b.x) return false;
+  return a.kty === 'OKP' || b.kty === 'OKP' || a.y === b.y;
 }
 
 /** The member of the set whose thumbprint is `kid`. */

@@ -58,7 +58,7 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
         ),
       describeConfig: (config) => describeConfig(parseConfig(config)),
       // Law 2: a connection is one database, so whatever is used on it touches that database.
-      environmentIds: (config) => describeConfig(parseConfig(config)).ids,
+      environmentIds: (config) => idsOf(config),
       check: async (connection) => checkTarget(target(connection)),
       sameTarget: async (a, b) => sameTarget(target(a), target(b)),
       issuer: {
@@ -77,6 +77,16 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
     DEADLINES,
   );
 }
+
+/** Every decision asks, and what humans signed does not change: each signed configuration is read once. */
+const idsOf = (() => {
+  const known = new WeakMap<object, readonly string[]>();
+  return (config: Readonly<Record<string, unknown>>): readonly string[] => {
+    const ids = known.get(config) ?? describeConfig(parseConfig(config)).ids;
+    known.set(config, ids);
+    return ids;
+  };
+})();
 
 /** `schema.*` stands for the ordinary tables there now; a plain resource for itself, unasked. */
 async function expand(
