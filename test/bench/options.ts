@@ -1,0 +1,58 @@
+/** What `npm run bench -- …` takes. */
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  readonly json: boolean;
+  /** Seconds of load for each figure, split over the rounds. */
+  readonly seconds: number;
+  /** Subjects take turns this often, so that a busy moment of the machine hits them all. */
+  readonly rounds: number;
+  /** Also: how cost grows with agents, entries and replicas. Takes minutes. */
+  readonly growth: boolean;
+  /** Entries of the largest ledger measured by `--growth`. */
+  readonly entries: number;
+  /** Agents, with a grant each, of the largest authority measured by `--growth`. */
+  readonly agents: number;
+}
+
+export const USAGE = `npm run bench -- [options]
+
+  --seconds N   of load for each figure (default 6)
+  --rounds N    in which the subjects take turns (default 3)
+  --growth      also how cost grows with agents, ledger entries and replicas
+  --agents N    largest number of agents for --growth (default 100000)
+  --entries N   largest ledger for --growth (default 1000000)
+  --json        one JSON document on stdout instead of tables
+
+Example: npm run bench -- --seconds 10 --json > bench.json`;
+
+/** @throws TypeError with what is wrong with an option */
+export function readOptions(args: readonly string[]): Options | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: 'boolean', default: false },
+      seconds: { type: 'string', default: '6' },
+      rounds: { type: 'string', default: '3' },
+      growth: { type: 'boolean', default: false },
+      entries: { type: 'string', default: '1000000' },
+      agents: { type: 'string', default: '100000' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const { json, growth } = values;
+  return {
+    json,
+    growth,
+    seconds: count('seconds', values.seconds),
+    rounds: count('rounds', values.rounds),
+    entries: count('entries', values.entries),
+    agents: count('agents', values.agents),
+  };
+}
+
+function count(name: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new TypeError(`--${name} takes a whole number from 1.`);
+  return Number(text);
+}

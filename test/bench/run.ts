@@ -1,0 +1,163 @@
+/** `npm run bench`: what a token costs here, beside what it costs elsewhere on the same machine in the same run. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newPrivateJwk, signingKeyOf } from '@countersign/client';
+import { createLogger, startEmbeddedPostgres } from '@countersign/server';
+import { assertionKey } from './assertions.ts';
+import { type Contender, compare, type Figure } from './compare.ts';
+import { type GrowthPoint, measureGrowth } from './growth.ts';
+import { type Options, readOptions, USAGE } from './options.ts';
+import { type ClientIdentity, startBareLimit, startOidcProvider } from './subjects/bare.ts';
+import { startCountersign } from './subjects/countersign.ts';
+import { findOpenBao, startOpenBao } from './subjects/openbao.ts';
+import { peakMemory, type Subject } from './subjects/subject.ts';
+import { renderTable, round } from './table.ts';
+
+const CLIENTS = [1, 8, 64] as const;
+
+type Work = 'issue' | 'exchange' | 'denied';
+
+interface Row extends Figure {
+  readonly work: Work;
+  /** This figure's rate beside that of each yardstick for the same work and clients. */
+  readonly beside: Readonly<Record<string, number>>;
+}
+
+interface Report {
+  readonly machine: { readonly cpus: number; readonly model: string; readonly node: string };
+  readonly seconds: number;
+  readonly rows: readonly Row[];
+  readonly growth: readonly GrowthPoint[];
+  /** MiB that a process held at most. */
+  readonly peakMemory: Readonly<Record<string, number>>;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let options: Options | 'help';
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : 'unknown'}\n\n${USAGE}\n`);
+    return 2;
+  }
+  if (options === 'help') {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const report = await measure(options, (line) => process.stderr.write(`${line}\n`));
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${render(report)}\n`);
+  return 0;
+}
+
+async function measure(options: Options, say: (line: string) => void): Promise<Report> {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-bench-'));
+  const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
+  const started = async <S extends Subject>(starting: Promise<S>): Promise<S> => {
+    const subject = await starting;
+    undo.push(() => subject.stop());
+    return subject;
+  };
+  const turn = { rounds: options.rounds, turn: (options.seconds * 1000) / options.rounds };
+  try {
+    const database = await startEmbeddedPostgres({
+      directory: join(directory, 'postgres'),
+      log: createLogger('silent'),
+    });
+    undo.push(() => database.stop());
+    const identity = await newIdentity();
+    const signing = await newPrivateJwk('signing key');
+    const ours = await started(startCountersign(1));
+    const bare = await started(startBareLimit(identity, signing, database.url()));
+    const yardsticks: Subject[] = [bare, await started(startOidcProvider(identity, signing))];
+    const bao = findOpenBao();
+    if (bao === null) say('no bao on PATH: OpenBao is left out');
+    else yardsticks.push(await started(startOpenBao(bao, identity)));
+
+    const rows: Row[] = [];
+    for (const clients of CLIENTS) {
+      for (const work of ['issue', 'denied', 'exchange'] as const) {
+        say(`${work}, ${clients} ${clients === 1 ? 'client' : 'clients'}`);
+        const others = work === 'issue' ? yardsticks : [bare];
+        const contenders: Contender[] = [
+          { name: ours.name, ports: ours.ports, ask: ours[work] },
+          ...others.map(({ name, ports, issue }) => ({ name, ports, ask: issue })),
+        ];
+        rows.push(...rowsOf(work, await compare(contenders, { clients, ...turn })));
+      }
+    }
+    const memory = Object.fromEntries(
+      [ours, ...yardsticks].map(({ name, pids }) => [name, Math.max(...pids.map(peakMemory))]),
+    );
+    const growth = options.growth ? await measureGrowth(bare, options, turn, say) : [];
+    const [cpu] = cpus();
+    return {
+      machine: { cpus: cpus().length, model: cpu?.model ?? 'unknown', node: process.version },
+      seconds: options.seconds,
+      rows,
+      growth,
+      peakMemory: memory,
+    };
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+}
+
+async function newIdentity(): Promise<ClientIdentity> {
+  const privateJwk = await newPrivateJwk('client key');
+  const { publicJwk, thumbprint } = await signingKeyOf(privateJwk);
+  const published = { ...publicJwk, kid: thumbprint, alg: 'EdDSA', use: 'sig' };
+  return { key: assertionKey(privateJwk, thumbprint), publicJwk: JSON.stringify(published) };
+}
+
+function rowsOf(work: Work, figures: readonly Figure[]): Row[] {
+  const [ours, ...others] = figures;
+  if (ours === undefined) return [];
+  const beside = Object.fromEntries(others.map(({ name, rate }) => [name, ours.rate / rate]));
+  // Yardsticks stand in the table once, beside the work that is like theirs.
+  const shown = work === 'issue' ? others : [];
+  return [{ ...ours, work, beside }, ...shown.map((other) => ({ ...other, work, beside: {} }))];
+}
+
+function render({ machine, seconds, rows, growth, peakMemory: memory }: Report): string {
+  const table = [
+    ['', 'clients', 'req/s', 'p50 ms', 'p99 ms', 'ratio'],
+    ...rows.map(({ name, work, clients, rate, p50, p99, beside }) => [
+      Object.keys(beside).length === 0 ? `  ${name}` : `${name}, ${work}`,
+      String(clients),
+      round(rate, 0),
+      round(p50, 2),
+      round(p99, 2),
+      Object.entries(beside)
+        .map(([other, ratio]) => `${round(ratio, 2)} of ${other}`)
+        .join(', '),
+    ]),
+  ];
+  const parts = [
+    `${machine.cpus} × ${machine.model}, Node ${machine.node}, ${seconds} s a figure`,
+    renderTable(table),
+    renderTable([
+      ['resident memory at most', 'MiB'],
+      ...Object.entries(memory).map(([name, mib]) => [name, round(mib, 0)]),
+    ]),
+  ];
+  if (growth.length > 0) parts.push(renderGrowth(growth));
+  return parts.join('\n\n');
+}
+
+function renderGrowth(growth: readonly GrowthPoint[]): string {
+  const first = (point: GrowthPoint): number =>
+    growth.find(({ of }) => of === point.of)?.ofBare ?? Number.NaN;
+  return renderTable([
+    ['growth, 8 clients', 'tokens/s', 'p50 ms', 'of bare', 'of the first'],
+    ...growth.map((point) => [
+      `${point.count} ${point.of}`,
+      round(point.rate, 0),
+      round(point.p50, 2),
+      round(point.ofBare, 2),
+      round(point.ofBare / first(point), 2),
+    ]),
+  ]);
+}
+
+process.exitCode = await main(process.argv.slice(2));
