@@ -1,6 +1,6 @@
-/** Who the agent is: its name and private key, from the environment. */
+/** Who the agent is: its name, and its private key or its secret, from the environment. */
 import { readFile } from 'node:fs/promises';
-import { type Agent, createAgent, signingKeyOf } from '@countersign/client';
+import { type Agent, createAgent, type SigningKey, signingKeyOf } from '@countersign/client';
 import type { RequestedDetail } from '@countersign/contract';
 import { Secret } from '@countersign/core';
 import { type Context, connectAsStranger } from './context.ts';
@@ -8,27 +8,62 @@ import { usageFailure, withNext } from './failure.ts';
 import { isOpenToOthers } from './private-files.ts';
 import { flagsOf } from './rights.ts';
 
-/** @throws Failure usage when COUNTERSIGN_AGENT or its key file are missing */
+/**
+ * With a secret file the secret authenticates, and a key file beside it binds the tokens; with a key file
+ * alone the key does both.
+ *
+ * @throws Failure usage when COUNTERSIGN_AGENT, or both files, are missing
+ */
 export async function agentOf(context: Context): Promise<Agent> {
-  const { COUNTERSIGN_AGENT: name, COUNTERSIGN_AGENT_KEY_FILE: file } = context.env;
-  if (!name || !file) {
+  const {
+    COUNTERSIGN_AGENT: name,
+    COUNTERSIGN_AGENT_KEY_FILE: keyFile,
+    COUNTERSIGN_AGENT_SECRET_FILE: secretFile,
+  } = context.env;
+  if (!name || !(keyFile || secretFile)) {
     throw usageFailure(
-      'This command is an agent’s: COUNTERSIGN_AGENT and COUNTERSIGN_AGENT_KEY_FILE say which.',
+      'This command is an agent’s: COUNTERSIGN_AGENT and COUNTERSIGN_AGENT_KEY_FILE, or COUNTERSIGN_AGENT_SECRET_FILE, say which.',
       'COUNTERSIGN_AGENT=cursor COUNTERSIGN_AGENT_KEY_FILE=cursor.jwk countersign token …',
     );
   }
-  const text = await readFile(file, 'utf8').catch(() => null);
-  if (text === null) {
-    throw usageFailure(
-      'COUNTERSIGN_AGENT_KEY_FILE cannot be read.',
-      'countersign agent keygen --out FILE',
-    );
+  const key = keyFile ? await readKey(context, keyFile) : null;
+  const secret = secretFile ? await readSecret(context, secretFile) : null;
+  const client = await connectAsStranger(context);
+  if (secret !== null) return createAgent(client, { name, secret, key });
+  // One of the two is there, and it is not the secret.
+  if (key === null) throw usageFailure('There is no agent key.', 'countersign agent keygen');
+  return createAgent(client, { name, key });
+}
+
+async function readKey(context: Context, file: string): Promise<SigningKey> {
+  const next = 'countersign agent keygen --out FILE';
+  const text = await readOwn(context, { file, variable: 'COUNTERSIGN_AGENT_KEY_FILE', next });
+  return await signingKeyOf(new Secret('agent key', text));
+}
+
+async function readSecret(context: Context, file: string): Promise<Secret> {
+  const variable = 'COUNTERSIGN_AGENT_SECRET_FILE';
+  const next = 'an admin runs: countersign agent add NAME --auth secret';
+  const text = (await readOwn(context, { file, variable, next })).trim();
+  // Its form is the broker's to judge; a whole file of something else is not sent to it.
+  if (!/^[\x21-\x7e]{1,256}$/.test(text)) {
+    throw usageFailure(`${variable} names a file that holds no client secret.`, next);
   }
+  return new Secret('client secret', text);
+}
+
+/** The text of a file that is the agent's alone. */
+async function readOwn(
+  context: Context,
+  wanted: { readonly file: string; readonly variable: string; readonly next: string },
+): Promise<string> {
+  const { file, variable, next } = wanted;
+  const text = await readFile(file, 'utf8').catch(() => null);
+  if (text === null) throw usageFailure(`${variable} cannot be read.`, next);
   if (await isOpenToOthers(file)) {
     context.out.note(`warning: others can read ${file}; run: chmod 600 ${file}`);
   }
-  const key = await signingKeyOf(new Secret('agent key', text));
-  return createAgent(await connectAsStranger(context), { name, key });
+  return text;
 }
 
 /** A denial, with the very command by which the agent asks humans for the same (Law 5). */

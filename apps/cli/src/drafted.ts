@@ -11,6 +11,7 @@ import {
   type Statement,
   type StatementOf,
 } from '@countersign/contract';
+import type { Secret } from '@countersign/core';
 import { unverified } from './failure.ts';
 import { idNamed } from './own-authority.ts';
 
@@ -39,6 +40,9 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
   if (request.kind === 'grant.create' && statement.kind === 'grant.create') {
     requireSameRights(request.body.permissions ?? [], statement.body.permissions);
     requireDefaultLimits(request.body, statement.body);
+  }
+  if (request.kind === 'agent.register' && statement.kind === 'agent.register') {
+    requireSame('auth.method', statement.body.auth.method, request.body.auth.method);
   }
   if (request.kind === 'connection.set' && statement.kind === 'connection.set') {
     for (const [member, value] of Object.entries(request.body.config)) {
@@ -70,7 +74,7 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
     case 'environment.set':
       return wantedEnvironment(state, request.body);
     case 'agent.register':
-      return { require_dpop: false, ...request.body };
+      return wantedAgent(request.body);
     case 'agent.disable':
       return { ...request.body, agent: idNamed(state, 'agent', request.body.agent) };
     case 'connection.set':
@@ -89,6 +93,12 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
     case 'grant.create':
       return wantedGrant(state, request.body);
   }
+}
+
+/** The hash of a secret is the server's to make; `requireHashOf` holds it against the secret. */
+function wantedAgent({ auth, ...body }: DraftOf<'agent.register'>['body']) {
+  const wanted = { require_dpop: false, ...body };
+  return auth.method === 'client_secret' ? wanted : { ...wanted, auth };
 }
 
 function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set'>['body']) {
@@ -173,6 +183,27 @@ function oneSpelling(resource: string): string {
   if (table === undefined || columns === undefined) return resource;
   const names = columns.split(',').map((name) => name.trim());
   return `${table}(${[...new Set(names)].sort().join(',')})`;
+}
+
+/**
+ * A drafted client secret and the hash that is signed belong together, so that no server has one signed
+ * for a secret that is its own and hands out another.
+ *
+ * @throws Failure `verification_failed`
+ */
+export async function requireHashOf(
+  clientSecret: Secret | null,
+  statement: Statement,
+): Promise<void> {
+  const hash =
+    statement.kind === 'agent.register' && statement.body.auth.method === 'client_secret'
+      ? statement.body.auth.secret_hash
+      : null;
+  if (hash === null && clientSecret === null) return;
+  const { verify } = await import('@node-rs/argon2');
+  if (hash === null || clientSecret === null || !(await verify(hash, clientSecret.reveal()))) {
+    throw differs('Its hash is not the one of the secret beside it.');
+  }
 }
 
 function requireSame(member: string, drafted: unknown, wanted: unknown): void {

@@ -18,9 +18,9 @@ import type {
   Statement,
   StatementAnswer,
 } from '@countersign/contract';
-import { type Secret, uuidv7 } from '@countersign/core';
+import { Secret, uuidv7 } from '@countersign/core';
 import type { Context } from './context.ts';
-import { requireAsAsked } from './drafted.ts';
+import { requireAsAsked, requireHashOf } from './drafted.ts';
 import { EXIT, type ExitStatus } from './exit-status.ts';
 import { openKey } from './key-file.ts';
 import { ownAuthority } from './own-authority.ts';
@@ -62,23 +62,35 @@ export interface Beside {
   readonly commitment?: string;
 }
 
-/** A draft that is what was asked for, shown. */
+interface AskedDraft {
+  readonly request: DraftRequest;
+  readonly broker: string | null;
+  readonly state?: AuthorityState;
+  readonly self?: string | null;
+  readonly commitment?: string | null;
+}
+
+/** A draft that is what was asked for. */
 export async function draftAsAsked(
   context: Context,
   client: Client,
-  asked: {
-    readonly request: DraftRequest;
-    readonly broker: string | null;
-    readonly state?: AuthorityState;
-    readonly self?: string | null;
-    readonly commitment?: string | null;
-  },
+  asked: AskedDraft,
 ): Promise<Statement> {
+  return (await draftWithSecret(context, client, asked)).statement;
+}
+
+/** The same, with the client secret whose hash the draft holds; null where it holds none. */
+async function draftWithSecret(
+  context: Context,
+  client: Client,
+  asked: AskedDraft,
+): Promise<{ readonly statement: Statement; readonly clientSecret: Secret | null }> {
   const state = asked.state ?? emptyState();
-  const { statement, notes } = await context.out.progress(
-    'drafting',
-    client.call('draft', { body: asked.request }),
-  );
+  const {
+    statement,
+    notes,
+    client_secret: text,
+  } = await context.out.progress('drafting', client.call('draft', { body: asked.request }));
   requireAsAsked(
     {
       request: asked.request,
@@ -89,8 +101,10 @@ export async function draftAsAsked(
     },
     statement,
   );
+  const clientSecret = text === undefined ? null : new Secret('client secret', text);
+  await requireHashOf(clientSecret, statement);
   for (const note of notes) context.out.note(`note: ${note}`);
-  return statement;
+  return { statement, clientSecret };
 }
 
 /** From a request to a proposed statement, with one signature by this profile's key. */
@@ -100,10 +114,20 @@ export async function proposeSigned(
   request: DraftRequest,
   beside: Beside & { readonly state?: AuthorityState } = {},
 ): Promise<StatementAnswer> {
+  return (await proposeWithSecret(context, seat, request, beside)).answer;
+}
+
+/** The same, with the client secret that the draft brought; null where it brought none. */
+export async function proposeWithSecret(
+  context: Context,
+  seat: Seat,
+  request: DraftRequest,
+  beside: Beside & { readonly state?: AuthorityState } = {},
+): Promise<{ readonly answer: StatementAnswer; readonly clientSecret: Secret | null }> {
   const { client, profile } = seat;
   const state = beside.state ?? (await ownAuthority(context, seat));
   const whole = beside.credential === undefined ? request : { ...request, ...credentialOf(beside) };
-  const statement = await draftAsAsked(context, client, {
+  const { statement, clientSecret } = await draftWithSecret(context, client, {
     request: whole,
     broker: profile.broker,
     state,
@@ -112,10 +136,11 @@ export async function proposeSigned(
   });
   context.out.show(descriptionLines(context, state, statement));
   const envelope = await envelopeOf(statement, [await unlock(context, 'to sign this')]);
-  return await context.out.progress(
+  const answer = await context.out.progress(
     'proposing',
     client.call('propose', { body: { envelope, ...credentialOf(beside) } }),
   );
+  return { answer, clientSecret };
 }
 
 function credentialOf({ credential }: Beside): { credential?: CredentialBeside } {

@@ -87,7 +87,8 @@ describe.concurrent('a usage error is status 2, on stderr, and names the next co
     ['genesis --name alice', 'countersign genesis --help'],
     ['grant propose --agent a', 'countersign grant propose --help'],
     ['pending --profile ../../etc', '--profile default'],
-    ['agent add x --auth secret --profile p', 'private-key-jwt'],
+    ['agent add x --auth magic --profile p', 'private-key-jwt or secret'],
+    ['agent add x --auth secret --jwks f --profile p', 'not both'],
     ['token --connection pg', '--env'],
   ])('countersign %s', async (line, next) => {
     const { status, stdout, stderr } = await run(line);

@@ -5,6 +5,7 @@ import {
   createAuthorityCache,
   createBackground,
   createChanges,
+  createClientSecrets,
   createDenialLog,
   createRevoker,
   createUseCases,
@@ -17,7 +18,14 @@ import {
 import { type Clock, CountersignError, type Random, type Secret, VERSION } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import type { Store } from '@countersign/store';
-import { generateSigningKey, importSigner, parsePublicJwk } from '@countersign/tokens';
+import {
+  clientSecretMac,
+  generateSigningKey,
+  hashArgon2id,
+  importSigner,
+  parsePublicJwk,
+  verifyArgon2id,
+} from '@countersign/tokens';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import { builtInProviders } from './providers.ts';
@@ -58,6 +66,7 @@ export async function wire(config: Config, store: Store, log: Logger): Promise<W
   const { journal, replayIds: replay } = store;
   const tokenKey = await store.sealedKeys.ensure('token', generateSigningKey);
   const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
+  const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
   const authority = createAuthorityCache(journal, log);
   const providers = builtInProviders({
     clock,
@@ -78,6 +87,11 @@ export async function wire(config: Config, store: Store, log: Logger): Promise<W
     uses: store.uses,
     sealed: store.sealedCredentials,
     tokenSigner: await importSigner(tokenKey.privateJwk),
+    clientSecrets: createClientSecrets({
+      mac: clientSecretMac(secretKey.privateJwk),
+      hashing: { hash: hashArgon2id, verify: verifyArgon2id },
+      random,
+    }),
     ledgerSigner: noteSigner(originOf(config.issuer), ledgerKey.privateJwk),
     ledgerKey: ed25519(ledgerKey.publicJwk),
     providers,

@@ -14,7 +14,7 @@ import {
 import { recordedEffect } from './catalog.ts';
 import { effectOfRight, isDeleteCapableGrant } from './grant-effect.ts';
 import { brokenBounds, brokenPins } from './standing.ts';
-import { type AuthorityState, holdersOf, isPresent, nameKey } from './state.ts';
+import { type AuthorityState, holdersOf, isPresent, nameKey, registeredKeys } from './state.ts';
 
 type Refusal = CountersignError | null;
 
@@ -187,7 +187,7 @@ function agentRegister(
   body: StatementOf<'agent.register'>['body'],
   thumbprints: readonly string[],
 ): Refusal {
-  if (body.auth.method !== 'private_key_jwt') {
+  if (body.auth.method === 'federated') {
     return inputError('invalid_request', `Agent authentication by ${body.auth.method} ${LATER}.`);
   }
   if (state.names.has(nameKey('agent', body.name))) {
@@ -264,7 +264,11 @@ function grantCreate(state: AuthorityState, statement: StatementOf<'grant.create
   }
   const broken = [...brokenBounds(state, body), ...brokenPins(body, agent, connection)];
   if (broken.length > 0) return inputError('invalid_request', `Refused: ${broken.join('; ')}.`);
-  if (body.sender !== null && body.request === null && !agent.credentials.includes(body.sender)) {
+  if (
+    body.sender !== null &&
+    body.request === null &&
+    !registeredKeys(agent).includes(body.sender)
+  ) {
     return inputError(
       'invalid_request',
       "The sender is neither the agent's registered key nor named in an access request.",

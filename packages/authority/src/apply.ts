@@ -1,6 +1,7 @@
 /** What each completed statement changes. Called by the fold alone, after judgement. */
 import type { StatementOf } from '@countersign/contract';
 import { type Catalog, fromInstant } from '@countersign/core';
+import { digestOfDocument } from './canonical.ts';
 import type { DecodedStatement } from './envelope.ts';
 import {
   type AuthorityState,
@@ -130,7 +131,10 @@ function takeEffect(
         id,
         name: statement.body.name,
         auth: statement.body.auth,
-        credentials: [...thumbprints].sort(),
+        credentials:
+          thumbprints.length > 0
+            ? [...thumbprints].sort()
+            : [digestOfDocument(statement.body.auth)],
         requireDpop: statement.body.require_dpop,
         disabledAt: null,
       });

@@ -5,7 +5,7 @@
 import type { Statement, StatementOf } from '@countersign/contract';
 import { isDeleteCapable, isNarrowed } from '@countersign/core';
 import { progressOf, requirementOf } from './requirement.ts';
-import { type AuthorityState, holdersOf } from './state.ts';
+import { type AuthorityState, holdersOf, registeredKeys } from './state.ts';
 
 export interface Description {
   /** One sentence. */
@@ -129,7 +129,14 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
           { label: 'signs in by', value: body.auth.method },
           { label: 'DPoP', value: body.require_dpop ? 'demanded of every token' : 'not demanded' },
         ],
-        warnings: ['By itself this grants nothing.'],
+        warnings: [
+          'By itself this grants nothing.',
+          ...(body.auth.method === 'client_secret'
+            ? [
+                'Whoever reads its secret is this agent, from anywhere; a key never leaves its machine.',
+              ]
+            : []),
+        ],
       };
     }
     case 'agent.disable':
@@ -228,10 +235,7 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
   ) {
     warnings.push('A column list narrows what can be overwritten, not how many rows.');
   }
-  if (
-    body.sender !== null &&
-    !(state.agents.get(body.agent)?.credentials ?? []).includes(body.sender)
-  ) {
+  if (body.sender !== null && !registeredKeys(state.agents.get(body.agent)).includes(body.sender)) {
     warnings.push(`Tokens are bound to a key of the access request: ${readAloud(body.sender)}`);
   }
   return {

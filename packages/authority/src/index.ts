@@ -28,6 +28,7 @@ export {
   type Human,
   isPresent,
   nameKey,
+  registeredKeys,
   type StatementRecord,
   signingHuman,
 } from './state.ts';

@@ -38,7 +38,10 @@ export interface Agent {
   readonly id: string;
   readonly name: string;
   readonly auth: StatementOf<'agent.register'>['body']['auth'];
-  /** RFC 7638 thumbprints of its registered keys, ascending; empty when it has none. */
+  /**
+   * What a delete-capable grant pins: RFC 7638 thumbprints of its registered keys, ascending; for an agent
+   * that has none, the digest of its `auth`. Which of them are keys is for `registeredKeys` to say.
+   */
   readonly credentials: readonly string[];
   readonly requireDpop: boolean;
   readonly disabledAt: string | null;
@@ -164,4 +167,9 @@ export function holdersOf(state: AuthorityState, role: Role): Human[] {
 /** Whether a second human was ever enrolled, removed since or not. */
 export function secondHumanEver(state: AuthorityState): boolean {
   return state.humans.size > 1;
+}
+
+/** Thumbprints of the agent's own keys, that tokens can be bound to; a secret is no key. */
+export function registeredKeys(agent: Agent | undefined): readonly string[] {
+  return agent?.auth.method === 'private_key_jwt' ? agent.credentials : [];
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { digestOfDocument, registeredKeys } from '../src/index.ts';
 import {
   agentBody,
   type Body,
@@ -9,6 +10,13 @@ import {
 import { Deployment, type Person, type Team, team } from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
+
+/** The shape of a hash; what it is a hash of does not matter to authority. */
+const HASH = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+const secretBody = (secret_hash: string) => ({
+  ...agentBody('etl'),
+  auth: { method: 'client_secret', secret_hash },
+});
 
 const by = (...people: readonly Person[]) => people.map((person) => person.key);
 
@@ -102,6 +110,15 @@ describe('agent.register and agent.disable', () => {
     expect(broker.state.agents.get(id)?.credentials).toEqual([one.kid, two.kid].sort());
   });
 
+  test('one with a client secret has no key, and the digest of its hash as credential', async () => {
+    const { broker, alice } = await team();
+    const body = secretBody(HASH);
+    const agent = await broker.done(broker.draft('agent.register', body), alice.key);
+    const { credentials } = broker.state.agents.get(agent) ?? { credentials: [] };
+    expect(credentials).toEqual([digestOfDocument(body.auth)]);
+    expect(registeredKeys(broker.state.agents.get(agent))).toEqual([]);
+  });
+
   const fresh = keyOf('fresh agent');
   test.each<[string, (t: Team) => Body, string, RegExp]>([
     ['a name in use', () => agentBody('ci', fresh), 'conflict', /ci is taken/],
@@ -117,11 +134,25 @@ describe('agent.register and agent.disable', () => {
       /keys/,
     ],
     [
-      'a client secret',
+      'a secret instead of its hash',
       () => ({ ...agentBody('etl'), auth: { method: 'client_secret', secret_hash: 'x' } }),
       'invalid_request',
-      /client_secret is not available/,
+      /argon2id/,
     ],
+    [
+      'a costlier hash',
+      () => secretBody(HASH.replace('m=19456', 'm=4194304')),
+      'invalid_request',
+      /argon2id/,
+    ],
+    ['a cheaper hash', () => secretBody(HASH.replace('t=2', 't=1')), 'invalid_request', /argon2id/],
+    [
+      'another hash function',
+      () => secretBody(HASH.replace('argon2id', 'argon2i')),
+      'invalid_request',
+      /argon2id/,
+    ],
+    ['a hash and more', () => secretBody(`${HASH}$`), 'invalid_request', /argon2id/],
     [
       'a federated identity',
       () => ({

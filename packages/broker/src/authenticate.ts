@@ -1,6 +1,6 @@
 /** Who is calling: agents and humans by their tokens, clients by their assertions. Law 4: replayed once, refused. */
 import { type Agent, nameKey, signingHuman } from '@countersign/authority';
-import { CountersignError, type DenialCode } from '@countersign/core';
+import { CountersignError, type DenialCode, type Secret } from '@countersign/core';
 import {
   type AccessTokenClaims,
   peekClientId,
@@ -11,7 +11,7 @@ import {
 } from '@countersign/tokens';
 import type { Deps } from './deps.ts';
 import type { OnceId } from './ports.ts';
-import type { AgentCaller, HumanCaller, Presented } from './use-cases.ts';
+import type { AgentCaller, ClientClaim, HumanCaller, Presented } from './use-cases.ts';
 
 /** A failed authentication; never says which part of a client's claim was right. */
 export class Unauthenticated extends CountersignError {}
@@ -23,34 +23,76 @@ function fail(deps: Deps, code: DenialCode, message: string): never {
 
 export interface AuthenticatedClient {
   readonly agent: Agent;
-  readonly once: OnceId;
+  /** What of it may be used once: an assertion's id. A secret has none, it is sent as it is each time. */
+  readonly once: readonly OnceId[];
 }
 
-/** RFC 7523 client authentication. @throws Unauthenticated */
+/** Client authentication, RFC 6749 section 2.3 and RFC 7523. @throws Unauthenticated, CountersignError */
 export async function authenticateClient(
   deps: Deps,
-  input: { readonly clientId: string | null; readonly clientAssertion: string | null },
+  claim: ClientClaim,
 ): Promise<AuthenticatedClient> {
-  const refuse = (): never =>
-    fail(
-      deps,
-      'unauthenticated',
-      'The client could not be authenticated. Sign a client assertion with the registered key.',
-    );
-  if (input.clientAssertion === null) {
-    return fail(
-      deps,
-      'unauthenticated',
-      'Client authentication is missing: send client_assertion (private_key_jwt, RFC 7523).',
-    );
+  const { clientId, clientAssertion, clientSecret } = claim;
+  if (clientAssertion !== null && clientSecret !== null) return refuseClient(deps);
+  if (clientSecret !== null) return await authenticateBySecret(deps, clientId, clientSecret);
+  if (clientAssertion !== null) {
+    return await authenticateByAssertion(deps, clientId, clientAssertion);
   }
+  return fail(
+    deps,
+    'unauthenticated',
+    'Client authentication is missing: send client_assertion (private_key_jwt, RFC 7523) or a client secret.',
+  );
+}
+
+/** One answer for an unknown client, another method and a wrong credential. */
+function refuseClient(deps: Deps): never {
+  return fail(
+    deps,
+    'unauthenticated',
+    'The client could not be authenticated. Sign a client assertion with the registered key, or send the secret it was registered with.',
+  );
+}
+
+/** `client_secret_basic`, `client_secret_post`: nothing costly and no look at any table before the MAC. */
+async function authenticateBySecret(
+  deps: Deps,
+  clientId: string | null,
+  secret: Secret,
+): Promise<AuthenticatedClient> {
+  const made = deps.clientSecrets.agentOf(secret);
+  if (made === null || clientId === null) return refuseClient(deps);
+  const { state } = deps.authority;
+  // Registered a moment ago on another replica: look once more before saying no.
+  if (!state.agents.has(made)) await deps.authority.refresh();
+  const agent = state.agents.get(made);
+  if (agent?.auth.method !== 'client_secret') return refuseClient(deps);
+  if (clientId !== agent.name && clientId !== agent.id) return refuseClient(deps);
+  if (agent.disabledAt !== null) {
+    // The MAC says whose secret it is; a disabled agent is worth no argon2id.
+    return await refuseDisabled(deps, agent, 'it sent its secret after it was disabled');
+  }
+  const right = await deps.clientSecrets.verify(
+    { id: agent.id, hash: agent.auth.secret_hash },
+    secret,
+  );
+  return right ? { agent, once: [] } : refuseClient(deps);
+}
+
+/** RFC 7523 section 2.2. */
+async function authenticateByAssertion(
+  deps: Deps,
+  clientId: string | null,
+  assertion: string,
+): Promise<AuthenticatedClient> {
+  const refuse = (): never => refuseClient(deps);
   let claimed = '';
   try {
-    claimed = peekClientId(input.clientAssertion);
+    claimed = peekClientId(assertion);
   } catch {
     return refuse();
   }
-  if (input.clientId !== null && input.clientId !== claimed) return refuse();
+  if (clientId !== null && clientId !== claimed) return refuse();
   const { state } = deps.authority;
   const named = (): Agent | undefined =>
     state.agents.get(state.names.get(nameKey('agent', claimed)) ?? claimed);
@@ -60,7 +102,7 @@ export async function authenticateClient(
   const keys = agent?.auth.method === 'private_key_jwt' ? agent.auth.jwks.keys : [];
   try {
     // An unknown agent is verified against no key, so that it takes as long as a known one.
-    const verified = await verifyClientAssertion(input.clientAssertion, {
+    const verified = await verifyClientAssertion(assertion, {
       issuer: deps.issuer,
       tokenEndpoint: `${deps.issuer}/oauth/token`,
       jwks: { keys },
@@ -70,7 +112,7 @@ export async function authenticateClient(
     if (agent === undefined) return refuse();
     return {
       agent,
-      once: { id: `assertion/${agent.id}/${verified.jti}`, expiresAt: verified.expiresAt },
+      once: [{ id: `assertion/${agent.id}/${verified.jti}`, expiresAt: verified.expiresAt }],
     };
   } catch (error) {
     if (error instanceof Unauthenticated) throw error;
@@ -118,17 +160,21 @@ export async function authenticateAgent(
   const agent = deps.authority.state.agents.get(claims.sub);
   if (agent === undefined) return fail(deps, 'invalid_token', 'The token names no agent here.');
   if (agent.disabledAt !== null) {
-    await deps.denials.record({
-      agent: agent.id,
-      code: 'agent_disabled',
-      stage: 'authenticate',
-      asked: null,
-      reason: 'it presented a token after it was disabled',
-      once: [],
-    });
-    throw new CountersignError('agent_disabled', 'This agent is disabled, for good.');
+    return await refuseDisabled(deps, agent, 'it presented a token after it was disabled');
   }
   return { kind: 'agent', agent: agent.id, jti: claims.jti, jkt, claims };
+}
+
+async function refuseDisabled(deps: Deps, agent: Agent, reason: string): Promise<never> {
+  await deps.denials.record({
+    agent: agent.id,
+    code: 'agent_disabled',
+    stage: 'authenticate',
+    asked: null,
+    reason,
+    once: [],
+  });
+  throw new CountersignError('agent_disabled', 'This agent is disabled, for good.');
 }
 
 /** @throws Unauthenticated */

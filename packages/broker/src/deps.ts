@@ -5,6 +5,7 @@ import type { ResourceRules } from '@countersign/policy';
 import type { Provider } from '@countersign/provider-kit';
 import type { TokenSigner } from '@countersign/tokens';
 import type { AuthorityCache } from './authority-cache.ts';
+import type { ClientSecrets } from './client-secrets.ts';
 import type { DenialLog } from './denial-log.ts';
 import type {
   AccessRequests,
@@ -37,6 +38,7 @@ export interface Deps {
   readonly uses: Uses;
   readonly sealed: SealedCredentials;
   readonly tokenSigner: TokenSigner;
+  readonly clientSecrets: ClientSecrets;
   readonly ledgerSigner: NoteSigner;
   /** The ledger key as genesis names it. */
   readonly ledgerKey: { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string };

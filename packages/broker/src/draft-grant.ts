@@ -4,6 +4,7 @@ import {
   connectionPin,
   draftedEffect,
   isDeleteCapableGrant,
+  registeredKeys,
 } from '@countersign/authority';
 import {
   type DraftAnswer,
@@ -63,10 +64,13 @@ export async function draftGrant(
   if (!isDeleteCapableGrant(state, plain))
     return statementAround(deps, 'grant.create', request.id, plain);
   const connection = state.connections.get(connectionId);
-  const credentials = state.agents.get(agent)?.credentials ?? [];
-  const sender = asked?.sender ?? credentials[0];
+  const registered = state.agents.get(agent);
+  const sender = asked?.sender ?? registeredKeys(registered)[0];
   if (connection === undefined || sender === undefined) {
-    throw inputError('conflict', 'The agent has no registered key that tokens could be bound to.');
+    throw inputError(
+      'conflict',
+      'The agent has no registered key that tokens could be bound to: it asks for this itself, naming a DPoP key (dpop_jkt).',
+    );
   }
   return statementAround(
     deps,
@@ -78,7 +82,7 @@ export async function draftGrant(
       valid_for: body.valid_for ?? GRANT_DEFAULTS.delete_capable.valid_for,
       max_uses: body.max_uses ?? GRANT_DEFAULTS.delete_capable.max_uses,
       pins: {
-        agent_credentials: [...credentials],
+        agent_credentials: [...(registered?.credentials ?? [])],
         connection: connectionPin(connection, environment),
       },
       sender,

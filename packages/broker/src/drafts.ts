@@ -9,25 +9,36 @@ import { inputError, Secret } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { commitmentTo } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
+import { draftAgent } from './draft-agent.ts';
 import { draftGrant } from './draft-grant.ts';
 import { idOf } from './named.ts';
 import { codeHash } from './one-time-code.ts';
 import { requireRole } from './roles.ts';
 import { DAY, statementAround } from './statement-around.ts';
-import type { HumanCaller } from './use-cases.ts';
+import type { Drafted, HumanCaller } from './use-cases.ts';
 
 /** @throws CountersignError of the input codes, with what was wrong and what to do */
 export async function draft(
   deps: Deps,
   caller: HumanCaller | null,
   request: DraftRequest,
+): Promise<Drafted> {
+  if (request.kind !== 'agent.register') {
+    return { ...(await draftStatement(deps, caller, request)), clientSecret: null };
+  }
+  if (caller === null) throw signInFirst();
+  return await draftAgent(deps, caller, request);
+}
+
+async function draftStatement(
+  deps: Deps,
+  caller: HumanCaller | null,
+  request: Exclude<DraftRequest, { kind: 'agent.register' }>,
 ): Promise<DraftAnswer> {
   const { state } = deps.authority;
   if (request.kind === 'genesis') return await draftGenesis(deps, request);
   if (request.kind === 'human.enroll') return await draftEnrolment(deps, caller, request);
-  if (caller === null) {
-    throw inputError('forbidden', 'Sign in first: a code drafts only genesis or an enrolment.');
-  }
+  if (caller === null) throw signInFirst();
   switch (request.kind) {
     case 'human.remove':
       return statementAround(deps, request.kind, request.id, {
@@ -40,12 +51,6 @@ export async function draft(
       return statementAround(deps, request.kind, request.id, request.body);
     case 'environment.set':
       return draftEnvironment(deps, request);
-    case 'agent.register':
-      return statementAround(deps, request.kind, request.id, {
-        name: request.body.name,
-        auth: request.body.auth,
-        require_dpop: request.body.require_dpop ?? false,
-      });
     case 'agent.disable':
       return statementAround(deps, request.kind, request.id, {
         agent: idOf(state, 'agent', request.body.agent),
@@ -59,6 +64,10 @@ export async function draft(
       requireRole(state, caller, ['admin', 'approver']);
       return await draftGrant(deps, request);
   }
+}
+
+function signInFirst(): Error {
+  return inputError('forbidden', 'Sign in first: a code drafts only genesis or an enrolment.');
 }
 
 async function draftGenesis(deps: Deps, request: DraftOf<'genesis'>): Promise<DraftAnswer> {

@@ -1,5 +1,5 @@
 /** The decision for one operation, step by step, and what an agent may do now. Decides nothing. */
-import { grantStanding, nameKey } from '@countersign/authority';
+import { grantStanding, nameKey, registeredKeys } from '@countersign/authority';
 import type { ExplainView, MeView } from '@countersign/contract';
 import { toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
@@ -41,8 +41,8 @@ export async function explain(
   const senders = candidatesFor(facts, { agent, connection, environment, grants: null }, now)
     .map(({ grant }) => grant.body.sender)
     .filter((sender) => sender !== null);
-  const attempts = [null, ...senders, ...(state.agents.get(agent)?.credentials ?? [])].map(
-    (sender) => decide(facts, { ...question, sender }, now),
+  const attempts = [null, ...senders, ...registeredKeys(state.agents.get(agent))].map((sender) =>
+    decide(facts, { ...question, sender }, now),
   );
   const verdict = attempts.find((attempt) => attempt.allowed) ?? attempts[0];
   const candidates = candidatesFor(facts, { agent, connection, environment, grants: null }, now);

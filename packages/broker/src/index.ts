@@ -4,6 +4,7 @@ export { type Background, createBackground } from './background.ts';
 export { createUseCases } from './broker.ts';
 export { recordCatalogs } from './catalogs.ts';
 export { createChanges } from './changes.ts';
+export { createClientSecrets } from './client-secrets.ts';
 export { rulesOf } from './deciding.ts';
 export { createDenialLog, type DeniedDecision } from './denial-log.ts';
 export { oauthErrorOf } from './denying.ts';
@@ -34,6 +35,7 @@ export type {
 export { createRevoker } from './revoker.ts';
 export type {
   AgentCaller,
+  ClientClaim,
   Decided,
   Denial,
   ExchangedCredential,

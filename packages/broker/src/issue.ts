@@ -45,7 +45,7 @@ export async function issue(deps: Deps, input: IssueInput): Promise<Decided<Issu
   const client = await authenticateClient(deps, input);
   const asked = await readQuestion(deps, input);
   if (asked instanceof CountersignError) return await unreadable(deps, client, asked);
-  const once = asked.shown === null ? [client.once] : [client.once, asked.shown.once];
+  const once = asked.shown === null ? client.once : [...client.once, asked.shown.once];
   return await decideAndCommit(deps, (at) => attempt(deps, { client, once, ...asked }, at));
 }
 
@@ -84,7 +84,7 @@ async function unreadable(
     detail: error.message,
     oauthError: isProof ? 'invalid_dpop_proof' : 'invalid_authorization_details',
     asked: error.message,
-    once: [once],
+    once,
   });
 }
 

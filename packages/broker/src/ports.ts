@@ -273,7 +273,7 @@ export interface SealedKeys {
    * on one. @throws CountersignError `broker_unavailable` when it does not open under this KEK
    */
   ensure(
-    purpose: 'ledger' | 'token',
+    purpose: 'ledger' | 'token' | 'client-secret',
     make: () => Promise<{ readonly publicJwk: unknown; readonly privateJwk: Secret }>,
   ): Promise<{ readonly publicJwk: unknown; readonly privateJwk: Secret }>;
 }

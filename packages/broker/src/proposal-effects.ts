@@ -1,5 +1,5 @@
 /** What a proposal brings besides its entry: codes spent, a credential sealed, a request answered. */
-import type { DecodedStatement } from '@countersign/authority';
+import { type DecodedStatement, registeredKeys } from '@countersign/authority';
 import type { ProposeRequest, StatementOf } from '@countersign/contract';
 import { inputError } from '@countersign/core';
 import { sealedEffect } from './connection-proposal.ts';
@@ -80,7 +80,7 @@ async function requestEffect(
   if (request === null) return [];
   const { state } = deps.authority;
   const asked = await deps.accessRequests.find(request);
-  const known = state.agents.get(agent)?.credentials ?? [];
+  const known = registeredKeys(state.agents.get(agent));
   if (asked === null || asked.agent !== agent) {
     throw inputError('invalid_request', 'The access request is not one of this agent.');
   }

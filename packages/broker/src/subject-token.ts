@@ -57,13 +57,13 @@ export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Sub
         throw error;
     }
   }
-  if (input.clientAssertion !== null || input.clientId !== null) {
+  if (input.clientAssertion !== null || input.clientSecret !== null || input.clientId !== null) {
     const client = await authenticateClient(deps, input);
     if (client.agent.id !== claims.sub) {
       deps.denials.unauthenticated('unauthenticated');
       throw new Unauthenticated('unauthenticated', 'The client is not the subject of the token.');
     }
-    once.push(client.once);
+    once.push(...client.once);
   }
   return { claims, once };
 }

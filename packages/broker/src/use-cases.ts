@@ -78,9 +78,16 @@ export interface HumanCaller {
   readonly kid: string;
 }
 
-export interface IssueInput {
+/** How a client said who it is: one method at most, and an id where there is a secret. */
+export interface ClientClaim {
   readonly clientId: string | null;
+  /** `private_key_jwt` (RFC 7523). */
   readonly clientAssertion: string | null;
+  /** `client_secret_basic` or `client_secret_post` (RFC 6749 section 2.3.1). */
+  readonly clientSecret: Secret | null;
+}
+
+export interface IssueInput extends ClientClaim {
   /** RFC 9396 JSON as it came in the form; null when it was left out. */
   readonly authorizationDetails: string | null;
   readonly proof: string | null;
@@ -95,14 +102,12 @@ export interface IssuedToken {
   readonly authorizationDetails: readonly GrantedDetail[];
 }
 
-export interface ExchangeInput {
+/** The client may authenticate as well; when it does it must be the token's subject. */
+export interface ExchangeInput extends ClientClaim {
   readonly subjectToken: string;
   readonly subjectTokenType: string;
   readonly requestedTokenType: string | null;
   readonly authorizationDetails: string | null;
-  /** The client may authenticate as well; when it does it must be the token's subject. */
-  readonly clientId: string | null;
-  readonly clientAssertion: string | null;
   readonly proof: string | null;
   readonly url: string;
 }
@@ -128,6 +133,11 @@ export interface Session {
   readonly accessToken: Secret;
   /** Seconds. */
   readonly expiresIn: number;
+}
+
+/** A draft, and what goes back to its drafter once and is kept nowhere. */
+export interface Drafted extends Omit<DraftAnswer, 'client_secret'> {
+  readonly clientSecret: Secret | null;
 }
 
 export interface PageQuery {
@@ -176,7 +186,7 @@ export interface UseCases {
   /** RFC 7517 set of access-token keys. */
   jwks(): { readonly keys: readonly Record<string, unknown>[] };
   /** @throws CountersignError of the input codes */
-  draft(caller: HumanCaller | null, request: DraftRequest): Promise<DraftAnswer>;
+  draft(caller: HumanCaller | null, request: DraftRequest): Promise<Drafted>;
   propose(caller: HumanCaller | null, request: ProposeRequest): Promise<StatementAnswer>;
   sign(statement: string, signature: StatementSignature): Promise<StatementAnswer>;
   /** `envelope` holds a signed `statement.reject` of exactly this statement. */

@@ -1,6 +1,7 @@
 /**
  * The agent's side: a token from its grants, a credential from the token, and a question to humans
- * where it may not. The agent's own key authenticates it and, unless told otherwise, binds its tokens.
+ * where it may not. The agent's own key or secret authenticates it; a key, unless told otherwise, binds
+ * its tokens.
  */
 import {
   ACCESS_TOKEN_TYPE,
@@ -16,15 +17,25 @@ import { Secret } from '@countersign/core';
 import type { Caller, Client } from './client.ts';
 import { notABroker } from './problem.ts';
 import { clientAssertion } from './proofs.ts';
-import type { SigningKey } from './signing-key.ts';
+import { newPrivateJwk, type SigningKey, signingKeyOf } from './signing-key.ts';
 
-export interface AgentIdentity {
+interface NamedAgent {
   /** The agent's name, which is its client id. */
   readonly name: string;
-  readonly key: SigningKey;
   /** False: plain bearer tokens, where neither agent nor environment demands DPoP. */
   readonly bind?: boolean;
 }
+
+/** A registered key, or a client secret with the key that its tokens are bound to. */
+export type AgentIdentity = NamedAgent &
+  (
+    | { readonly key: SigningKey }
+    | {
+        readonly secret: Secret;
+        /** Lasting, so that a grant can name it; null: a new one for this object alone. */
+        readonly key: SigningKey | null;
+      }
+  );
 
 export interface AgentToken extends Caller {
   /** Milliseconds. */
@@ -48,7 +59,7 @@ export interface Agent {
   /** Turns a token into a provider credential; `details` choose where it covers several targets. */
   exchange(token: AgentToken, details: readonly RequestedDetail[] | null): Promise<Credential>;
   me(): Promise<MeView>;
-  /** Files an access request. */
+  /** Files an access request; with a secret and a lasting key, one that names the key. */
   ask(request: BodyOf<'fileAccessRequest'>): Promise<AccessRequestView>;
   /** Where a request stands; waits for a change, up to so many seconds (0 to 30). */
   poll(id: string, waitSeconds: number): Promise<AccessRequestView>;
@@ -63,9 +74,17 @@ const MARGIN = 15_000;
 export function createAgent(client: Client, identity: AgentIdentity): Agent {
   /** The newest token: whatever it grants, it says who is asking. */
   let own: AgentToken | null = null;
+  let passing: Promise<SigningKey> | null = null;
+
+  async function bindingKeyOf(): Promise<SigningKey | null> {
+    if (identity.bind === false) return null;
+    if (identity.key !== null) return identity.key;
+    passing ??= newPrivateJwk('DPoP key').then(signingKeyOf);
+    return await passing;
+  }
 
   async function token(details: readonly RequestedDetail[] | null): Promise<AgentToken> {
-    const bindingKey = identity.bind === false ? null : identity.key;
+    const bindingKey = await bindingKeyOf();
     const now = client.clock.now();
     const body = {
       grant_type: 'client_credentials' as const,
@@ -86,12 +105,23 @@ export function createAgent(client: Client, identity: AgentIdentity): Agent {
   }
 
   async function authentication() {
-    const { key, name } = identity;
+    const { name } = identity;
+    if ('secret' in identity) {
+      return { client_id: name, client_secret: identity.secret.reveal() } as const;
+    }
+    const { key } = identity;
     return {
       client_id: name,
       client_assertion_type: CLIENT_ASSERTION_JWT,
       client_assertion: await clientAssertion(key, name, await client.issuer(), client.clock.now()),
     } as const;
+  }
+
+  /** A secret is no key: what humans grant can only be bound to one that the request names. */
+  function lastingKey(): { dpop_jkt?: string } {
+    return 'secret' in identity && identity.key !== null
+      ? { dpop_jkt: identity.key.thumbprint }
+      : {};
   }
 
   async function asking(): Promise<Client> {
@@ -113,7 +143,8 @@ export function createAgent(client: Client, identity: AgentIdentity): Agent {
       return credentialOf(await client.token({ body }, subject.key), now);
     },
     me: async () => await (await asking()).call('me', {}),
-    ask: async (body) => await (await asking()).call('fileAccessRequest', { body }),
+    ask: async (body) =>
+      await (await asking()).call('fileAccessRequest', { body: { ...lastingKey(), ...body } }),
     poll: async (id, waitSeconds) =>
       await (await asking()).call('accessRequest', {
         params: { id },

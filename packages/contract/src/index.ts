@@ -43,6 +43,7 @@ export {
 } from './routes.ts';
 export {
   AgentAuth,
+  AgentAuthDraft,
   Envelope,
   MAX_STATEMENT_BYTES,
   Permission,

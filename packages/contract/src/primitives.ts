@@ -22,6 +22,17 @@ export const Digest = z
   .string()
   .regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/, 'base64url of 32 bytes, no padding');
 
+/**
+ * An argon2id hash in the PHC string form, of the one cost the broker makes: a statement that named another
+ * could make every verification as costly, or as cheap, as it likes.
+ */
+export const SecretHash = z
+  .string()
+  .regex(
+    /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{21}[AQgw]\$[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/,
+    'an argon2id hash as the broker drafts it (v=19, m=19456, t=2, p=1)',
+  );
+
 export const Base64Url = z
   .string()
   .regex(/^[A-Za-z0-9_-]*$/, 'base64url without padding')

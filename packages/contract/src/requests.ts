@@ -13,7 +13,7 @@ import {
   Role,
   StatementId,
 } from './primitives.ts';
-import { AgentAuth, Envelope, StatementSignature } from './statements.ts';
+import { AgentAuthDraft, Envelope, StatementSignature } from './statements.ts';
 
 /** A root credential on its way to be sealed. The statement holds SHA-256(salt ‖ value) only. */
 export const CredentialBeside = z.strictObject({
@@ -95,7 +95,7 @@ export const DraftRequest = z.discriminatedUnion('kind', [
   ),
   draft(
     'agent.register',
-    z.strictObject({ name: Name, auth: AgentAuth, require_dpop: z.boolean().exactOptional() }),
+    z.strictObject({ name: Name, auth: AgentAuthDraft, require_dpop: z.boolean().exactOptional() }),
   ),
   draft('agent.disable', z.strictObject({ agent: NameOrId, reason: Reason })),
   draft(
@@ -166,6 +166,8 @@ const form = {
   client_id: z.string().min(1).max(128).exactOptional(),
   client_assertion_type: z.literal(CLIENT_ASSERTION_JWT).exactOptional(),
   client_assertion: z.string().min(1).max(8192).exactOptional(),
+  /** `client_secret_post`, or taken from the Authorization header (`client_secret_basic`). */
+  client_secret: z.string().min(1).max(256).exactOptional(),
   authorization_details: z.string().min(2).max(65_536).exactOptional(),
 };
 

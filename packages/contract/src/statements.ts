@@ -19,6 +19,7 @@ import {
   Reason,
   Resource,
   Role,
+  SecretHash,
   StatementId,
   sortedSet,
 } from './primitives.ts';
@@ -76,24 +77,32 @@ const EnvironmentSetBody = z.strictObject({
   require_dpop: z.boolean(),
 });
 
+const PrivateKeyJwt = z.strictObject({
+  method: z.literal('private_key_jwt'),
+  jwks: z.strictObject({ keys: z.array(PublicJwk).min(1).max(2) }),
+});
+const Federated = z.strictObject({
+  method: z.literal('federated'),
+  issuer: z.string().min(1).max(300),
+  audience: z.string().min(1).max(300),
+  subject: z.string().min(1).max(300),
+  claims: z.record(z.string().max(64), z.string().max(300)),
+});
+
 export const AgentAuth = z.discriminatedUnion('method', [
-  z.strictObject({
-    method: z.literal('private_key_jwt'),
-    jwks: z.strictObject({ keys: z.array(PublicJwk).min(1).max(2) }),
-  }),
-  z.strictObject({
-    method: z.literal('client_secret'),
-    secret_hash: z.string().min(1).max(512),
-  }),
-  z.strictObject({
-    method: z.literal('federated'),
-    issuer: z.string().min(1).max(300),
-    audience: z.string().min(1).max(300),
-    subject: z.string().min(1).max(300),
-    claims: z.record(z.string().max(64), z.string().max(300)),
-  }),
+  PrivateKeyJwt,
+  z.strictObject({ method: z.literal('client_secret'), secret_hash: SecretHash }),
+  Federated,
 ]);
 export type AgentAuth = z.infer<typeof AgentAuth>;
+
+/** As a proposer asks for it: a secret and its hash are the broker's to make, never the proposer's. */
+export const AgentAuthDraft = z.discriminatedUnion('method', [
+  PrivateKeyJwt,
+  z.strictObject({ method: z.literal('client_secret') }),
+  Federated,
+]);
+export type AgentAuthDraft = z.infer<typeof AgentAuthDraft>;
 
 const AgentRegisterBody = z.strictObject({
   name: Name,

@@ -63,6 +63,7 @@ export const AgentView = z.object({
   id: Id,
   name: Name,
   auth_method: z.string(),
+  /** Thumbprints of its keys; for an agent without any, the digest of how it authenticates. */
   credentials: z.array(Digest),
   require_dpop: z.boolean(),
   disabled_at: Instant.nullable(),
@@ -239,6 +240,8 @@ export const DraftAnswer = z.object({
   statement: Statement,
   /** What the server completed or noticed, one line each; never what the signer relies on. */
   notes: z.array(z.string()),
+  /** For `agent.register` with `client_secret`: shown this once, kept nowhere. */
+  client_secret: z.string().exactOptional(),
 });
 export type DraftAnswer = z.infer<typeof DraftAnswer>;
 

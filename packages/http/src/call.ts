@@ -32,6 +32,8 @@ export interface Call<N extends RouteName> {
   readonly caller: CallerByAuth[Routes[N]['auth']];
   /** The token endpoint's DPoP proof; elsewhere null, since the caller is already known. */
   readonly proof: string | null;
+  /** Whether a client authenticated in the Authorization header, whose scheme a 401 must then name. */
+  readonly byHeader: boolean;
   /** The URL the client addressed, by the issuer's origin; no query. */
   readonly url: string;
   /** The query as it came, for the link to a next page. */

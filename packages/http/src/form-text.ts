@@ -25,17 +25,17 @@ export function parseForm(text: string): Readonly<Record<string, string>> {
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     if (at < 1) throw inputError('invalid_request', 'A parameter has no name or no value.');
-    const name = decode(pair.slice(0, at));
+    const name = decodeParameter(pair.slice(0, at));
     if (parameters.has(name) || name === '__proto__') {
       throw inputError('invalid_request', 'A parameter is there twice, or no one may send it.');
     }
-    parameters.set(name, decode(pair.slice(at + 1)));
+    parameters.set(name, decodeParameter(pair.slice(at + 1)));
   }
   return Object.fromEntries(parameters);
 }
 
 /** `decodeURIComponent` refuses invalid escapes and invalid UTF-8, overlong forms included. */
-function decode(text: string): string {
+export function decodeParameter(text: string): string {
   let value: string;
   try {
     value = decodeURIComponent(text.replaceAll('+', ' '));

@@ -73,7 +73,12 @@ export function createHandlers({ useCases, issuer, version, clock }: HandlerOpti
     },
 
     broker: async () => json(200, await useCases.broker()),
-    draft: async ({ caller, body }) => json(200, await useCases.draft(caller, body)),
+    draft: async ({ caller, body }) => {
+      const { clientSecret, ...answer } = await useCases.draft(caller, body);
+      // The one place where a new client secret is opened: into the answer to the admin who drafted it.
+      if (clientSecret === null) return json(200, answer);
+      return json(200, { ...answer, client_secret: clientSecret.reveal() });
+    },
     propose: async ({ caller, body }) => {
       const answer = await useCases.propose(caller, body);
       return json(201, answer, { location: `${issuer}${routes.propose.path}/${answer.id}` });

@@ -17,7 +17,11 @@ export function authorizationServerMetadata(issuer: string): Readonly<Record<str
     jwks_uri: `${issuer}${routes.jwks.path}`,
     grant_types_supported: ['client_credentials', TOKEN_EXCHANGE, JWT_BEARER],
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: ['private_key_jwt'],
+    token_endpoint_auth_methods_supported: [
+      'private_key_jwt',
+      'client_secret_basic',
+      'client_secret_post',
+    ],
     token_endpoint_auth_signing_alg_values_supported: DPOP_ALGORITHMS,
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     authorization_details_types_supported: ['countersign'],

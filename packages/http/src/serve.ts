@@ -2,12 +2,13 @@
 import type { Presented, UseCases } from '@countersign/broker';
 import { type Route, type RouteName, routes } from '@countersign/contract';
 import { CountersignError, inputError } from '@countersign/core';
+import { type BasicClient, readClientAuthorization } from './basic-client.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
 import type { Call, Caller, Handlers } from './call.ts';
 import { looksLikeSession, readAuthorization, readProof } from './credentials.ts';
 import { parseForm } from './form-text.ts';
 import type { Reply } from './reply.ts';
-import { refuseClientAuthorization, tokenRequestOf } from './token-endpoint.ts';
+import { tokenRequestOf } from './token-endpoint.ts';
 import { validate, validateQuery } from './validation.ts';
 
 export interface Incoming {
@@ -30,7 +31,7 @@ export async function serve<N extends RouteName>(
 ): Promise<Reply> {
   const route: Route = routes[name];
   checkBodyHeaders(route, request.headers);
-  if (route.auth === 'client') refuseClientAuthorization(request.headers);
+  const basic = route.auth === 'client' ? readClientAuthorization(request.headers) : null;
   const caller = await authenticate(route, useCases, request, url);
   onCaller(caller);
 
@@ -41,12 +42,13 @@ export async function serve<N extends RouteName>(
   const input = {
     params: route.params && validate(route.params, params, 'path'),
     query: route.query && validateQuery(route.query, parameters),
-    body: await bodyOf(route, request, caller),
+    body: await bodyOf(route, request, caller, basic),
   };
   const call = {
     ...input,
     caller,
     proof: route.auth === 'client' ? readProof(request.headers) : null,
+    byHeader: basic !== null,
     url,
     parameters,
     // Made when it is asked for: few handlers wait, and the listener's signal is not free.
@@ -59,10 +61,15 @@ export async function serve<N extends RouteName>(
   return handlers[name](call as Call<N>);
 }
 
-async function bodyOf(route: Route, request: Request, caller: Caller): Promise<unknown> {
+async function bodyOf(
+  route: Route,
+  request: Request,
+  caller: Caller,
+  basic: BasicClient | null,
+): Promise<unknown> {
   const raw = await readBody(route, request);
   if (route.body === undefined) return undefined;
-  if (route.auth === 'client') return tokenRequestOf(raw);
+  if (route.auth === 'client') return tokenRequestOf(raw, basic);
   if (route.auth === 'code' && caller === null && !holdsCode(raw)) throw unauthenticated();
   return validate(route.body.schema, raw, 'body');
 }

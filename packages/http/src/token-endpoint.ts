@@ -1,5 +1,5 @@
 /** `POST /oauth/token`: RFC 6749 forms in, one of three use cases, RFC 6749 and RFC 8693 answers out. */
-import type { ExchangedCredential, UseCases } from '@countersign/broker';
+import type { ClientClaim, ExchangedCredential, UseCases } from '@countersign/broker';
 import {
   CREDENTIAL_TOKEN_TYPE,
   JWT_BEARER,
@@ -8,6 +8,7 @@ import {
   TokenRequest,
 } from '@countersign/contract';
 import { CountersignError, inputError, Secret } from '@countersign/core';
+import type { BasicClient } from './basic-client.ts';
 import type { Call } from './call.ts';
 import { refusalOfDenial, renderOAuthError, TokenError } from './refusal.ts';
 import { decided, json, type Reply } from './reply.ts';
@@ -15,23 +16,14 @@ import { validate } from './validation.ts';
 
 const GRANT_TYPES: readonly string[] = ['client_credentials', TOKEN_EXCHANGE, JWT_BEARER];
 
-/** @throws TokenError `invalid_client`: clients authenticate in the body, by assertion */
-export function refuseClientAuthorization(headers: Headers): void {
-  if (!headers.has('authorization')) return;
-  throw new TokenError(
-    'invalid_client',
-    'unauthenticated',
-    'Client authentication by the Authorization header is not available yet: use private_key_jwt.',
-  );
-}
-
 /**
  * The form as one of the three grants, with RFC 6749's own reasons where it is none. The order is that
  * of section 5.2: what is asked for, then by whom, then the rest.
  *
+ * @param basic what the Authorization header said, as if it had been in the form
  * @throws CountersignError, TokenError
  */
-export function tokenRequestOf(form: unknown): TokenRequest {
+export function tokenRequestOf(form: unknown, basic: BasicClient | null): TokenRequest {
   const parameters = withoutOmitted(form);
   const grantType = parameters['grant_type'];
   if (grantType === undefined) throw inputError('invalid_request', 'grant_type is missing.');
@@ -42,12 +34,10 @@ export function tokenRequestOf(form: unknown): TokenRequest {
       'grant_type: this broker does not know this one; its metadata lists those it knows.',
     );
   }
-  if (parameters['client_secret'] !== undefined) {
-    throw new TokenError(
-      'invalid_client',
-      'unauthenticated',
-      'Client authentication by client_secret is not available yet: use private_key_jwt.',
-    );
+  requireOneMethod(parameters, basic);
+  if (basic !== null) {
+    parameters['client_id'] = basic.clientId;
+    parameters['client_secret'] = basic.clientSecret.reveal();
   }
   if (parameters['scope'] !== undefined) {
     throw new TokenError(
@@ -67,8 +57,33 @@ export function tokenRequestOf(form: unknown): TokenRequest {
   return validate(TokenRequest, parameters, 'body') as TokenRequest;
 }
 
+/**
+ * RFC 6749 section 2.3: one method of authentication a request, and an id wherever there is a secret.
+ *
+ * @throws CountersignError `invalid_request` (section 5.2: "more than one mechanism")
+ */
+function requireOneMethod(
+  parameters: Readonly<Record<string, string | undefined>>,
+  basic: BasicClient | null,
+): void {
+  const { client_id: id, client_secret: secret, client_assertion: assertion } = parameters;
+  const methods = [basic !== null, secret !== undefined, assertion !== undefined];
+  if (methods.filter((used) => used).length > 1) {
+    throw inputError(
+      'invalid_request',
+      'The client authenticates in more than one way: use Basic, client_secret or client_assertion.',
+    );
+  }
+  if (basic !== null && id !== undefined && id !== basic.clientId) {
+    throw inputError('invalid_request', 'client_id is not the one of the Authorization header.');
+  }
+  if (secret !== undefined && id === undefined) {
+    throw inputError('invalid_request', 'client_secret comes with client_id.');
+  }
+}
+
 /** RFC 6749 section 3.2: a parameter without a value is treated as if it were omitted. */
-function withoutOmitted(form: unknown): Readonly<Record<string, string | undefined>> {
+function withoutOmitted(form: unknown): Record<string, string | undefined> {
   const parameters: Record<string, string> = {};
   for (const [name, value] of Object.entries(form ?? {})) {
     if (typeof value === 'string' && value !== '') parameters[name] = value;
@@ -79,12 +94,12 @@ function withoutOmitted(form: unknown): Readonly<Record<string, string | undefin
 export async function answerTokenRequest(
   useCases: UseCases,
   issuer: string,
-  { body, proof, url }: Call<'token'>,
+  { body, proof, byHeader, url }: Call<'token'>,
 ): Promise<Reply> {
   switch (body.grant_type) {
     case 'client_credentials': {
       const outcome = await useCases.issue({ ...clientOf(body), proof, url });
-      if (!outcome.allowed) return refuse(outcome.denial, issuer);
+      if (!outcome.allowed) return refuse(outcome.denial, issuer, byHeader);
       const { accessToken, tokenType, expiresIn, authorizationDetails } = outcome.value;
       return grant(outcome.decision, {
         access_token: accessToken.reveal(),
@@ -102,7 +117,7 @@ export async function answerTokenRequest(
         proof,
         url,
       });
-      if (!outcome.allowed) return refuse(outcome.denial, issuer);
+      if (!outcome.allowed) return refuse(outcome.denial, issuer, byHeader);
       const { value } = outcome;
       return grant(outcome.decision, {
         access_token: value.primary.reveal(),
@@ -116,7 +131,7 @@ export async function answerTokenRequest(
     }
     case JWT_BEARER: {
       const outcome = await signIn(useCases, { assertion: body.assertion, proof, url });
-      if (!outcome.allowed) return refuse(outcome.denial, issuer);
+      if (!outcome.allowed) return refuse(outcome.denial, issuer, byHeader);
       return grant(outcome.decision, {
         access_token: outcome.value.accessToken.reveal(),
         token_type: 'DPoP',
@@ -138,10 +153,14 @@ async function signIn(useCases: UseCases, input: Parameters<UseCases['signIn']>[
   }
 }
 
-function clientOf(body: Exclude<TokenRequest, { grant_type: typeof JWT_BEARER }>) {
+function clientOf(
+  body: Exclude<TokenRequest, { grant_type: typeof JWT_BEARER }>,
+): ClientClaim & { readonly authorizationDetails: string | null } {
   return {
     clientId: body.client_id ?? null,
     clientAssertion: body.client_assertion ?? null,
+    clientSecret:
+      body.client_secret === undefined ? null : new Secret('client secret', body.client_secret),
     authorizationDetails: body.authorization_details ?? null,
   };
 }
@@ -155,8 +174,12 @@ function grant(decision: string, answer: Granted): Reply {
   return decided(json(200, answer, { pragma: 'no-cache' }), decision);
 }
 
-function refuse(denial: Parameters<typeof refusalOfDenial>[0], issuer: string): Reply {
-  return renderOAuthError(refusalOfDenial(denial), issuer, null);
+function refuse(
+  denial: Parameters<typeof refusalOfDenial>[0],
+  issuer: string,
+  byHeader: boolean,
+): Reply {
+  return renderOAuthError(refusalOfDenial(denial), issuer, byHeader ? 'Basic' : null);
 }
 
 /** The one place where a provider's credential is opened: into the answer to whom it was granted. */

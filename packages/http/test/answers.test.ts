@@ -64,7 +64,11 @@ describe('discovery', () => {
         'urn:ietf:params:oauth:grant-type:jwt-bearer',
       ],
       response_types_supported: [],
-      token_endpoint_auth_methods_supported: ['private_key_jwt'],
+      token_endpoint_auth_methods_supported: [
+        'private_key_jwt',
+        'client_secret_basic',
+        'client_secret_post',
+      ],
       token_endpoint_auth_signing_alg_values_supported: ['EdDSA', 'Ed25519', 'ES256'],
       dpop_signing_alg_values_supported: ['EdDSA', 'Ed25519', 'ES256'],
       authorization_details_types_supported: ['countersign'],

@@ -173,6 +173,7 @@ const base: UseCases = {
       body: { grant: ID, reason: 'because' },
     },
     notes: [],
+    clientSecret: null,
   }),
   propose: async () => statementAnswer,
   sign: async () => statementAnswer,

@@ -5,6 +5,7 @@ import {
   TOKEN_EXCHANGE,
   TokenAnswer,
 } from '@countersign/contract';
+import type { Secret } from '@countersign/core';
 import { describe, expect, test } from 'vitest';
 import { brokerApp } from './broker-app.ts';
 import { DECISION, deny, ID, ISSUER, SECRETS } from './fake-use-cases.ts';
@@ -54,6 +55,7 @@ describe('answers', () => {
           {
             clientId: 'cursor',
             clientAssertion: 'a.b.c',
+            clientSecret: null,
             authorizationDetails: '[]',
             proof: 'x.y.z',
             url: `${ISSUER}/oauth/token`,
@@ -99,8 +101,48 @@ describe('answers', () => {
   });
 });
 
+describe('a client secret', () => {
+  const cc = { grant_type: 'client_credentials' };
+  const basic = { authorization: `Basic ${Buffer.from('cursor:s%3A1').toString('base64')}` };
+
+  test.each<[string, Record<string, string>, Record<string, string>]>([
+    ['by Basic', cc, basic],
+    ['by Basic, with the same client_id in the form', { ...cc, client_id: 'cursor' }, basic],
+    ['in the form', { ...cc, client_id: 'cursor', client_secret: 's:1' }, {}],
+  ])('%s reaches the use case as a Secret', async (_, body, headers) => {
+    const { app, calls } = brokerApp();
+    expect((await post(app, body, headers)).status).toBe(200);
+    expect(calls).toMatchObject([
+      { name: 'issue', args: [{ clientId: 'cursor', clientAssertion: null }] },
+    ]);
+    const [input] = calls[0]?.args ?? [];
+    const { clientSecret } = input as { clientSecret: Secret };
+    expect([String(clientSecret), clientSecret.reveal()]).toEqual([
+      '[secret client secret]',
+      's:1',
+    ]);
+  });
+
+  test('may go with an exchange too', async () => {
+    const { app, calls } = brokerApp();
+    expect((await post(app, exchange, basic)).status).toBe(200);
+    expect(calls).toMatchObject([{ name: 'exchange', args: [{ clientId: 'cursor' }] }]);
+  });
+
+  test('that came by Basic and was refused is answered with its challenge', async () => {
+    const refusing = () => deny({ oauthError: 'invalid_client', code: 'replayed' });
+    const { app } = brokerApp({ issue: refusing });
+    const byHeader = await post(app, cc, basic);
+    expect(byHeader.status).toBe(401);
+    expect(byHeader.headers.get('www-authenticate')).toBe('Basic realm="countersign"');
+    const inForm = await post(app, { ...cc, client_id: 'cursor', client_secret: 'x' });
+    expect([inForm.status, inForm.headers.has('www-authenticate')]).toEqual([401, false]);
+  });
+});
+
 describe('refusals before any use case', () => {
   const cc = { grant_type: 'client_credentials' };
+  const basic = { authorization: `Basic ${Buffer.from('cursor:s').toString('base64')}` };
   test.each<
     [string, Record<string, string> | string, Record<string, string>, number, string, string]
   >([
@@ -123,28 +165,76 @@ describe('refusals before any use case', () => {
     ],
     ['a scope', { ...cc, scope: 'all' }, {}, 400, 'invalid_scope', 'invalid_request'],
     [
-      'client_secret_post',
-      { ...cc, client_secret: 'x' },
-      {},
-      401,
-      'invalid_client',
-      'unauthenticated',
-    ],
-    [
-      'client_secret_basic',
-      cc,
-      { authorization: 'Basic YTpi' },
-      401,
-      'invalid_client',
-      'unauthenticated',
-    ],
-    [
       'a Bearer token',
       cc,
       { authorization: 'Bearer agent' },
       401,
       'invalid_client',
       'unauthenticated',
+    ],
+    [
+      'Basic without a colon',
+      cc,
+      { authorization: 'Basic YWI=' },
+      401,
+      'invalid_client',
+      'unauthenticated',
+    ],
+    [
+      'Basic and a secret',
+      { ...cc, client_id: 'cursor', client_secret: 's' },
+      basic,
+      400,
+      'invalid_request',
+      'invalid_request',
+    ],
+    [
+      'Basic and an assertion',
+      { ...cc, ...client },
+      basic,
+      400,
+      'invalid_request',
+      'invalid_request',
+    ],
+    [
+      'a secret and an assertion',
+      { ...cc, ...client, client_secret: 's' },
+      {},
+      400,
+      'invalid_request',
+      'invalid_request',
+    ],
+    [
+      'Basic of another client_id',
+      { ...cc, client_id: 'other' },
+      basic,
+      400,
+      'invalid_request',
+      'invalid_request',
+    ],
+    [
+      'a secret of nobody',
+      { ...cc, client_secret: 's' },
+      {},
+      400,
+      'invalid_request',
+      'invalid_request',
+    ],
+    [
+      'a secret of 1 KB',
+      { ...cc, client_id: 'a', client_secret: 's'.repeat(1024) },
+      {},
+      400,
+      'invalid_request',
+      'invalid_request',
+    ],
+    [
+      'a secret where a human signs in',
+      { grant_type: JWT_BEARER, assertion: 'a.b.c' },
+      basic,
+      400,
+      'invalid_request',
+      'invalid_request',
     ],
     [
       'an assertion without type',
@@ -202,7 +292,9 @@ describe('refusals before any use case', () => {
     expect(answer.error_description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
     expect(response.headers.get('content-type')).toBe('application/json');
     expect(response.headers.get('cache-control')).toBe('no-store');
-    expect(response.headers.has('www-authenticate')).toBe(headers['authorization'] !== undefined);
+    expect(response.headers.has('www-authenticate')).toBe(
+      status === 401 && headers['authorization'] !== undefined,
+    );
     expect(calls).toEqual([]);
   });
 

@@ -5,12 +5,14 @@ export {
   mintAccessToken,
   verifyAccessToken,
 } from './access-token.ts';
+export { ARGON2ID_SALT_BYTES, hashArgon2id, verifyArgon2id } from './argon2id.ts';
 export {
   type ClientAssertion,
   type ClientAssertionExpectation,
   peekClientId,
   verifyClientAssertion,
 } from './client-assertion.ts';
+export { type ClientSecretMac, clientSecretMac } from './client-secret.ts';
 export {
   type DeviceAssertion,
   type DeviceAssertionExpectation,

@@ -1,15 +1,22 @@
-/** Agents: workloads with a key of their own. Registering one grants it nothing. */
+/** Agents: workloads with a key or a secret of their own. Registering one grants it nothing. */
 import { readFile } from 'node:fs/promises';
 import { newPrivateJwk, signingKeyOf } from '@countersign/client';
-import { AgentAuth, PublicJwk } from '@countersign/contract';
+import { AgentAuthDraft, PublicJwk } from '@countersign/contract';
 import { EXIT } from '../exit-status.ts';
 import { usageFailure } from '../failure.ts';
 import { jsonOf, recordOf } from '../key-file.ts';
 import { everyPage } from '../pages.ts';
 import { createPrivate } from '../private-files.ts';
-import { type Act, noun, type Registrar, verb } from '../registrar.ts';
+import { type Act, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
-import { newStatementId, proposeSigned, settle } from '../statements.ts';
+import {
+  newStatementId,
+  proposeSigned,
+  proposeWithSecret,
+  settle,
+  standingLines,
+  statusAfter,
+} from '../statements.ts';
 import { table } from '../table.ts';
 import { shortIds } from '../text.ts';
 
@@ -19,12 +26,12 @@ export function addAgent(program: Registrar): void {
     agent,
     {
       usage: 'add <name>',
-      summary: 'Register an agent by its public key.',
+      summary: 'Register an agent by its public key, or with a new client secret.',
       example: 'countersign agent add cursor --auth private-key-jwt --jwks cursor.pub.json',
     },
     add,
   )
-    .requiredOption('--auth <method>', 'private-key-jwt')
+    .requiredOption('--auth <method>', 'private-key-jwt, or secret (the broker makes one)')
     .option('--jwks <file>', 'a public JWK, or a JWKS of one or two')
     .option('--require-dpop', 'demand DPoP of every token of this agent');
   verb(agent, { usage: 'list', summary: 'Agents.', example: 'countersign agent list' }, list);
@@ -49,29 +56,51 @@ export function addAgent(program: Registrar): void {
 }
 
 const add: Act = async (context, given) => {
-  const method = given.need('auth');
-  if (method !== 'private-key-jwt') {
-    throw usageFailure(
-      `Agents authenticate by private-key-jwt; ${method} is not available in this version.`,
-      '--auth private-key-jwt --jwks FILE',
-    );
-  }
-  const file = given.text('jwks');
-  if (file === undefined) throw usageFailure('Name the public key.', '--jwks FILE');
-  const answer = await proposeSigned(context, await takeSeat(context), {
+  const name = given.arg(0);
+  const auth = await authOf(given);
+  const { answer, clientSecret } = await proposeWithSecret(context, await takeSeat(context), {
     kind: 'agent.register',
     id: newStatementId(),
-    body: {
-      name: given.arg(0),
-      auth: await authOf(file),
-      ...(given.flag('requireDpop') ? { require_dpop: true } : {}),
-    },
+    body: { name, auth, ...(given.flag('requireDpop') ? { require_dpop: true } : {}) },
   });
-  return settle(context, answer, [`next: countersign grant propose --agent ${given.arg(0)} …`]);
+  const next = `next: countersign grant propose --agent ${name} …`;
+  // A secret whose agent is not there is worth nothing, and is not shown.
+  if (clientSecret === null || answer.status !== 'complete') {
+    return settle(context, answer, [next]);
+  }
+  const secret = clientSecret.reveal();
+  context.out.result({ ...answer, client_secret: secret }, [
+    ...standingLines(answer),
+    `client secret: ${secret}`,
+    next,
+  ]);
+  context.out.note(
+    'note: the secret is not shown again and not kept by the broker. Put it into a file that only the agent reads (chmod 600) and name that file in COUNTERSIGN_AGENT_SECRET_FILE.',
+  );
+  return statusAfter(answer);
 };
 
+async function authOf(given: Given): Promise<AgentAuthDraft> {
+  const [method, file] = [given.need('auth'), given.text('jwks')];
+  switch (method) {
+    case 'private-key-jwt':
+      if (file === undefined) throw usageFailure('Name the public key.', '--jwks FILE');
+      return await keysIn(file);
+    case 'secret':
+      if (file !== undefined) {
+        throw usageFailure('An agent has a secret or keys, not both.', '--auth secret');
+      }
+      return { method: 'client_secret' };
+    default:
+      throw usageFailure(
+        `Agents authenticate by private-key-jwt or secret; ${method} is not available in this version.`,
+        '--auth private-key-jwt --jwks FILE, or --auth secret',
+      );
+  }
+}
+
 /** Public members only: a private key in the wrong hands' reach is refused before it travels. */
-async function authOf(file: string): Promise<AgentAuth> {
+async function keysIn(file: string): Promise<AgentAuthDraft> {
   const read = await readFile(file, 'utf8').catch(() => null);
   const parsed: unknown = read === null ? undefined : jsonOf(read);
   const listed = recordOf(parsed)?.['keys'];
@@ -82,7 +111,7 @@ async function authOf(file: string): Promise<AgentAuth> {
       'countersign agent keygen --out PRIVATE > PUBLIC, then --jwks PUBLIC',
     );
   }
-  const auth = AgentAuth.safeParse({
+  const auth = AgentAuthDraft.safeParse({
     method: 'private_key_jwt',
     jwks: { keys: keys.map((jwk) => publicMembers(jwk ?? {})) },
   });
