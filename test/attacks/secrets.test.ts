@@ -5,6 +5,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, newKey } from '../support/deployment.ts';
 import { codeOf } from '../support/refusal.ts';
+import { draftSecretAgent, registerSecretAgent } from '../support/secret-agent.ts';
 
 const RIGHTS = ['postgres:select'];
 const TABLES = ['public.bookings'];
@@ -26,6 +27,14 @@ beforeAll(async () => {
   const { code } = await alice.client.call('invite', {
     body: { name: 'dora', roles: ['approver'], groups: [] },
   });
+  const etl = await registerSecretAgent(deployment, 'etl');
+  await etl.as(null).token(null);
+  const never = await draftSecretAgent(alice, 'never');
+  const pair = `etl:${etl.secret.reveal()}`;
+  secrets.set('a client secret', etl.secret.reveal());
+  secrets.set('what is random of it', etl.secret.reveal().slice(-88, -46));
+  secrets.set('a client secret in a Basic header', Buffer.from(pair).toString('base64'));
+  secrets.set('a client secret nobody signed for', never.secret.reveal());
   secrets.set("alice's device key", privatePart(alice.privateJwk));
   secrets.set("bob's device key", privatePart(bob.privateJwk));
   secrets.set("the agent's key", privatePart(cursor.privateJwk));
@@ -46,6 +55,13 @@ beforeAll(async () => {
     method: 'POST',
     body: `client_assertion=${stranger.privateJwk.reveal()}`,
   });
+  for (const given of [pair, `${pair}:`, `nobody:${never.secret.reveal()}`, `etl:${pair}`]) {
+    await fetch(`${broker.url}/oauth/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${Buffer.from(given).toString('base64')}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', client_id: 'x' }),
+    });
+  }
   await fetch(`${broker.url}/v1/me?token=${token.token.reveal()}`, {
     headers: { authorization: `Bearer ${token.token.reveal()}` },
   });

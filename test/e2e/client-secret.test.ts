@@ -178,6 +178,47 @@ describe('the command line with COUNTERSIGN_AGENT_SECRET_FILE', () => {
     expect((await run(['token', ...target], env)).stderr).toContain('others can read');
   });
 
+  test('registers one, says its secret once, and keeps it nowhere', async () => {
+    const { alice, bob } = deployment;
+    const { code } = await alice.client.call('invite', {
+      body: { name: 'carol', roles: ['admin'], groups: [] },
+    });
+    const passphrase = join(home, 'passphrase');
+    await writeFile(passphrase, 'a passphrase nobody prints\n', { mode: 0o600 });
+    const env = {
+      COUNTERSIGN_HOME: join(home, 'profiles'),
+      COUNTERSIGN_PASSPHRASE_FILE: passphrase,
+    };
+    const joined = await run(['human', 'join', code, '--name', 'carol', '--json'], env);
+    const { human } = JSON.parse(joined.stdout);
+    for (const sponsor of [alice, bob]) await sponsor.sign(human);
+
+    const added = await run(['agent', 'add', 'typed', '--auth', 'secret'], env);
+    expect(added.status, added.stderr).toBe(0);
+    const [, secret = ''] =
+      /^client secret: (countersign_secret_\S{88})$/m.exec(added.stdout) ?? [];
+    expect((await tokenRequest({}, basic('typed', secret))).status).toBe(200);
+    expect(added.stderr).toMatch(/not shown again.*COUNTERSIGN_AGENT_SECRET_FILE/s);
+    expect(added.stderr).not.toContain(secret);
+
+    const json = await run(['agent', 'add', 'scripted', '--auth', 'secret', '--json'], env);
+    const document = JSON.parse(json.stdout);
+    expect(document).toMatchObject({ kind: 'agent.register', status: 'complete' });
+    expect((await tokenRequest({}, basic('scripted', document.client_secret))).status).toBe(200);
+
+    // The name is taken: refused, so the secret that was drafted is worth nothing and not shown.
+    const again = await run(['agent', 'add', 'typed', '--auth', 'secret'], env);
+    expect(again.status).toBe(1);
+    expect(again.stdout + again.stderr).not.toContain('countersign_secret_');
+
+    const kept = await run(['agent', 'list', '--json'], env);
+    const typed = JSON.parse(kept.stdout).agents.find(
+      ({ name }: { name: string }) => name === 'typed',
+    );
+    expect(typed).toMatchObject({ auth_method: 'client_secret' });
+    expect(kept.stdout).not.toContain('countersign_secret_');
+  });
+
   test.each([
     ['a file that is not there', null, 'cannot be read'],
     ['an empty file', '', 'holds no client secret'],

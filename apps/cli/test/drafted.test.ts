@@ -1,8 +1,10 @@
 /** A broker that drafts another thing than was asked for gets no signature. */
 import { emptyState } from '@countersign/authority';
 import type { DraftRequest, Statement } from '@countersign/contract';
+import { Secret } from '@countersign/core';
+import { hash } from '@node-rs/argon2';
 import { describe, expect, test } from 'vitest';
-import { requireAsAsked } from '../src/drafted.ts';
+import { requireAsAsked, requireHashOf } from '../src/drafted.ts';
 
 const ID = '01999f5e-7a40-7000-8000-000000000001';
 const [AGENT, CONNECTION, ENVIRONMENT, GRANT] = ['a', 'b', 'c', 'd'].map(
@@ -192,4 +194,41 @@ test('a connection keeps its credential, configuration and mapping', () => {
       /is not what/,
     );
   }
+});
+
+describe('an agent with a client secret', async () => {
+  const request: DraftRequest = {
+    kind: 'agent.register',
+    id: ID,
+    body: { name: 'etl', auth: { method: 'client_secret' } },
+  };
+  const secret = new Secret('client secret', 'countersign_secret_x');
+  const secret_hash = await hash(secret.reveal(), { memoryCost: 19_456, timeCost: 2 });
+  const drafted = (auth: object, more: object = {}): Statement => ({
+    ...around,
+    kind: 'agent.register',
+    // A test drafts what a dishonest server would.
+    body: { name: 'etl', require_dpop: false, ...more, auth } as never,
+  });
+  const good = drafted({ method: 'client_secret', secret_hash });
+
+  test('is signed for when the hash is the one of the secret beside it', async () => {
+    expect(() => check(request, good)).not.toThrow();
+    await expect(requireHashOf(secret, good)).resolves.toBeUndefined();
+  });
+
+  test.each([
+    ['another name', drafted({ method: 'client_secret', secret_hash }, { name: 'other' }), /name/],
+    ['a key instead', drafted({ method: 'private_key_jwt', jwks: { keys: [] } }), /auth\.method/],
+  ])('is not with %s', (_, statement, words) => {
+    expect(() => check(request, statement)).toThrow(words);
+  });
+
+  test.each([
+    ['another secret beside it', new Secret('client secret', 'countersign_secret_y'), good],
+    ['no secret beside it', null, good],
+    ['a secret beside a key', secret, drafted({ method: 'private_key_jwt', jwks: { keys: [] } })],
+  ])('is not with %s', async (_, beside, statement) => {
+    await expect(requireHashOf(beside, statement)).rejects.toThrow(/Nothing was signed/);
+  });
 });
