@@ -45,7 +45,7 @@ const STOP =
 
 const FAMILIES = {
   credential:
-    'If your token has ended, get one new token from the token endpoint with your own registered key. If that is refused too, tell the human you work for.',
+    'If your token has ended, get one new token from the token endpoint with your own registered key or secret. If that is refused too, tell the human you work for.',
   ask: 'Only humans can allow this. Tell the human you work for what you need and why.',
   humans:
     'Humans decided this, and only humans can change it. Tell the human you work for, and wait.',
