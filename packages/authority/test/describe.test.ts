@@ -97,6 +97,23 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
 ! By itself this grants nothing.`,
   ],
   [
+    'an agent with a secret',
+    'agent.register',
+    () => ({
+      ...agentBody('etl'),
+      auth: {
+        method: 'client_secret',
+        secret_hash: `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`,
+      },
+    }),
+    () => `Register the agent etl.
+  signs in by: client_secret
+  DPoP: not demanded
+  needs: 0 of 1 signatures; missing: 1 × admin
+! By itself this grants nothing.
+! Whoever reads its secret is this agent, from anywhere; a key never leaves its machine.`,
+  ],
+  [
     'the end of an agent',
     'agent.disable',
     (t) => ({ agent: t.agent, reason: 'retired' }),

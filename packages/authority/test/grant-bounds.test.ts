@@ -1,5 +1,13 @@
 import { describe, test } from 'vitest';
-import { type Body, grantBody, permission, withEffects } from './support/bodies.ts';
+import { digestOfDocument } from '../src/index.ts';
+import {
+  agentBody,
+  type Body,
+  grantBody,
+  permission,
+  pinsFor,
+  withEffects,
+} from './support/bodies.ts';
 import { DAY, dangerousGrant, instant, type Team, team } from './support/deployment.ts';
 import { sha256 } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
@@ -53,6 +61,26 @@ describe('bounds of a delete-capable grant', () => {
     const outcome = await outcomeOf(t, dangerousGrant(t, t[where], permissions, change));
     if (words === null) expectComplete(outcome);
     else expectRefusal(outcome, 'invalid_request', words);
+  });
+
+  test('for an agent with a secret: its digest is pinned, and is no key to bind tokens to', async () => {
+    const t = await team();
+    const secret_hash = `$argon2id$v=19$m=19456,t=2,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+    const body = { ...agentBody('etl'), auth: { method: 'client_secret', secret_hash } };
+    const agent = await t.broker.done(t.broker.draft('agent.register', body), t.alice.key);
+    const agent_credentials = [digestOfDocument(body.auth)];
+    const grant = (change: Body) => {
+      const drop = dangerousGrant(t, t.staging, DROP, { agent });
+      const pinned = pinsFor(t.broker.state, agent, t.connection, t.staging);
+      return { ...drop, pins: { ...pinned, agent_credentials }, ...change };
+    };
+    expectRefusal(
+      await outcomeOf(t, grant({ sender: agent_credentials[0] })),
+      'invalid_request',
+      /neither the agent's/,
+    );
+    const request = '9b2f64a0-7e5c-4c1e-8d3a-0a1b2c3d4e5f';
+    expectComplete(await outcomeOf(t, grant({ sender: sha256('dpop key'), request })));
   });
 
   test.each<[string, (t: Team) => Body, RegExp]>([

@@ -132,8 +132,13 @@ describe("the server's own key", () => {
     );
     expect(new Set(keys.map((key) => key.privateJwk.reveal())).size).toBe(1);
     expect(new Set(keys.map((key) => JSON.stringify(key.publicJwk))).size).toBe(1);
-    const ledger = await store.sealedKeys.ensure('ledger', make);
-    expect(ledger.publicJwk).not.toEqual(keys[0]?.publicJwk);
+    for (const purpose of ['ledger', 'client-secret'] as const) {
+      const [here, there] = await Promise.all(
+        [store, other].map((one) => one.sealedKeys.ensure(purpose, make)),
+      );
+      expect(here?.privateJwk.reveal()).toBe(there?.privateJwk.reveal());
+      expect(here?.publicJwk).not.toEqual(keys[0]?.publicJwk);
+    }
     await other.close();
   });
 
