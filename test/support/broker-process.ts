@@ -48,6 +48,8 @@ export async function startBroker(options: {
       HOME: options.dataDir,
       PORT: String(port),
       COUNTERSIGN_DATA_DIR: options.dataDir,
+      // Nobody waits for a load balancer that is not there.
+      COUNTERSIGN_DRAIN_SECONDS: '0',
       ...(options.issuer === undefined ? {} : { COUNTERSIGN_ISSUER: options.issuer }),
       ...options.env,
     },

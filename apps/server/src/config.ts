@@ -17,6 +17,10 @@ export interface Config {
   /** Peers that may forward requests of an https issuer; null: anyone who reaches the listener. */
   readonly trustedProxies: BlockList | null;
   readonly logLevel: string;
+  /** Holds the token that opens the metrics; null: none does. */
+  readonly metricsTokenFile: string | null;
+  /** Seconds between the first sign of a stop, at `/readyz`, and the end of listening. */
+  readonly drainSeconds: number;
 }
 
 /** A variable that is missing or wrong. The message names it and says what it should be. */
@@ -27,6 +31,8 @@ export class ConfigError extends Error {
   }
 }
 
+/** Seconds; whoever stops servers kills them sooner or later. */
+const LONGEST_GRACE = 300;
 const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'];
 const KNOWN = [
   'COUNTERSIGN_ISSUER',
@@ -35,6 +41,8 @@ const KNOWN = [
   'COUNTERSIGN_TRUSTED_PROXIES',
   'COUNTERSIGN_MIRROR',
   'COUNTERSIGN_LOG_LEVEL',
+  'COUNTERSIGN_METRICS_TOKEN_FILE',
+  'COUNTERSIGN_DRAIN_SECONDS',
   // Read by the command line, and harmless in a shared environment.
   'COUNTERSIGN_HOME',
   'COUNTERSIGN_PROFILE',
@@ -74,15 +82,19 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
       `is ${host}, which others can reach, while the issuer is ${issuer}. Set COUNTERSIGN_ISSUER to an https URL behind a listed COUNTERSIGN_TRUSTED_PROXIES, or leave HOST at 127.0.0.1.`,
     );
   }
+  const databaseUrl = readDatabaseUrl(env['DATABASE_URL']);
+  const metricsTokenFile = env['COUNTERSIGN_METRICS_TOKEN_FILE'];
   return {
     host,
     port,
     issuer,
     dataDir,
-    databaseUrl: readDatabaseUrl(env['DATABASE_URL']),
+    databaseUrl,
     kekFile: resolve(env['COUNTERSIGN_KEK_FILE'] ?? join(dataDir, 'kek')),
     trustedProxies,
     logLevel: readLogLevel(env['COUNTERSIGN_LOG_LEVEL']),
+    metricsTokenFile: metricsTokenFile === undefined ? null : resolve(metricsTokenFile),
+    drainSeconds: readDrain(env['COUNTERSIGN_DRAIN_SECONDS'], databaseUrl !== null),
   };
 }
 
@@ -171,7 +183,7 @@ function readIssuer(value: string | undefined, port: number, proxies: BlockList 
   return value;
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1' || host === '[::1]') return true;
   return isIP(host) === 4 && host.startsWith('127.');
 }
@@ -182,4 +194,17 @@ function readLogLevel(value: string | undefined): string {
     throw new ConfigError('COUNTERSIGN_LOG_LEVEL', `must be one of ${LOG_LEVELS.join(', ')}.`);
   }
   return level;
+}
+
+/** A server with an embedded database has no replica to leave its clients to, so it waits for none. */
+function readDrain(value: string | undefined, hasReplicas: boolean): number {
+  if (value === undefined) return hasReplicas ? 5 : 0;
+  const seconds = /^\d{1,3}$/.test(value) ? Number(value) : -1;
+  if (seconds < 0 || seconds > LONGEST_GRACE) {
+    throw new ConfigError(
+      'COUNTERSIGN_DRAIN_SECONDS',
+      `must be whole seconds from 0 to ${LONGEST_GRACE}, not "${value}".`,
+    );
+  }
+  return seconds;
 }

@@ -7,6 +7,10 @@ export function builtInProviders(ports: {
   readonly clock: Clock;
   readonly random: Random;
   readonly brokerSystemIdentifier: () => Promise<string>;
+  /** Wrapped around each of them. */
+  readonly around: (provider: Provider) => Provider;
 }): ReadonlyMap<string, Provider> {
-  return new Map([createPostgresProvider(ports)].map((provider) => [provider.name, provider]));
+  return new Map(
+    [createPostgresProvider(ports)].map((provider) => [provider.name, ports.around(provider)]),
+  );
 }

@@ -2,51 +2,108 @@
  * The process: database, store, use cases, listener, and their end in the reverse order. A start that
  * cannot be complete stops with one plain sentence; a stop drains what was begun.
  */
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { CountersignError, type Secret, VERSION } from '@countersign/core';
 import { createApp } from '@countersign/http';
-import { openStore, type Store } from '@countersign/store';
-import { type Http2Bindings, type HttpBindings, serve as listen } from '@hono/node-server';
+import { type CommittedBatch, openStore, type Store } from '@countersign/store';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/postgres.ts';
 import { offerGenesisCode } from './genesis-code.ts';
 import { readKek } from './kek.ts';
 import { ledgerIsEmpty } from './ledger-is-empty.ts';
+import { openListener } from './listener.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { createMetricsAccess } from './metrics/access.ts';
+import { createInstruments } from './metrics/instruments.ts';
+import { measureBatch, measuredLog } from './metrics/measured.ts';
+import { createScrape } from './metrics/scrape.ts';
+import { readMetricsToken } from './metrics/token.ts';
+import { untilSignalled } from './signals.ts';
+import { createStopping, pause } from './stopping.ts';
 import { startTicking } from './ticking.ts';
-import { systemClock, type Wired, wire } from './wire.ts';
+import { systemClock, wire } from './wire.ts';
 
-/** Milliseconds that requests under way are given at a stop. */
-const LONGEST_DRAIN = 10_000;
+/** Milliseconds from the end of the grace to the end of the process, whatever hangs. */
+const LONGEST_STOP = 30_000;
 
 export interface Running {
   readonly url: string;
   /** The code of this start; null once genesis exists. */
   readonly genesisCode: Secret | null;
-  /** Drains, stops everything this process started, and resolves when it is gone. */
-  stop(): Promise<void>;
+  /**
+   * Says at `/readyz` that it stops, waits `graceSeconds` for load balancers to notice, drains, stops
+   * everything this process started, and resolves when it is gone.
+   */
+  stop(graceSeconds?: number): Promise<void>;
+  /** Ends the waiting in a stop: whoever is connected is cut. */
+  cut(): void;
 }
 
 /** @throws ConfigError, CountersignError `broker_unavailable` with words for the operator */
 export async function start(config: Config, log: Logger): Promise<Running> {
   const undo: (() => Promise<void>)[] = [];
   const unwind = async (): Promise<void> => {
-    for (const step of undo.reverse()) {
+    for (const step of undo.splice(0).reverse()) {
       await step().catch((error: unknown) => log.warn({ err: error }, 'a step of the stop failed'));
     }
   };
+  const stopping = createStopping();
+  const instruments = createInstruments();
+  const metricsToken = readMetricsToken(config.metricsTokenFile);
   try {
-    const { store, embedded } = await openDatabase(config, log);
+    const { store, embedded } = await openDatabase(config, log, measureBatch(instruments));
     if (embedded !== null) undo.push(() => embedded.stop());
     undo.push(() => store.close());
-    const wired = await wire(config, store, log);
+    const wired = await wire(config, store, log, instruments);
     undo.push(() => wired.close());
-    undo.push(await startTicking(wired, store, log));
+    undo.push(await startTicking(wired, store, log, stopping.cutting));
     const genesisCode = await offerGenesisCode(wired.deps);
-    const listener = await openListener(config, wired, log);
+    const access = createMetricsAccess({
+      token: metricsToken,
+      behindProxy: config.trustedProxies !== null,
+    });
+    const isReady = async () =>
+      !stopping.begun.aborted && (await wired.useCases.readiness()) === 'ready';
+    const listener = await openListener({
+      config,
+      stopping,
+      from: access.from,
+      onStranger(peer) {
+        instruments.strangers.inc();
+        log.warn({ peer }, 'a peer that is no listed proxy was refused');
+      },
+      app: createApp({
+        useCases: wired.useCases,
+        issuer: config.issuer,
+        version: VERSION,
+        clock: systemClock,
+        stopping: stopping.begun,
+        closing: stopping.closing,
+        metrics: {
+          admits: access.admits,
+          read: createScrape(wired.deps, instruments, isReady),
+        },
+        log: measuredLog(
+          {
+            request: (fields) => log.info(fields, 'request'),
+            error: (fields) => log.error(fields, 'request failed'),
+          },
+          instruments,
+        ),
+      }),
+    });
     undo.push(listener.close);
-    return { url: `http://${config.host}:${listener.port}`, genesisCode, stop: unwind };
+    return {
+      url: `http://${config.host}:${listener.port}`,
+      genesisCode,
+      cut: stopping.cut,
+      async stop(graceSeconds = 0) {
+        stopping.begin();
+        await pause(graceSeconds * 1000, stopping.cutting);
+        stopping.close();
+        await unwind();
+      },
+    };
   } catch (error) {
     await unwind();
     throw error;
@@ -61,9 +118,15 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
     log = createLogger(config.logLevel);
     const running = await start(config, log);
     process.stdout.write(greeting(config, running));
-    await untilSignalled();
-    log.info({}, 'stopping: no new requests, those begun are finished');
-    await running.stop();
+    const signal = await untilSignalled(running.cut);
+    // A person at a terminal waits for no load balancer.
+    const graceSeconds = signal === 'SIGTERM' ? config.drainSeconds : 0;
+    log.info(
+      { graceSeconds },
+      'stopping: no new requests after the grace, those begun are finished',
+    );
+    exitAfter(graceSeconds * 1000 + LONGEST_STOP, log);
+    await running.stop(graceSeconds);
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof CountersignError)) {
       log?.fatal({ err: error }, 'the start failed');
@@ -94,25 +157,22 @@ function unexpected(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : 'unexpected error';
 }
 
-async function untilSignalled(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const stop = (): void => {
-      process.off('SIGTERM', stop);
-      process.off('SIGINT', stop);
-      resolve();
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-  });
+/** Whatever hangs then is left to another server: what was promised is durable. */
+function exitAfter(ms: number, log: Logger): void {
+  setTimeout(() => {
+    log.fatal({}, 'the stop took too long and was cut');
+    process.exit(1);
+  }, ms).unref();
 }
 
 async function openDatabase(
   config: Config,
   log: Logger,
+  onBatch: (batch: CommittedBatch) => void,
 ): Promise<{ readonly store: Store; readonly embedded: EmbeddedPostgres | null }> {
   if (config.databaseUrl !== null) {
     const kek = readKek(config.kekFile, false);
-    const store = await openStore({ url: config.databaseUrl, kek, clock: systemClock });
+    const store = await openStore({ url: config.databaseUrl, kek, clock: systemClock, onBatch });
     return { store, embedded: null };
   }
   const directory = join(config.dataDir, 'postgres');
@@ -120,83 +180,10 @@ async function openDatabase(
   try {
     const firstStart = await ledgerIsEmpty(embedded.url());
     const kek = readKek(config.kekFile, firstStart);
-    const store = await openStore({ url: embedded.url(), kek, clock: systemClock });
+    const store = await openStore({ url: embedded.url(), kek, clock: systemClock, onBatch });
     return { store, embedded };
   } catch (error) {
     await embedded.stop();
     throw error;
   }
-}
-
-/** Law 4's worth nothing if the wire is open: an https issuer is spoken to through its proxies only. */
-async function openListener(
-  config: Config,
-  wired: Wired,
-  log: Logger,
-): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const app = createApp({
-    useCases: wired.useCases,
-    issuer: config.issuer,
-    version: VERSION,
-    clock: systemClock,
-    log: {
-      request: (fields) => log.info(fields, 'request'),
-      error: (fields) => log.error(fields, 'request failed'),
-    },
-  });
-  const { trustedProxies } = config;
-  return await new Promise((resolve, reject) => {
-    const server = listen(
-      {
-        fetch: (request: Request, bindings: HttpBindings | Http2Bindings) => {
-          const peer = bindings.incoming.socket.remoteAddress ?? '';
-          if (trustedProxies !== null && !isTrusted(trustedProxies, peer)) {
-            log.warn({ peer }, 'a peer that is no listed proxy was refused');
-            return untrustedPeer();
-          }
-          return app.fetch(request, bindings);
-        },
-        hostname: config.host,
-        port: config.port,
-        serverOptions: { maxHeaderSize: 32_768, requestTimeout: 60_000, headersTimeout: 15_000 },
-      },
-      (address: AddressInfo) => {
-        resolve({
-          port: address.port,
-          close: () =>
-            new Promise((closed) => {
-              const cut = setTimeout(() => {
-                if ('closeAllConnections' in server) server.closeAllConnections();
-              }, LONGEST_DRAIN);
-              server.close(() => {
-                clearTimeout(cut);
-                closed();
-              });
-              if ('closeIdleConnections' in server) server.closeIdleConnections();
-            }),
-        });
-      },
-    );
-    server.once('error', reject);
-  });
-}
-
-/** RFC 9457, as every refusal. */
-function untrustedPeer(): Response {
-  const problem = {
-    type: 'urn:countersign:problem:forbidden',
-    title: 'Forbidden',
-    status: 403,
-    detail: 'This broker is reached through its proxies only.',
-    code: 'forbidden',
-  };
-  return new Response(JSON.stringify(problem), {
-    status: 403,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
-  });
-}
-
-function isTrusted(list: NonNullable<Config['trustedProxies']>, peer: string): boolean {
-  const address = peer.replace(/^::ffff:/, '');
-  return list.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
 }

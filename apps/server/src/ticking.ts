@@ -1,7 +1,7 @@
 /** The clockwork around the use cases: rounds of background work, and the news from other replicas. */
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Store } from '@countersign/store';
 import type { Logger } from './logger.ts';
+import { pause } from './stopping.ts';
 import type { Wired } from './wire.ts';
 
 /** Milliseconds between rounds: how late a lease may end, at most. */
@@ -15,6 +15,7 @@ export async function startTicking(
   wired: Wired,
   store: Store,
   log: Logger,
+  cutting: AbortSignal,
 ): Promise<() => Promise<void>> {
   const { background } = wired;
   const running = new Set<Promise<void>>();
@@ -42,7 +43,7 @@ export async function startTicking(
     await unlisten();
     await Promise.all(running);
     // A provider that does not answer must not hold the stop: what is left is another start's to finish.
-    await Promise.race([background.idle(), setTimeoutPromise(LONGEST_STOP, null, { ref: false })]);
+    await Promise.race([background.idle(), pause(LONGEST_STOP, cutting)]);
     log.debug({}, 'background work stopped');
   };
 }

@@ -28,6 +28,8 @@ import {
 } from '@countersign/tokens';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
+import type { Instruments } from './metrics/instruments.ts';
+import { measuredDenials, measuredJournal, measuredProvider } from './metrics/measured.ts';
 import { builtInProviders } from './providers.ts';
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -60,10 +62,16 @@ export interface Wired {
   close(): Promise<void>;
 }
 
-export async function wire(config: Config, store: Store, log: Logger): Promise<Wired> {
+export async function wire(
+  config: Config,
+  store: Store,
+  log: Logger,
+  instruments: Instruments,
+): Promise<Wired> {
   const clock = systemClock;
   const random = systemRandom;
-  const { journal, replayIds: replay } = store;
+  const { replayIds: replay } = store;
+  const journal = measuredJournal(store.journal, instruments);
   const tokenKey = await store.sealedKeys.ensure('token', generateSigningKey);
   const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
   const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
@@ -72,6 +80,7 @@ export async function wire(config: Config, store: Store, log: Logger): Promise<W
     clock,
     random,
     brokerSystemIdentifier: () => store.systemIdentifier(),
+    around: (provider) => measuredProvider(provider, instruments),
   });
   const base: Omit<Deps, 'revoker'> = {
     issuer: config.issuer,
@@ -97,7 +106,10 @@ export async function wire(config: Config, store: Store, log: Logger): Promise<W
     providers,
     rules: rulesOf(providers),
     authority,
-    denials: createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),
+    denials: measuredDenials(
+      createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),
+      instruments,
+    ),
     changes: createChanges(),
   };
   const deps: Deps = { ...base, revoker: createRevoker(base) };

@@ -19,6 +19,13 @@ describe('configuration', () => {
     expect(config.issuer).toBe('http://localhost:8420');
   });
 
+  test('waits for load balancers where there may be replicas', () => {
+    const DATABASE_URL = 'postgres://x@127.0.0.1/x';
+    expect(readConfig({}).drainSeconds).toBe(0);
+    expect(readConfig({ DATABASE_URL }).drainSeconds).toBe(5);
+    expect(readConfig({ DATABASE_URL, COUNTERSIGN_DRAIN_SECONDS: '0' }).drainSeconds).toBe(0);
+  });
+
   test('takes a variable set to nothing for one that is not set', () => {
     const empty = { PORT: '', HOST: '', COUNTERSIGN_ISSUER: '', DATABASE_URL: '' };
     expect(readConfig({ ...empty, COUNTERSIGN_KEK_FILE: '', COUNTERSIGN_DATA_DIR: '' })).toEqual(
@@ -30,6 +37,9 @@ describe('configuration', () => {
     ['PORT', { PORT: '0' }],
     ['PORT', { PORT: '65536' }],
     ['PORT', { PORT: '80a' }],
+    ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '-1' }],
+    ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '1.5' }],
+    ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '301' }],
     ['HOST', { HOST: 'example.com' }],
     ['HOST', { HOST: '0.0.0.0' }],
     ['COUNTERSIGN_ISSUER', { COUNTERSIGN_ISSUER: 'http://broker.example.com' }],

@@ -16,6 +16,7 @@ import { explain, me } from './explain.ts';
 import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
 import { idOf } from './named.ts';
+import { readiness } from './readiness.ts';
 import { requireRole } from './roles.ts';
 import { signIn } from './sign-in.ts';
 import { propose, reject, sign } from './statements.ts';
@@ -144,13 +145,6 @@ export function createUseCases(deps: Deps): UseCases {
     auditEntry: (id) => readEntry(deps, id),
     checkpoint: () => checkpoint(deps),
     auditExport: (query) => exportLedger(deps, query),
-    async ready() {
-      try {
-        const head = await deps.journal.head();
-        return authority.version >= 0 && head.authorityVersion <= authority.version;
-      } catch {
-        return false;
-      }
-    },
+    readiness: () => readiness(deps),
   };
 }

@@ -6,7 +6,7 @@ export { recordCatalogs } from './catalogs.ts';
 export { createChanges } from './changes.ts';
 export { createClientSecrets } from './client-secrets.ts';
 export { rulesOf } from './deciding.ts';
-export { createDenialLog, type DeniedDecision } from './denial-log.ts';
+export { createDenialLog, type DenialLog, type DeniedDecision } from './denial-log.ts';
 export { oauthErrorOf } from './denying.ts';
 export type { Deps } from './deps.ts';
 export { codeHash, newCode } from './one-time-code.ts';
@@ -20,18 +20,21 @@ export type {
   Journal,
   JournalEntry,
   Lease,
+  LeaseCensus,
   LeaseState,
   Leases,
   NewAccessRequest,
   NewLease,
   OnceId,
   Outcome,
+  PresentHead,
   ReplayIds,
   RowEffect,
   SealedCredentials,
   SealedKeys,
   Uses,
 } from './ports.ts';
+export { countLeases } from './revoke.ts';
 export { createRevoker } from './revoker.ts';
 export type {
   AgentCaller,
@@ -42,5 +45,6 @@ export type {
   HumanCaller,
   PageOf,
   Presented,
+  Readiness,
   UseCases,
 } from './use-cases.ts';

@@ -17,6 +17,12 @@ export interface Head {
   readonly time: string;
 }
 
+/** The head as the database told it a moment ago, and what its clock said of ours. */
+export interface PresentHead extends Head {
+  /** Milliseconds by which this server's clock is ahead of the database's; negative when behind. */
+  readonly clockSkew: number;
+}
+
 /** An entry before the journal gave it its time and place. */
 export interface EntryDraft {
   /** UUIDv7, made by the caller, so that an answer can name it. */
@@ -118,7 +124,7 @@ export interface Journal {
    * @throws CountersignError `broker_unavailable` when it cannot be known that nothing was written late
    */
   commit(intents: readonly Intent[]): Promise<readonly Outcome[]>;
-  head(): Promise<Head>;
+  head(): Promise<PresentHead>;
   /** Entries with `from <= index < to`, in order, streamed. */
   read(from: number, to: number): AsyncIterable<JournalEntry>;
   /** Authority entries (statements, signatures, catalogs) with index >= from, in order. */
@@ -166,6 +172,18 @@ export interface Lease extends NewLease {
   readonly intact: boolean;
 }
 
+/** How many leases there are, for whoever watches over the broker. */
+export interface LeaseCensus {
+  readonly pending: number;
+  readonly active: number;
+  /** Live ones that should be gone: past their end, or left pending by a crash. */
+  readonly due: number;
+  /** Live ones whose last revocation failed. */
+  readonly troubled: number;
+  /** Milliseconds by which the oldest due lease is late; 0 when none is due. */
+  readonly latest: number;
+}
+
 export interface Leases {
   find(id: string): Promise<Lease | null>;
   /** Pending and active leases, all or of one connection. */
@@ -179,6 +197,8 @@ export interface Leases {
     readonly pendingBefore: number;
     readonly limit: number;
   }): Promise<readonly Lease[]>;
+  /** Counts live leases, claimed ones too. `pendingFor`: milliseconds a lease may be pending. */
+  census(query: { readonly now: number; readonly pendingFor: number }): Promise<LeaseCensus>;
   /**
    * Claims a live lease for revoking, so that no two replicas work on it; null when it is live no more or
    * claimed by another. A claim lapses by itself, for a claimer that died.

@@ -7,7 +7,7 @@ import { CountersignError } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
-import type { Lease } from './ports.ts';
+import type { Lease, LeaseCensus } from './ports.ts';
 import type { Swept } from './revoker.ts';
 
 /** Milliseconds. A pending lease older than this was left by a crash: nothing starts so late (Law 4). */
@@ -29,6 +29,11 @@ export async function reapDue(deps: Deps): Promise<void> {
     limit: DUE_AT_ONCE,
   });
   void deps.revoker.revoke(due, 'it ended');
+}
+
+/** How many leases are live, late or in trouble, by the same measure as `reapDue`. */
+export async function countLeases(deps: Deps): Promise<LeaseCensus> {
+  return await deps.leases.census({ now: deps.clock.now(), pendingFor: PENDING_TOO_LONG });
 }
 
 /** Revokes every live lease whose grants or agent no longer stand, whoever changed that. */

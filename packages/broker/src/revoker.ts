@@ -23,6 +23,8 @@ export interface Swept {
 type Named = Pick<Lease, 'id' | 'connection'>;
 
 export interface Revoker {
+  /** Leases that are queued or being taken back by this server. */
+  readonly queued: number;
   /** Resolves when each was taken back or put off. Never rejects for a provider's sake. */
   revoke(leases: readonly Named[], reason: string): Promise<Swept>;
   /** Resolves when nothing is queued or under way. */
@@ -77,6 +79,9 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   }
 
   return {
+    get queued() {
+      return known.size;
+    },
     async revoke(leases, reason) {
       const outcomes = await Promise.all(leases.map((lease) => enqueue(lease, reason)));
       const revoked = outcomes.filter((outcome) => outcome).length;

@@ -150,6 +150,12 @@ export interface PageOf<T> {
   readonly next: string | null;
 }
 
+/**
+ * database: it does not answer, or in no time. clock: ours and the database's differ too much (Law 4).
+ * authority: what was signed since could not be folded.
+ */
+export type Readiness = 'ready' | 'database' | 'clock' | 'authority';
+
 export interface UseCases {
   /** @throws CountersignError one of the 401 codes, `broker_unavailable` */
   authenticateAgent(presented: Presented): Promise<AgentCaller>;
@@ -239,6 +245,6 @@ export interface UseCases {
   checkpoint(): Promise<string>;
   auditExport(query: { readonly authorityOnly: boolean }): AsyncIterable<ExportHeader | ExportLine>;
 
-  /** True when a decision could be made now. */
-  ready(): Promise<boolean>;
+  /** Whether a decision could be made now, and if not why. Never rejects, and takes two seconds at most. */
+  readiness(): Promise<Readiness>;
 }

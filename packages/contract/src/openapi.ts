@@ -16,6 +16,7 @@ const SECURITY: Readonly<Record<Route['auth'], readonly Readonly<Record<string, 
   human: [{ session: [] }],
   code: [{ session: [] }, {}],
   'agent-or-human': [{ token: [] }, { session: [] }],
+  operator: [{ metrics: [] }, {}],
 };
 
 /** @param issuer becomes the server's URL. */
@@ -48,6 +49,7 @@ export function openApiDocument(issuer: string, version: string): Document {
         securitySchemes: {
           token: { type: 'http', scheme: 'bearer', bearerFormat: 'at+jwt (RFC 9068), or DPoP' },
           session: { type: 'http', scheme: 'dpop', description: 'RFC 9449, always bound' },
+          metrics: { type: 'http', scheme: 'bearer', description: 'set by the operator' },
         },
       },
     },

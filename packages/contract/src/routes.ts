@@ -38,9 +38,17 @@ import {
 
 /**
  * none: anyone. client: the token endpoint's own authentication. agent: an access token. human: a
- * DPoP-bound session. code: a session, or the one-time code in the body.
+ * DPoP-bound session. code: a session, or the one-time code in the body. operator: the metrics token, or
+ * a peer on the server's own machine.
  */
-export type RouteAuth = 'none' | 'client' | 'agent' | 'human' | 'code' | 'agent-or-human';
+export type RouteAuth =
+  | 'none'
+  | 'client'
+  | 'agent'
+  | 'human'
+  | 'code'
+  | 'agent-or-human'
+  | 'operator';
 
 export interface Route {
   readonly method: 'get' | 'post' | 'delete';
@@ -373,10 +381,22 @@ export const routes = {
   readyz: route({
     method: 'get',
     path: '/readyz',
-    summary: 'The process can decide: its database answers and its authority is folded.',
+    summary: 'The process can decide, and is not about to stop; else 503 with the reason.',
     auth: 'none',
     status: 200,
-    answer: z.object({ status: z.enum(['ok', 'unavailable']), time: Instant }),
+    answer: z.object({
+      status: z.enum(['ok', 'unavailable']),
+      reason: z.enum(['stopping', 'database', 'clock', 'authority']).exactOptional(),
+      time: Instant,
+    }),
+  }),
+  metrics: route({
+    method: 'get',
+    path: '/metrics',
+    summary: 'Counts and gauges of this process, for Prometheus.',
+    auth: 'operator',
+    status: 200,
+    media: 'text/plain; version=0.0.4; charset=utf-8',
   }),
 } as const satisfies Record<string, Route>;
 

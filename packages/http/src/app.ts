@@ -10,6 +10,7 @@ import { type Context, Hono } from 'hono';
 import type { Caller } from './call.ts';
 import { createHandlers } from './handlers.ts';
 import { welcome } from './metadata.ts';
+import type { MetricsDoor } from './metrics-door.ts';
 import { MethodNotAllowed, refusalOf, renderOAuthError, renderProblem } from './refusal.ts';
 import { type Reply, respond, text } from './reply.ts';
 import { loggableMethod, type RequestLog, withoutWords } from './request-log.ts';
@@ -22,6 +23,11 @@ export interface AppOptions {
   readonly version: string;
   readonly log: RequestLog;
   readonly clock: Clock;
+  /** Aborted when the process is about to stop: it is ready for no more. */
+  readonly stopping: AbortSignal;
+  /** Aborted when nobody can wait here any longer: long polls are answered as things stand. */
+  readonly closing: AbortSignal;
+  readonly metrics: MetricsDoor;
 }
 
 type Observed = Pick<Incoming, 'onCaller' | 'report'>;
@@ -32,7 +38,7 @@ type Observed = Pick<Incoming, 'onCaller' | 'report'>;
  * @throws TypeError when the issuer is not an origin
  */
 export function createApp(options: AppOptions): Hono {
-  const { useCases, issuer, version } = options;
+  const { useCases, issuer, version, metrics } = options;
   if (!URL.canParse(issuer) || new URL(issuer).origin !== issuer) {
     throw new TypeError('the issuer must be an origin, e.g. https://broker.example.com');
   }
@@ -48,7 +54,9 @@ export function createApp(options: AppOptions): Hono {
         const name = methods.get(c.req.method === 'HEAD' ? 'GET' : c.req.method);
         if (name === undefined) throw new MethodNotAllowed(allowed([...methods.keys()]));
         const url = `${issuer}${c.req.path}`;
-        return serve(name, handlers, useCases, { request: c.req.raw, params, url, ...observed });
+        const request = c.req.raw;
+        const incoming = { request, params, url, metrics, ...observed };
+        return serve(name, handlers, useCases, incoming);
       }),
     );
   }

@@ -18,6 +18,7 @@ export type Caller = AgentCaller | HumanCaller | null;
 interface CallerByAuth extends Record<RouteAuth, Caller> {
   readonly none: null;
   readonly client: null;
+  readonly operator: null;
   readonly agent: AgentCaller;
   readonly human: HumanCaller;
   /** Null: whoever holds the one-time code in the body. */

@@ -5,9 +5,11 @@ import { type Clock, inputError, toInstant } from '@countersign/core';
 import type { Call, Handlers } from './call.ts';
 import { streamJsonLines } from './export-stream.ts';
 import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
+import type { MetricsDoor } from './metrics-door.ts';
 import { refusalOfDenial, renderProblem } from './refusal.ts';
 import { decided, empty, json, PUBLIC_FOR_5_MINUTES, type Reply, stream, text } from './reply.ts';
 import { answerTokenRequest } from './token-endpoint.ts';
+import { whileOpen } from './while-open.ts';
 
 const DEFAULT_PAGE = 100;
 const MAX_ENTRY_TYPES = 16;
@@ -19,9 +21,13 @@ interface HandlerOptions {
   readonly issuer: string;
   readonly version: string;
   readonly clock: Clock;
+  readonly stopping: AbortSignal;
+  readonly closing: AbortSignal;
+  readonly metrics: MetricsDoor;
 }
 
-export function createHandlers({ useCases, issuer, version, clock }: HandlerOptions): Handlers {
+export function createHandlers(options: HandlerOptions): Handlers {
+  const { useCases, issuer, version, clock, stopping, closing, metrics } = options;
   let openApi: ReturnType<typeof openApiDocument> | undefined;
 
   return {
@@ -34,10 +40,13 @@ export function createHandlers({ useCases, issuer, version, clock }: HandlerOpti
     },
     healthz: () => json(200, { status: 'ok' }),
     readyz: async () => {
-      const ready = await useCases.ready().catch(() => false);
+      const readiness = stopping.aborted ? 'stopping' : await useCases.readiness();
       const time = toInstant(clock.now());
-      return ready ? json(200, { status: 'ok', time }) : json(503, { status: 'unavailable', time });
+      return readiness === 'ready'
+        ? json(200, { status: 'ok', time })
+        : json(503, { status: 'unavailable', reason: readiness, time });
     },
+    metrics: async () => text(await metrics.read(), routes.metrics.media),
 
     token: (call) => answerTokenRequest(useCases, issuer, call),
 
@@ -57,7 +66,9 @@ export function createHandlers({ useCases, issuer, version, clock }: HandlerOpti
           }),
       ),
     accessRequest: async ({ caller, params, query, signal }) => {
-      const view = await useCases.accessRequest(caller, params.id, query.wait ?? 0, signal);
+      const view = await whileOpen([signal, closing], (open) =>
+        useCases.accessRequest(caller, params.id, query.wait ?? 0, open),
+      );
       return json(200, view, pollAgain(view.status));
     },
     accessRequests: async (call) =>

@@ -36,11 +36,11 @@ export function json(
   };
 }
 
-export function text(value: string): Reply {
+export function text(value: string, media = 'text/plain; charset=utf-8'): Reply {
   return {
     ...PLAIN,
     status: 200,
-    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    headers: { 'content-type': media },
     body: value,
   };
 }

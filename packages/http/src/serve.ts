@@ -7,6 +7,7 @@ import { checkBodyHeaders, readBody } from './body.ts';
 import type { Call, Caller, Handlers } from './call.ts';
 import { looksLikeSession, readAuthorization, readProof } from './credentials.ts';
 import { parseForm } from './form-text.ts';
+import type { MetricsDoor } from './metrics-door.ts';
 import type { Reply } from './reply.ts';
 import { tokenRequestOf } from './token-endpoint.ts';
 import { validate, validateQuery } from './validation.ts';
@@ -20,6 +21,7 @@ export interface Incoming {
   /** Told who is calling as soon as that is known. */
   readonly onCaller: (caller: Caller) => void;
   readonly report: Call<RouteName>['report'];
+  readonly metrics: MetricsDoor;
 }
 
 /** @throws CountersignError for whatever is wrong with the request */
@@ -27,9 +29,10 @@ export async function serve<N extends RouteName>(
   name: N,
   handlers: Handlers,
   useCases: UseCases,
-  { request, params, url, onCaller, report }: Incoming,
+  { request, params, url, onCaller, report, metrics }: Incoming,
 ): Promise<Reply> {
   const route: Route = routes[name];
+  if (route.auth === 'operator' && !metrics.admits(request)) throw notForYou();
   checkBodyHeaders(route, request.headers);
   const basic = route.auth === 'client' ? readClientAuthorization(request.headers) : null;
   const caller = await authenticate(route, useCases, request, url);
@@ -87,7 +90,7 @@ async function authenticate(
   request: Request,
   url: string,
 ): Promise<Caller> {
-  if (route.auth === 'none' || route.auth === 'client') return null;
+  if (route.auth === 'none' || route.auth === 'client' || route.auth === 'operator') return null;
   const authorization = readAuthorization(request.headers);
   if (authorization === null) {
     if (route.auth === 'code') return null;
@@ -104,6 +107,13 @@ async function authenticate(
     route.auth === 'code' ||
     (route.auth === 'agent-or-human' && looksLikeSession(authorization.token));
   return asHuman ? useCases.authenticateHuman(presented) : useCases.authenticateAgent(presented);
+}
+
+function notForYou(): CountersignError {
+  return inputError(
+    'forbidden',
+    'This is for the operator: on the server itself, or with the token of COUNTERSIGN_METRICS_TOKEN_FILE.',
+  );
 }
 
 function unauthenticated(): CountersignError {

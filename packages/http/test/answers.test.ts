@@ -1,7 +1,7 @@
 import { type Route, routes } from '@countersign/contract';
 import { describe, expect, test } from 'vitest';
 import { createApp } from '../src/index.ts';
-import { ALL_ROUTES, brokerApp, objectOf, requestTo } from './broker-app.ts';
+import { ALL_ROUTES, brokerApp, objectOf, requestTo, UNSTOPPED } from './broker-app.ts';
 import { accessRequest, fakeUseCases, ID, ISSUER, SECRETS } from './fake-use-cases.ts';
 
 const CACHEABLE = ['metadata', 'resourceMetadata', 'jwks', 'openapi'];
@@ -105,7 +105,7 @@ describe('discovery', () => {
       const { useCases } = fakeUseCases();
       const log = { request: () => undefined, error: () => undefined };
       expect(() =>
-        createApp({ useCases, issuer, version: '1', log, clock: { now: () => 0 } }),
+        createApp({ useCases, issuer, version: '1', log, clock: { now: () => 0 }, ...UNSTOPPED }),
       ).toThrow(TypeError);
     },
   );
@@ -183,15 +183,62 @@ test('an invitation reveals its code to the human who made it', async () => {
   expect((await objectOf(response))['code']).toBe(SECRETS.invitation);
 });
 
-test.each([
-  ['says no', async () => false],
-  ['fails', () => Promise.reject(new Error('no database'))],
-])('not ready when the broker %s', async (_what, ready) => {
-  const { app } = brokerApp({ ready });
-  const response = await app.request('/readyz');
-  expect(response.status).toBe(503);
-  expect(await response.json()).toEqual({
-    status: 'unavailable',
-    time: '2026-11-20T12:00:00.000Z',
+describe('/readyz', () => {
+  test.each(['database', 'clock', 'authority'] as const)('is 503 for %s', async (reason) => {
+    const { app } = brokerApp({ readiness: async () => reason });
+    const response = await app.request('/readyz');
+    expect(response.status).toBe(503);
+    expect(await response.json()).toEqual({
+      status: 'unavailable',
+      reason,
+      time: '2026-11-20T12:00:00.000Z',
+    });
+  });
+
+  test('is 503 from the beginning of a stop, while the process goes on to answer', async () => {
+    const stopping = AbortSignal.abort();
+    const { app } = brokerApp({}, { stopping });
+    const response = await app.request('/readyz');
+    expect(response.status).toBe(503);
+    expect(await objectOf(response)).toMatchObject({ reason: 'stopping' });
+    expect((await app.request('/healthz')).status).toBe(200);
+    expect((await app.fetch(requestTo('grant'))).status).toBe(200);
+  });
+});
+
+test('whoever waits is answered when nobody can wait any longer', async () => {
+  const closing = new AbortController();
+  const { app } = brokerApp(
+    {
+      accessRequest: async (_caller, _id, _wait, signal) => {
+        const told = new Promise((resolve) => signal.addEventListener('abort', resolve));
+        closing.abort();
+        await told;
+        return accessRequest;
+      },
+    },
+    { closing: closing.signal },
+  );
+  const response = await app.fetch(requestTo('accessRequest', { query: '?wait=30' }));
+  expect(response.status).toBe(200);
+});
+
+describe('/metrics', () => {
+  test('are for those whom the server admits', async () => {
+    const seen: (string | null)[] = [];
+    const metrics = {
+      admits: (request: Request) => {
+        seen.push(request.headers.get('authorization'));
+        return false;
+      },
+      read: () => Promise.reject(new Error('nobody may read them')),
+    };
+    const { app, errors } = brokerApp({}, { metrics });
+    const headers = { authorization: 'Bearer wrong' };
+    const response = await app.request('/metrics', { headers });
+    expect(response.status).toBe(403);
+    expect(await objectOf(response)).toMatchObject({ code: 'forbidden' });
+    expect(seen).toEqual(['Bearer wrong']);
+    expect(errors).toEqual([]);
   });
 });

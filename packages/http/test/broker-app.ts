@@ -2,10 +2,17 @@
 import type { UseCases } from '@countersign/broker';
 import { JWT_BEARER, type Route, type RouteName, routes } from '@countersign/contract';
 import { z } from 'zod';
-import { createApp, type ErrorFields, type RequestFields } from '../src/index.ts';
+import { type AppOptions, createApp, type ErrorFields, type RequestFields } from '../src/index.ts';
 import { fakeUseCases, ID, ISSUER } from './fake-use-cases.ts';
 
-export function brokerApp(overrides: Partial<UseCases> = {}) {
+/** What every application has and few tests look at. */
+export const UNSTOPPED = {
+  stopping: new AbortController().signal,
+  closing: new AbortController().signal,
+  metrics: { admits: () => true, read: async () => 'countersign_ready 1\n' },
+};
+
+export function brokerApp(overrides: Partial<UseCases> = {}, options: Partial<AppOptions> = {}) {
   const { useCases, calls } = fakeUseCases(overrides);
   const requests: RequestFields[] = [];
   const errors: ErrorFields[] = [];
@@ -15,6 +22,8 @@ export function brokerApp(overrides: Partial<UseCases> = {}) {
     version: '1.2.3',
     log: { request: (fields) => requests.push(fields), error: (fields) => errors.push(fields) },
     clock: { now: () => Date.parse('2026-11-20T12:00:00.000Z') },
+    ...UNSTOPPED,
+    ...options,
   });
   return { app, calls, requests, errors };
 }
@@ -93,6 +102,7 @@ function authorizationFor(auth: Route['auth']): Record<string, string> {
   switch (auth) {
     case 'none':
     case 'client':
+    case 'operator':
       return {};
     case 'agent':
     case 'agent-or-human':

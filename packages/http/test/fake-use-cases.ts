@@ -208,7 +208,7 @@ const base: UseCases = {
     yield header;
     yield { index: 0, leaf_hash: 'h', entry: {} };
   },
-  ready: async () => true,
+  readiness: async () => 'ready',
 };
 
 function refuseToken(): never {

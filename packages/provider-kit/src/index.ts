@@ -14,4 +14,4 @@ export type {
   ResolvedConfig,
 } from './provider.ts';
 export { sanitizeErrors } from './sanitize.ts';
-export type { ProviderCall } from './wrap.ts';
+export { type ProviderCall, wrapCalls } from './wrap.ts';

@@ -68,11 +68,18 @@ export class Committer {
 
   /** Reads the head afresh and checks that it extends what was seen. */
   async refresh(): Promise<LedgerHead> {
+    return (await this.look()).head;
+  }
+
+  /** The same, with the milliseconds by which this server's clock is ahead of the database's. */
+  async look(): Promise<{ readonly head: LedgerHead; readonly clockSkew: number }> {
     const seen = this.#known;
+    const asked = this.#clock.now();
     const row = await readHeadRow(this.#sql, false);
+    const clockSkew = (asked + this.#clock.now()) / 2 - row.db_now;
     const head = await verifyHead(this.#sql, this.#kek, seen, row);
     this.#remember(head);
-    return head;
+    return { head, clockSkew };
   }
 
   /** Settles every intent; never throws. */

@@ -7,6 +7,13 @@ import type { Settlement } from './committer.ts';
 
 const MAX_BATCH = 256;
 
+/** What one commit took, for whoever measures it. */
+export interface CommittedBatch {
+  /** Intents that shared it, the refused ones too. */
+  readonly intents: number;
+  readonly milliseconds: number;
+}
+
 interface Waiting {
   readonly prepared: Prepared;
   readonly settle: (settlement: Settlement) => void;

@@ -1,12 +1,12 @@
 /** The ledger as the use cases know it: `commit` behind a group commit, and reads by keyset. */
-import type { Head, Intent, Journal, JournalEntry, Outcome } from '@countersign/broker';
+import type { Intent, Journal, JournalEntry, Outcome, PresentHead } from '@countersign/broker';
 import { type Clock, isUuid, toInstant } from '@countersign/core';
 import { leafHash } from '@countersign/ledger';
 import { AUTHORITY_CHANNEL } from './append.ts';
 import { prepare } from './batch.ts';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, type Sql } from './database.ts';
-import { GroupCommit } from './group-commit.ts';
+import { type CommittedBatch, GroupCommit } from './group-commit.ts';
 import { chainBefore, EMPTY_CHAIN, extendChain, isEqual, unfaithful } from './head.ts';
 
 interface EntryRow {
@@ -26,6 +26,7 @@ export interface JournalOptions {
   /** For everything but commits. */
   readonly sql: Sql;
   readonly clock: Clock;
+  readonly onBatch: ((batch: CommittedBatch) => void) | null;
 }
 
 export interface OpenJournal extends Journal {
@@ -33,8 +34,13 @@ export interface OpenJournal extends Journal {
   idle(): Promise<void>;
 }
 
-export function openJournal({ committer, sql, clock }: JournalOptions): OpenJournal {
-  const group = new GroupCommit((batch) => committer.commit(batch));
+export function openJournal({ committer, sql, clock, onBatch }: JournalOptions): OpenJournal {
+  const group = new GroupCommit(async (batch) => {
+    const began = performance.now();
+    const settlements = await committer.commit(batch);
+    onBatch?.({ intents: batch.length, milliseconds: performance.now() - began });
+    return settlements;
+  });
   /** Chain over the authority entries up to `last`; there is none in `(last, size)`. */
   let folded = { last: -1, size: 0, chain: EMPTY_CHAIN };
 
@@ -102,10 +108,10 @@ export function openJournal({ committer, sql, clock }: JournalOptions): OpenJour
     readAuthority,
     idle: () => group.idle(),
 
-    async head(): Promise<Head> {
-      const head = await guarded('read the head', () => committer.refresh());
+    async head(): Promise<PresentHead> {
+      const { head, clockSkew } = await guarded('read the head', () => committer.look());
       const { size, root, authorityVersion, time } = head;
-      return { size, root, authorityVersion, time };
+      return { size, root, authorityVersion, time, clockSkew };
     },
 
     async page({ after, limit, descending, types, agent }) {

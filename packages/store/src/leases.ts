@@ -1,7 +1,7 @@
 /** Leases for reading and reaping. They begin and end in `Journal.commit` only. */
 import type { Lease, Leases } from '@countersign/broker';
 import { type Clock, isUuid } from '@countersign/core';
-import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import { guarded } from './database.ts';
 import type { Kek } from './kek.ts';
 import { isIntactLease } from './row-macs.ts';
@@ -74,6 +74,30 @@ export function openLeases(tables: Tables, kek: Kek, clock: Clock): Leases {
           .limit(limit),
       );
       return rows.map(toLease);
+    },
+
+    async census({ now, pendingFor }) {
+      const { state, createdAt, expiresAt, trouble } = leases;
+      // A lease that may be pending no longer is due as of then, else at its end.
+      const dueAt = sql`least(${expiresAt}, case when ${state} = 'pending'
+        then ${createdAt} + ${pendingFor} * interval '1 millisecond' end)`;
+      const isDue = sql`${dueAt} <= ${new Date(now).toISOString()}::timestamptz`;
+      const count = (which: SQL) => sql`count(*) filter (where ${which})`.mapWith(Number);
+      const [row] = await guarded('count leases', () =>
+        tables
+          .select({
+            pending: count(sql`${state} = 'pending'`),
+            active: count(sql`${state} = 'active'`),
+            due: count(isDue),
+            troubled: count(sql`${trouble} is not null`),
+            oldest: sql`extract(epoch from min(${dueAt})) * 1000`.mapWith(Number),
+          })
+          .from(leases)
+          .where(isLive),
+      );
+      if (row === undefined) throw new Error('counting gave no row');
+      const { oldest, ...counts } = row;
+      return { ...counts, latest: row.due === 0 ? 0 : Math.max(0, now - oldest) };
     },
 
     async claim(id, now) {

@@ -14,6 +14,7 @@ import { openAccessRequests } from './access-requests.ts';
 import { openCodes } from './codes.ts';
 import { Committer } from './committer.ts';
 import { guarded, openClient, type Sql } from './database.ts';
+import type { CommittedBatch } from './group-commit.ts';
 import { createHead } from './head.ts';
 import { openJournal } from './journal.ts';
 import { deriveKek } from './kek.ts';
@@ -36,6 +37,8 @@ export interface StoreOptions {
   readonly poolSize?: number;
   /** Where the numbered SQL is, when not beside the sources. */
   readonly migrations?: URL;
+  /** Told after each commit, whatever became of it. Must not throw. */
+  readonly onBatch?: (batch: CommittedBatch) => void;
 }
 
 export interface Store {
@@ -83,7 +86,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await end();
     throw error;
   }
-  const journal = openJournal({ committer, sql: reads, clock });
+  const journal = openJournal({
+    committer,
+    sql: reads,
+    clock,
+    onBatch: options.onBatch ?? null,
+  });
 
   return {
     journal,

@@ -284,3 +284,25 @@ async function terminate(like: string): Promise<void> {
      where datname = current_database() and pid <> pg_backend_pid() and query ilike '${like}'`,
   );
 }
+
+it('has a head that comes with how far this clock is from the database’s', async () => {
+  const ahead = await open(url, { clock: { now: () => Date.now() + 60_000 } });
+  try {
+    expect(Math.abs((await store.journal.head()).clockSkew)).toBeLessThan(5_000);
+    expect(Math.abs((await ahead.journal.head()).clockSkew - 60_000)).toBeLessThan(5_000);
+  } finally {
+    await ahead.close();
+  }
+});
+
+it('tells of each commit, and how many shared it', async () => {
+  const batches: number[] = [];
+  const watched = await open(url, { onBatch: ({ intents }) => batches.push(intents) });
+  try {
+    await watched.journal.commit([intent(), intent()]);
+    await watched.journal.commit([intent()]);
+    expect(batches).toEqual([2, 1]);
+  } finally {
+    await watched.close();
+  }
+});

@@ -64,6 +64,25 @@ describe('a lease', () => {
     expect(await store.leases.activate(claimed.id)).toBe(false);
   });
 
+  it('is counted: live, late, in trouble, claimed ones too', async () => {
+    const now = Date.now();
+    const census = (pendingFor = 60_000) => other.leases.census({ now, pendingFor });
+    const none = { pending: 0, active: 0, due: 0, troubled: 0, latest: 0 };
+    expect(await census()).toEqual(none);
+    const gone = await begin({ expiresAt: now - 9_000 });
+    await move(gone.id, ['pending'], 'revoked');
+    await begin({ expiresAt: now + 60_000 });
+    const late = await begin({ expiresAt: now - 5_000 });
+    await begin({ expiresAt: now - 3_000 });
+    await store.leases.activate(late.id);
+    await store.leases.claim(late.id, now);
+    expect(await census()).toEqual({ pending: 2, active: 1, due: 2, troubled: 0, latest: 5_000 });
+    await store.leases.postpone(late.id, 'unreachable', now + 5_000);
+    expect(await census()).toMatchObject({ due: 2, troubled: 1 });
+    // As reaping sees it, what was pending too long is late as of then.
+    expect(await census(-10_000)).toMatchObject({ due: 3 });
+  });
+
   it('moves only from a state it is in', async () => {
     const { id } = await begin();
     expect(await move(id, ['active'], 'revoked')).toBe('conflict');

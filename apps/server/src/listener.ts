@@ -1,0 +1,105 @@
+/** The listener: who may knock, and how it lets everyone go at a stop. */
+import type { AddressInfo } from 'node:net';
+import { type Http2Bindings, type HttpBindings, serve as listen } from '@hono/node-server';
+import type { Config } from './config.ts';
+import type { Stopping } from './stopping.ts';
+
+/** Milliseconds that requests under way are given at a stop. */
+const LONGEST_DRAIN = 10_000;
+/**
+ * Milliseconds an idle connection is kept. Longer than proxies keep theirs, so that it is they who close:
+ * a request sent into a connection that the server is just closing is lost.
+ */
+const KEEP_IDLE = 75_000;
+
+export interface Listening {
+  readonly port: number;
+  /** Lets requests under way finish, cuts what takes too long, and resolves when nobody is connected. */
+  close(): Promise<void>;
+}
+
+export interface ListenerOptions {
+  readonly config: Config;
+  readonly stopping: Stopping;
+  readonly app: { fetch(request: Request, env: object): Response | Promise<Response> };
+  /** Told where each request comes from before the application sees it. */
+  readonly from: (request: Request, peer: string) => void;
+  /** Told of peers that were turned away. */
+  readonly onStranger: (peer: string) => void;
+}
+
+/** Law 4's worth nothing if the wire is open: an https issuer is spoken to through its proxies only. */
+export async function openListener(options: ListenerOptions): Promise<Listening> {
+  const { config, stopping, app, from, onStranger } = options;
+  const { trustedProxies } = config;
+  async function answer(
+    request: Request,
+    bindings: HttpBindings | Http2Bindings,
+  ): Promise<Response> {
+    const peer = (bindings.incoming.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    from(request, peer);
+    if (trustedProxies !== null && !isTrusted(trustedProxies, peer)) {
+      onStranger(peer);
+      return untrustedPeer();
+    }
+    const response = await app.fetch(request, bindings);
+    // Whoever keeps connections open learns to take their next request elsewhere.
+    if (stopping.begun.aborted) response.headers.set('connection', 'close');
+    return response;
+  }
+  return await new Promise((resolve, reject) => {
+    const server = listen(
+      {
+        fetch: answer,
+        hostname: config.host,
+        port: config.port,
+        serverOptions: {
+          maxHeaderSize: 32_768,
+          requestTimeout: 60_000,
+          headersTimeout: 15_000,
+          keepAliveTimeout: KEEP_IDLE,
+        },
+      },
+      (address: AddressInfo) => {
+        resolve({
+          port: address.port,
+          close: () =>
+            new Promise((closed) => {
+              const cut = (): void => {
+                if ('closeAllConnections' in server) server.closeAllConnections();
+              };
+              const timer = setTimeout(cut, LONGEST_DRAIN);
+              server.close(() => {
+                clearTimeout(timer);
+                stopping.cutting.removeEventListener('abort', cut);
+                closed();
+              });
+              if ('closeIdleConnections' in server) server.closeIdleConnections();
+              stopping.cutting.addEventListener('abort', cut, { once: true });
+              if (stopping.cutting.aborted) cut();
+            }),
+        });
+      },
+    );
+    server.once('error', reject);
+  });
+}
+
+/** RFC 9457, as every refusal. */
+function untrustedPeer(): Response {
+  const problem = {
+    type: 'urn:countersign:problem:forbidden',
+    title: 'Forbidden',
+    status: 403,
+    detail: 'This broker is reached through its proxies only.',
+    code: 'forbidden',
+  };
+  return new Response(JSON.stringify(problem), {
+    status: 403,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+  });
+}
+
+function isTrusted(list: NonNullable<Config['trustedProxies']>, peer: string): boolean {
+  return list.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4');
+}

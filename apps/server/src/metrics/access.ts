@@ -1,0 +1,38 @@
+/**
+ * Who may read the metrics. They say how busy a deployment is and how it fails, so not everybody: with a
+ * token whoever shows it; without one, peers on this machine, and not even those where a proxy is listed,
+ * because behind a proxy everybody looks like one.
+ */
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { Secret } from '@countersign/core';
+import { isLoopback } from '../config.ts';
+
+export interface MetricsAccess {
+  /** Notes where a request came from; before it is asked about. */
+  from(request: Request, peer: string): void;
+  admits(request: Request): boolean;
+}
+
+export function createMetricsAccess(options: {
+  /** Null: no token opens them. */
+  readonly token: Secret | null;
+  readonly behindProxy: boolean;
+}): MetricsAccess {
+  const { token, behindProxy } = options;
+  const local = new WeakSet<Request>();
+  return {
+    from(request, peer) {
+      if (isLoopback(peer)) local.add(request);
+    },
+    admits(request) {
+      if (token === null) return !behindProxy && local.has(request);
+      const [, shown] = /^Bearer ([!-~]+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+      return shown !== undefined && timingSafeEqual(digest(shown), digest(token.reveal()));
+    },
+  };
+}
+
+/** Of equal length whatever was sent. */
+function digest(text: string): Uint8Array {
+  return hash('sha256', text, 'buffer');
+}
