@@ -1,9 +1,9 @@
 /** 64 clients, two server processes, one database: one use of a single-use grant, none after a revoke. */
 import { type Agent, createAgent, createClient, ProblemError } from '@countersign/client';
-import { ExportLine } from '@countersign/contract';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { type LedgerEntry, readLedger } from '../support/ledger.ts';
 
 const CLIENTS = 64;
 const ROUNDS = 4;
@@ -27,28 +27,7 @@ afterAll(async () => {
   await deployment.stop();
 });
 
-interface Decision {
-  readonly index: number;
-  readonly type: string;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** The ledger as the export tells it. */
-async function ledger(): Promise<Decision[]> {
-  const found: Decision[] = [];
-  for await (const line of deployment.alice.client.exportLines({ authority: false })) {
-    const parsed = ExportLine.safeParse(JSON.parse(line));
-    if (!parsed.success || !('entry' in parsed.data)) continue;
-    const { entry, index } = parsed.data;
-    if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) continue;
-    const { type, body } = entry;
-    if (typeof type !== 'string' || typeof body !== 'object' || body === null) continue;
-    if (!Array.isArray(body)) found.push({ index, type, body });
-  }
-  return found;
-}
-
-function usesOf(entries: readonly Decision[], grant: string): Decision[] {
+function usesOf(entries: readonly LedgerEntry[], grant: string): LedgerEntry[] {
   return entries.filter(
     ({ body }) =>
       body['verdict'] === 'allowed' &&
@@ -111,7 +90,7 @@ describe('two server processes on one database', () => {
       const outcomes = await race(async () => undefined);
       expect(outcomes.filter((outcome) => outcome === 'won')).toHaveLength(1);
       expect(new Set(outcomes)).toEqual(new Set(['won', 'grant_exhausted']));
-      expect(usesOf(await ledger(), grant)).toHaveLength(1);
+      expect(usesOf(await readLedger(deployment.alice), grant)).toHaveLength(1);
       await deployment.alice.propose({
         kind: 'grant.revoke',
         body: { grant, reason: 'next round' },
@@ -127,7 +106,7 @@ describe('two server processes on one database', () => {
       const outcomes = await race(() =>
         deployment.alice.propose({ kind: 'grant.revoke', body: { grant, reason: 'a race' } }),
       );
-      const entries = await ledger();
+      const entries = await readLedger(deployment.alice);
       const revoked = entries.find(
         ({ type, body }) =>
           type === 'statement.proposed' &&

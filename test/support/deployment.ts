@@ -83,7 +83,7 @@ function ed25519(key: SigningKey) {
 }
 
 /** A signed-in human, given a key that is enrolled. */
-async function personOf(
+export async function personOf(
   url: string,
   name: string,
   device: { key: SigningKey; privateJwk: Secret },
@@ -208,8 +208,14 @@ export interface Deployment {
   readonly alice: Person;
   readonly bob: Person;
   readonly cursor: TestAgent;
-  /** One more server process on the same database, as a restart would be; rejects when it does not start. */
-  anotherServer(): Promise<BrokerProcess>;
+  /**
+   * One more server process on the same database, as a restart would be; rejects when it does not start.
+   * On a given port it takes the place of one that stopped.
+   */
+  anotherServer(options?: {
+    readonly port?: number;
+    readonly env?: Readonly<Record<string, string>>;
+  }): Promise<BrokerProcess>;
   /** One more agent, registered by alice. */
   registerAgent(name: string): Promise<TestAgent>;
   /** A grant in staging on `pg-staging`, signed by alice alone. */
@@ -260,15 +266,17 @@ export function details(
   ];
 }
 
+export interface DeployOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly replicas?: number;
+  /** What the servers call themselves, when it is not the first of them. */
+  readonly issuer?: string;
+  /** `full` waits for the disk, as a real deployment does. Tests of meaning need not. */
+  readonly durability?: 'full' | 'none';
+}
+
 /** Alice, bob, staging and production, both playground connections, and the agent `cursor`. */
-export async function deploy(
-  options: {
-    readonly env?: Readonly<Record<string, string>>;
-    readonly replicas?: number;
-    /** `full` waits for the disk, as a real deployment does. Tests of meaning need not. */
-    readonly durability?: 'full' | 'none';
-  } = {},
-): Promise<Deployment> {
+export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-test-'));
   const log = createLogger('silent');
   const durability = options.durability ?? 'none';
@@ -317,14 +325,16 @@ export async function deploy(
     return {
       broker,
       replicas,
-      async anotherServer() {
+      async anotherServer({ port, env } = {}) {
         const started = await startBroker({
           dataDir,
-          issuer: broker.url,
+          issuer: options.issuer ?? broker.url,
+          ...(port === undefined ? {} : { port }),
           env: {
             DATABASE_URL: database.url().reveal(),
             COUNTERSIGN_KEK_FILE: join(dataDir, 'kek'),
             ...options.env,
+            ...env,
           },
         });
         undo.push(() => started.stop());
@@ -355,7 +365,7 @@ function fulfilled<T>(settled: PromiseSettledResult<T>): PromiseFulfilledResult<
 async function startReplicas(
   url: Secret,
   dataDir: string,
-  options: { readonly env?: Readonly<Record<string, string>>; readonly replicas?: number },
+  options: DeployOptions,
 ): Promise<BrokerProcess[]> {
   await mkdir(dataDir, { recursive: true });
   const kek = join(dataDir, 'kek');
@@ -367,7 +377,7 @@ async function startReplicas(
       await startBroker({
         dataDir,
         port: i === 0 ? port : await freePort(),
-        issuer: `http://localhost:${port}`,
+        issuer: options.issuer ?? `http://localhost:${port}`,
         env: { DATABASE_URL: url.reveal(), COUNTERSIGN_KEK_FILE: kek, ...options.env },
       }),
     );
