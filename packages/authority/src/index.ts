@@ -15,6 +15,7 @@ export {
 } from './envelope.ts';
 export { type Accepted, type AuthorityEntry, fold, type Judgement, judge } from './fold.ts';
 export { effectOfRight, isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
+export { isReadable } from './readable.ts';
 export { couldCount, progressOf, requirementOf } from './requirement.ts';
 export { connectionPin, grantStanding, standingOf, suspensions } from './standing.ts';
 export {

@@ -2,10 +2,10 @@
  * This replica's fold of the authority entries. Decisions read it without I/O; the version it was
  * folded to is what their commit is fenced on, so staleness costs a retry and never a wrong answer.
  */
-import { type AuthorityState, emptyState, fold } from '@countersign/authority';
-import { type AuthorityEntryType, isAuthorityEntryType } from '@countersign/contract';
+import { type AuthorityState, emptyState, fold, isReadable } from '@countersign/authority';
+import { isAuthorityEntryType } from '@countersign/contract';
 import { CountersignError } from '@countersign/core';
-import { decodeEntry, leafHash } from '@countersign/ledger';
+import { decodeEntry, type LedgerEntry, leafHash } from '@countersign/ledger';
 import type { BrokerLog } from './deps.ts';
 import type { Journal, JournalEntry } from './ports.ts';
 
@@ -61,6 +61,9 @@ export function createAuthorityCache(journal: Journal, log: BrokerLog): Authorit
 /**
  * Law 1: a row edited in the database with no statement behind it has no effect, and is reported: what
  * does not hash to its leaf, or is refused by the fold, is left out.
+ *
+ * @throws CountersignError `broker_unavailable` for an entry this version cannot read. The journal vouched
+ * for it, so another version wrote it, and acknowledged it: Law 4, no decision without it.
  */
 async function foldStored(
   state: AuthorityState,
@@ -73,24 +76,27 @@ async function foldStored(
       'an authority entry in the database has no effect; run `countersign audit verify`',
     );
   };
-  try {
-    if (!Buffer.from(leafHash(stored.bytes)).equals(Buffer.from(stored.leafHash))) {
-      report('its bytes do not hash to its leaf');
-      return;
-    }
-    const entry = decodeEntry(stored.bytes);
-    if (!isAuthorityEntryType(entry.type)) {
-      report('its type is not what its row says');
-      return;
-    }
-    const refusal = await fold(state, {
-      index: stored.index,
-      time: entry.time,
-      type: entry.type satisfies AuthorityEntryType,
-      body: entry.body,
-    });
-    if (refusal !== null) report(refusal.message);
-  } catch (error) {
-    report(error instanceof CountersignError ? error.message : 'it could not be read');
+  if (!Buffer.from(leafHash(stored.bytes)).equals(Buffer.from(stored.leafHash))) {
+    report('its bytes do not hash to its leaf');
+    return;
   }
+  const { time, type, body } = readEntry(stored);
+  if (!isAuthorityEntryType(type) || !isReadable(type, body)) throw tooNew(stored.index);
+  const refusal = await fold(state, { index: stored.index, time, type, body });
+  if (refusal !== null) report(refusal.message);
+}
+
+function readEntry(stored: JournalEntry): LedgerEntry {
+  try {
+    return decodeEntry(stored.bytes);
+  } catch {
+    throw tooNew(stored.index);
+  }
+}
+
+function tooNew(index: number): CountersignError {
+  return new CountersignError(
+    'broker_unavailable',
+    `Ledger entry ${index} carries authority that this version cannot read. A newer one wrote it: upgrade this server; until then it decides nothing.`,
+  );
 }

@@ -138,7 +138,7 @@ export interface Journal {
     readonly agent: string | null;
   }): Promise<readonly JournalEntry[]>;
   find(id: string): Promise<JournalEntry | null>;
-  /** Calls back after any replica changed authority. Returns how to stop. */
+  /** Calls back after any replica changed authority or answered an access request. Returns how to stop. */
   onAuthorityChange(listener: () => void): Promise<() => Promise<void>>;
 }
 
