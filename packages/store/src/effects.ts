@@ -4,6 +4,7 @@
  */
 import type { RowEffect } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
+import { AUTHORITY_CHANNEL } from './append.ts';
 import { arrayOf, type Tx } from './database.ts';
 import type { Kek } from './kek.ts';
 import { macOfCode, macOfRequest } from './row-macs.ts';
@@ -76,6 +77,8 @@ async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
         update countersign.access_requests
         set rejection = ${effect.rejection}, statement = ${effect.statement}
         where id = ${effect.id} and rejection is null and statement is null`;
+      // Its agent may wait for the answer at another server.
+      await tx`select pg_notify(${AUTHORITY_CHANNEL}, '')`;
       return count === 1;
     }
     case 'lease-state': {

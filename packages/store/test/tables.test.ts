@@ -195,6 +195,11 @@ describe('an access request', () => {
     });
     expect(await other.accessRequests.countOpen(request.agent)).toBe(1);
     const settle = { kind: 'settle-access-request', id: request.id, statement: null } as const;
+    let wake: (() => void) | null = null;
+    const stop = await other.journal.onAuthorityChange(() => wake?.());
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
     const outcomes = await Promise.all(
       [store, other].map((one) =>
         one.journal.commit([intent({ effects: [{ ...settle, rejection: 'no' }] })]),
@@ -206,6 +211,9 @@ describe('an access request', () => {
         .map(({ outcome }) => outcome)
         .sort(),
     ).toEqual(['committed', 'conflict']);
+    // Whoever waits for the answer at another server hears of it.
+    await woken;
+    await stop();
     expect(await other.accessRequests.countOpen(request.agent)).toBe(0);
     const page = { after: null, limit: 5 };
     expect(await store.accessRequests.page({ ...page, open: true })).toEqual([]);
