@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { type Http2Bindings, type HttpBindings, serve as listen } from '@hono/node-server';
 import type { Config } from './config.ts';
+import type { App } from './metrics/measured.ts';
 import type { Stopping } from './stopping.ts';
 
 /** Milliseconds that requests under way are given at a stop. */
@@ -21,16 +22,18 @@ export interface Listening {
 export interface ListenerOptions {
   readonly config: Config;
   readonly stopping: Stopping;
-  readonly app: { fetch(request: Request, env: object): Response | Promise<Response> };
+  readonly app: App;
   /** Told where each request comes from before the application sees it. */
   readonly from: (request: Request, peer: string) => void;
+  /** Whether a request may come from any peer, for what it shows. */
+  readonly opens: (request: Request) => boolean;
   /** Told of peers that were turned away. */
   readonly onStranger: (peer: string) => void;
 }
 
 /** Law 4's worth nothing if the wire is open: an https issuer is spoken to through its proxies only. */
 export async function openListener(options: ListenerOptions): Promise<Listening> {
-  const { config, stopping, app, from, onStranger } = options;
+  const { config, stopping, app, from, opens, onStranger } = options;
   const { trustedProxies } = config;
   async function answer(
     request: Request,
@@ -38,7 +41,7 @@ export async function openListener(options: ListenerOptions): Promise<Listening>
   ): Promise<Response> {
     const peer = (bindings.incoming.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
     from(request, peer);
-    if (trustedProxies !== null && !isTrusted(trustedProxies, peer)) {
+    if (trustedProxies !== null && !isTrusted(trustedProxies, peer) && !opens(request)) {
       onStranger(peer);
       return untrustedPeer();
     }

@@ -15,7 +15,7 @@ import { openListener } from './listener.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createMetricsAccess } from './metrics/access.ts';
 import { createInstruments } from './metrics/instruments.ts';
-import { measureBatch, measuredLog } from './metrics/measured.ts';
+import { measureBatch, measuredApp, measuredLog } from './metrics/measured.ts';
 import { createScrape } from './metrics/scrape.ts';
 import { readMetricsToken } from './metrics/token.ts';
 import { untilSignalled } from './signals.ts';
@@ -64,33 +64,35 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     });
     const isReady = async () =>
       !stopping.begun.aborted && (await wired.useCases.readiness()) === 'ready';
+    const app = createApp({
+      useCases: wired.useCases,
+      issuer: config.issuer,
+      version: VERSION,
+      clock: systemClock,
+      stopping: stopping.begun,
+      closing: stopping.closing,
+      metrics: {
+        admits: access.admits,
+        read: createScrape(wired.deps, instruments, isReady),
+      },
+      log: measuredLog(
+        {
+          request: (fields) => log.info(fields, 'request'),
+          error: (fields) => log.error(fields, 'request failed'),
+        },
+        instruments,
+      ),
+    });
     const listener = await openListener({
       config,
       stopping,
       from: access.from,
+      opens: access.opens,
       onStranger(peer) {
         instruments.strangers.inc();
         log.warn({ peer }, 'a peer that is no listed proxy was refused');
       },
-      app: createApp({
-        useCases: wired.useCases,
-        issuer: config.issuer,
-        version: VERSION,
-        clock: systemClock,
-        stopping: stopping.begun,
-        closing: stopping.closing,
-        metrics: {
-          admits: access.admits,
-          read: createScrape(wired.deps, instruments, isReady),
-        },
-        log: measuredLog(
-          {
-            request: (fields) => log.info(fields, 'request'),
-            error: (fields) => log.error(fields, 'request failed'),
-          },
-          instruments,
-        ),
-      }),
+      app: measuredApp(app, instruments),
     });
     undo.push(listener.close);
     return {
@@ -118,7 +120,11 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
     log = createLogger(config.logLevel);
     const running = await start(config, log);
     process.stdout.write(greeting(config, running));
-    const signal = await untilSignalled(running.cut);
+    const stopLog = log;
+    const signal = await untilSignalled(() => {
+      stopLog.warn({}, 'another signal: whoever is connected is cut');
+      running.cut();
+    });
     // A person at a terminal waits for no load balancer.
     const graceSeconds = signal === 'SIGTERM' ? config.drainSeconds : 0;
     log.info(

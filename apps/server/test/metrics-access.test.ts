@@ -60,6 +60,22 @@ describe('with a token', () => {
   });
 });
 
+describe('past the proxies', () => {
+  const access = createMetricsAccess({ token: new Secret('t', TOKEN), behindProxy: true });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  test.each([
+    [true, '/metrics', headers],
+    [true, '/metrics?', headers],
+    [false, '/metrics', {}],
+    [false, '/metrics/', headers],
+    [false, '/%6detrics', headers],
+    [false, '/v1/broker', headers],
+    [false, '/v1/broker?/metrics', headers],
+  ])('%s: %s', (expected, path, shown) => {
+    expect(access.opens(new Request(`http://x${path}`, { headers: shown }))).toBe(expected);
+  });
+});
+
 describe('the file with the token', () => {
   const directory = mkdtempSync(join(tmpdir(), 'countersign-metrics-'));
   function file(text: string, mode: number): string {

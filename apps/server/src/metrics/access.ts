@@ -7,10 +7,14 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '@countersign/core';
 import { isLoopback } from '../config.ts';
 
+const PATH = '/metrics';
+
 export interface MetricsAccess {
   /** Notes where a request came from; before it is asked about. */
   from(request: Request, peer: string): void;
   admits(request: Request): boolean;
+  /** Whether it may come past the proxies: whoever scrapes each server holds the token, and is no proxy. */
+  opens(request: Request): boolean;
 }
 
 export function createMetricsAccess(options: {
@@ -20,14 +24,23 @@ export function createMetricsAccess(options: {
 }): MetricsAccess {
   const { token, behindProxy } = options;
   const local = new WeakSet<Request>();
+  const isShown = (request: Request): boolean => {
+    const [, shown] = /^Bearer ([!-~]+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+    return (
+      token !== null &&
+      shown !== undefined &&
+      timingSafeEqual(digest(shown), digest(token.reveal()))
+    );
+  };
   return {
     from(request, peer) {
       if (isLoopback(peer)) local.add(request);
     },
     admits(request) {
-      if (token === null) return !behindProxy && local.has(request);
-      const [, shown] = /^Bearer ([!-~]+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
-      return shown !== undefined && timingSafeEqual(digest(shown), digest(token.reveal()));
+      return token === null ? !behindProxy && local.has(request) : isShown(request);
+    },
+    opens(request) {
+      return new URL(request.url).pathname === PATH && isShown(request);
     },
   };
 }

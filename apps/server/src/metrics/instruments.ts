@@ -42,6 +42,10 @@ export function createInstruments() {
       LATENCIES,
       ['method', 'route', 'status'],
     ),
+    inProgress: gauge(
+      'countersign_http_requests_in_progress',
+      'Requests whose answer has not begun: long polls, and this scrape.',
+    ),
     refusals: counter(
       'countersign_http_refusals_total',
       'Answers that refused, by the code of the two closed lists.',

@@ -22,6 +22,24 @@ export function measuredLog(log: RequestLog, instruments: Instruments): RequestL
   };
 }
 
+export interface App {
+  fetch(request: Request, env: object): Response | Promise<Response>;
+}
+
+/** Counts requests from their arrival until their answer begins. */
+export function measuredApp(app: App, instruments: Instruments): App {
+  return {
+    async fetch(request, env) {
+      instruments.inProgress.inc();
+      try {
+        return await app.fetch(request, env);
+      } finally {
+        instruments.inProgress.dec();
+      }
+    },
+  };
+}
+
 /** Counts what is committed: entries by type, and of decisions those that allow. */
 export function measuredJournal(journal: Journal, instruments: Instruments): Journal {
   return {
