@@ -44,6 +44,10 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
   if (request.kind === 'agent.register' && statement.kind === 'agent.register') {
     requireSame('auth.method', statement.body.auth.method, request.body.auth.method);
   }
+  if (request.kind === 'escape.accept' && statement.kind === 'escape.accept') {
+    const objects = statement.body.escapes.map(({ object }) => object);
+    requireSame('escapes', objects, [...new Set(request.body.objects)].sort());
+  }
   if (request.kind === 'connection.set' && statement.kind === 'connection.set') {
     for (const [member, value] of Object.entries(request.body.config)) {
       requireSame(`config.${member}`, statement.body.config[member], value);
@@ -70,7 +74,17 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
     case 'key.revoke':
     case 'grant.revoke':
     case 'statement.reject':
+    case 'unfreeze':
       return request.body;
+    case 'freeze':
+      return { ...request.body, target: wantedTarget(state, request.body.target) };
+    case 'connection.remove':
+      return { ...request.body, connection: idNamed(state, 'connection', request.body.connection) };
+    case 'escape.accept':
+      return {
+        connection: idNamed(state, 'connection', request.body.connection),
+        reason: request.body.reason,
+      };
     case 'environment.set':
       return wantedEnvironment(state, request.body);
     case 'agent.register':
@@ -99,6 +113,11 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
 function wantedAgent({ auth, ...body }: DraftOf<'agent.register'>['body']) {
   const wanted = { require_dpop: false, ...body };
   return auth.method === 'client_secret' ? wanted : { ...wanted, auth };
+}
+
+function wantedTarget(state: AuthorityState, target: DraftOf<'freeze'>['body']['target']) {
+  if (target.kind === 'everything' || target.kind === 'key') return target;
+  return { kind: target.kind, id: idNamed(state, target.kind, target.id) };
 }
 
 function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set'>['body']) {

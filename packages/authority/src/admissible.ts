@@ -12,9 +12,18 @@ import {
   worse,
 } from '@countersign/core';
 import { recordedEffect } from './catalog.ts';
+import { escapeRefusal } from './escapes.ts';
+import { freezeRefusal, strandedFreeze, unfreezeRefusal } from './freezes.ts';
 import { effectOfRight, isDeleteCapableGrant } from './grant-effect.ts';
 import { brokenBounds, brokenPins } from './standing.ts';
-import { type AuthorityState, holdersOf, isPresent, nameKey, registeredKeys } from './state.ts';
+import {
+  type AuthorityState,
+  holdersOf,
+  isPresent,
+  nameKey,
+  presentConnection,
+  registeredKeys,
+} from './state.ts';
 
 type Refusal = CountersignError | null;
 
@@ -48,6 +57,19 @@ export function admissible(
     }
     case 'connection.set':
       return connectionSet(state, statement.body);
+    case 'connection.remove': {
+      const connection = state.connections.get(statement.body.connection);
+      if (connection === undefined) return inputError('not_found', 'There is no such connection.');
+      return connection.removedAt === null
+        ? null
+        : inputError('conflict', `Connection ${connection.name} is removed already.`);
+    }
+    case 'freeze':
+      return freezeRefusal(state, statement.body);
+    case 'unfreeze':
+      return unfreezeRefusal(state, statement.body);
+    case 'escape.accept':
+      return escapeRefusal(state, statement.body);
     case 'grant.create':
       return grantCreate(state, statement);
     case 'grant.revoke': {
@@ -125,9 +147,25 @@ function humanRemove(state: AuthorityState, body: StatementOf<'human.remove'>['b
   const human = state.humans.get(body.human);
   if (!isPresent(human)) return inputError('not_found', 'There is no such enrolled human.');
   const admins = holdersOf(state, 'admin').filter((admin) => admin.id !== human.id);
-  return admins.length === 0
-    ? inputError('conflict', 'Nobody would be left who is an admin. Enrol another admin first.')
-    : null;
+  if (admins.length === 0) {
+    return inputError(
+      'conflict',
+      'Nobody would be left who is an admin. Enrol another admin first.',
+    );
+  }
+  const keys = [...state.keys.values()].filter((key) => key.human === human.id);
+  return strandsRefusal(state, new Set(keys.map((key) => key.kid)));
+}
+
+/** A freeze that nobody could lift any more would lock everybody out. */
+function strandsRefusal(state: AuthorityState, gone: ReadonlySet<string>): Refusal {
+  const stranded = strandedFreeze(state, gone);
+  return stranded === null
+    ? null
+    : inputError(
+        'conflict',
+        `Nobody would be left to lift the freeze ${stranded.id}. Lift it first.`,
+      );
 }
 
 function keyRevoke(state: AuthorityState, body: StatementOf<'key.revoke'>['body']): Refusal {
@@ -141,7 +179,7 @@ function keyRevoke(state: AuthorityState, body: StatementOf<'key.revoke'>['body'
   const otherAdmins = holdersOf(state, 'admin').filter((admin) => admin.id !== key.human);
   return lastKey && owner?.roles.includes('admin') && otherAdmins.length === 0
     ? inputError('conflict', 'It is the last key of the last admin. Add another key first.')
-    : null;
+    : strandsRefusal(state, new Set([key.kid]));
 }
 
 function environmentSet(
@@ -241,7 +279,7 @@ function grantCreate(state: AuthorityState, statement: StatementOf<'grant.create
   if (agent.disabledAt !== null) {
     return inputError('conflict', `Agent ${agent.name} is disabled, for good.`);
   }
-  const connection = state.connections.get(body.connection);
+  const connection = presentConnection(state, body.connection);
   if (connection === undefined) return inputError('not_found', 'There is no such connection.');
   if (connection.body.mapping[body.environment] === undefined) {
     return inputError(

@@ -3,6 +3,8 @@ import type { StatementOf } from '@countersign/contract';
 import { type Catalog, fromInstant } from '@countersign/core';
 import { digestOfDocument } from './canonical.ts';
 import type { DecodedStatement } from './envelope.ts';
+import { applyEscapes } from './escapes.ts';
+import { applyFreeze, applySeconding, applyUnfreeze } from './freezes.ts';
 import {
   type AuthorityState,
   type CountedSignature,
@@ -35,6 +37,22 @@ export function applyStatement(
     rejection: null,
   });
   if (status === 'complete') takeEffect(state, at, decoded, signatures, thumbprints);
+  advance(state, at);
+}
+
+/** A signature on a freeze that took effect: from now on its author does not lift it alone. */
+export function applySecond(
+  state: AuthorityState,
+  at: At,
+  id: string,
+  counted: readonly CountedSignature[],
+): void {
+  const record = state.statements.get(id);
+  const [second] = counted;
+  if (record !== undefined && second !== undefined) {
+    state.statements.set(id, { ...record, signatures: [...record.signatures, ...counted] });
+    applySeconding(state, id, second.human);
+  }
   advance(state, at);
 }
 
@@ -147,6 +165,18 @@ function takeEffect(
     case 'connection.set':
       addConnection(state, id, statement.body);
       return;
+    case 'connection.remove':
+      removeConnection(state, at, statement.body.connection);
+      return;
+    case 'freeze':
+      applyFreeze(state, at.time, statement, signatures);
+      return;
+    case 'unfreeze':
+      applyUnfreeze(state, at.time, statement.body.freeze);
+      return;
+    case 'escape.accept':
+      applyEscapes(state, statement.body);
+      return;
     case 'grant.create':
       addGrant(state, at, id, statement.body);
       return;
@@ -198,9 +228,25 @@ function addConnection(
 ): void {
   const connection = body.connection ?? id;
   state.names.set(nameKey('connection', body.name), connection);
-  state.connections.set(connection, { id: connection, name: body.name, body, setBy: id });
+  state.connections.set(connection, {
+    id: connection,
+    name: body.name,
+    body,
+    setBy: id,
+    removedAt: null,
+  });
   for (const [environment, ids] of Object.entries(body.mapping)) {
     for (const mapped of ids) state.mapped.set(mapped, { connection, environment });
+  }
+}
+
+/** Its name stays taken for ever; the provider's ids are free for another connection at once. */
+function removeConnection(state: AuthorityState, at: At, id: string): void {
+  const connection = state.connections.get(id);
+  if (connection === undefined) return;
+  state.connections.set(id, { ...connection, removedAt: at.time });
+  for (const [mapped, { connection: owner }] of state.mapped) {
+    if (owner === id) state.mapped.delete(mapped);
   }
 }
 

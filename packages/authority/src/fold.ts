@@ -14,7 +14,7 @@ import {
 } from '@countersign/contract';
 import { CountersignError, fromInstant, inputError, providerOf } from '@countersign/core';
 import { admissible } from './admissible.ts';
-import { applyCatalog, applyStatement } from './apply.ts';
+import { applyCatalog, applySecond, applyStatement } from './apply.ts';
 import { catalogDigest } from './catalog.ts';
 import {
   type DecodedStatement,
@@ -24,6 +24,7 @@ import {
   thumbprintOf,
   verifySignature,
 } from './envelope.ts';
+import { isFrozenKey, secondingRefusal } from './freezes.ts';
 import { couldCount, type Progress, progressOf, requirementOf } from './requirement.ts';
 import { type AuthorityState, type CountedSignature, signingHuman } from './state.ts';
 
@@ -168,7 +169,8 @@ async function judgeSignature(state: AuthorityState, entry: AuthorityEntry): Pro
   refuseAssertions(parsed.data.assertions);
   const record = state.statements.get(parsed.data.statement);
   if (record === undefined) throw inputError('not_found', 'There is no such statement.');
-  if (record.status !== 'pending') {
+  const seconds = record.status === 'complete' && record.decoded.statement.kind === 'freeze';
+  if (record.status !== 'pending' && !seconds) {
     throw inputError('conflict', `This statement is ${record.status}; it collects no signatures.`);
   }
   const { decoded } = record;
@@ -178,11 +180,27 @@ async function judgeSignature(state: AuthorityState, entry: AuthorityEntry): Pro
   if (parsed.data.signatures.length === 0) {
     throw inputError('invalid_request', 'There is no signature in it.');
   }
+  const refusal = seconds ? secondingRefusal(state, decoded.statement.id) : null;
+  if (refusal !== null) throw refusal;
+  const requirement = requirementOf(state, decoded.statement);
   const { counted } = await readSignatures(state, decoded, parsed.data.signatures, {
-    already: record.signatures,
+    // Suspended by a freeze and back since, signatures may be enough with nobody left to complete them:
+    // then one of those who signed does, afresh.
+    already:
+      !seconds && progressOf(state, requirement, record.signatures).met ? [] : record.signatures,
     possession: null,
     at: entry.time,
   });
+  if (seconds) {
+    const progress = progressOf(state, requirement, [...record.signatures, ...counted]);
+    return {
+      ok: true,
+      statement: decoded.statement.id,
+      status: 'complete',
+      progress,
+      apply: () => applySecond(state, entry, decoded.statement.id, counted),
+    };
+  }
   return settle(state, entry, decoded, [...record.signatures, ...counted], { proposal: false });
 }
 
@@ -308,6 +326,13 @@ async function readSignatures(
     if (key === undefined || human === null) {
       throw inputError('forbidden', 'A signature is by no key that may sign here.');
     }
+    // Law 1: a frozen human keeps the veto, and counts where a freeze is lifted; nothing else.
+    if (requirement.frozenCount !== true && isFrozenKey(state, kid)) {
+      throw inputError(
+        'forbidden',
+        `${human.name} is frozen, and may only veto, or sign that a freeze is lifted.`,
+      );
+    }
     if (!(await verifySignature(decoded.payload, signature, key.jwk))) {
       throw inputError('forbidden', `The signature by ${human.name} does not verify.`);
     }
@@ -322,7 +347,7 @@ async function readSignatures(
       throw inputError('forbidden', `${human.name} has no role whose signature counts here.`);
     }
     if (vetoedBySelf(decoded.statement, human.id, state)) {
-      throw inputError('forbidden', 'Nobody vetoes their own removal or revocation.');
+      throw inputError('forbidden', 'Nobody vetoes their own removal, revocation or freeze.');
     }
     counted.push({ kid, human: human.id, at: context.at });
   }
@@ -335,5 +360,9 @@ function vetoedBySelf(statement: Statement, human: string, state: AuthorityState
   const target = state.statements.get(statement.body.statement)?.decoded.statement;
   if (target?.kind === 'human.remove') return target.body.human === human;
   if (target?.kind === 'key.revoke') return state.keys.get(target.body.key)?.human === human;
+  if (target?.kind === 'freeze') {
+    const { kind, id } = target.body.target;
+    return kind === 'human' ? id === human : kind === 'key' && state.keys.get(id)?.human === human;
+  }
   return false;
 }

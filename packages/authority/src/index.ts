@@ -13,10 +13,12 @@ export {
   thumbprintOf,
   verifySignature,
 } from './envelope.ts';
+export { escapesAccepted } from './escapes.ts';
 export { type Accepted, type AuthorityEntry, fold, type Judgement, judge } from './fold.ts';
+export { freezesOn, frozenTargetName, haltOf, isFrozenKey } from './freezes.ts';
 export { effectOfRight, isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
 export { isReadable } from './readable.ts';
-export { couldCount, progressOf, requirementOf } from './requirement.ts';
+export { couldCount, countingHuman, progressOf, requirementOf } from './requirement.ts';
 export { connectionPin, grantStanding, standingOf, suspensions } from './standing.ts';
 export {
   type Agent,
@@ -25,10 +27,12 @@ export {
   type CountedSignature,
   type Environment,
   emptyState,
+  type Freeze,
   type Grant,
   type Human,
   isPresent,
   nameKey,
+  presentConnection,
   registeredKeys,
   type StatementRecord,
   signingHuman,

@@ -3,10 +3,12 @@
  * against the signatures that still count. Thresholds count distinct humans, never keys, never roles.
  */
 import type { Role, Statement } from '@countersign/contract';
+import { isFrozenKey, loneLifter } from './freezes.ts';
 import { isDeleteCapableGrant } from './grant-effect.ts';
 import {
   type AuthorityState,
   type CountedSignature,
+  type Human,
   holdersOf,
   secondHumanEver,
   signingHuman,
@@ -23,6 +25,8 @@ export interface Requirement {
   readonly sponsor: string | null;
   /** A human whose signature alone suffices (their own removal, their own key). */
   readonly own: string | null;
+  /** Whether signatures of frozen humans and keys count. Left out, they do not. */
+  readonly frozenCount?: true;
 }
 
 /** No setting makes a delete-capable quorum smaller than this. */
@@ -64,6 +68,8 @@ export function requirementOf(state: AuthorityState, statement: Statement): Requ
     case 'agent.register':
     case 'agent.disable':
       return ONE_ADMIN;
+    case 'connection.remove':
+      return ONE_ADMIN;
     case 'connection.set': {
       const classes = Object.keys(statement.body.mapping).map(
         (environment) => state.environments.get(environment)?.rule.class,
@@ -79,8 +85,21 @@ export function requirementOf(state: AuthorityState, statement: Statement): Requ
       return { distinct: quorum, among: ['approver'], admin: true, sponsor: null, own: null };
     }
     case 'grant.revoke':
-    case 'statement.reject':
+    case 'freeze':
       return ANY_HUMAN;
+    case 'statement.reject':
+      // Law 1: a frozen human keeps the veto.
+      return { ...ANY_HUMAN, frozenCount: true };
+    case 'unfreeze':
+      // Law 1: whoever could freeze counts here, the frozen too, so that nobody is locked out for ever.
+      return {
+        ...ANY_HUMAN,
+        distinct: SMALLEST_QUORUM,
+        own: loneLifter(state, statement.body.freeze),
+        frozenCount: true,
+      };
+    case 'escape.accept':
+      return TWO_HUMANS;
   }
 }
 
@@ -102,6 +121,16 @@ function ownIfApproversRemain(
   return left.length >= SMALLEST_QUORUM ? human : null;
 }
 
+/** The human behind a key when its signature would count now; null while a freeze suspends it. */
+export function countingHuman(
+  state: AuthorityState,
+  requirement: Requirement,
+  kid: string,
+): Human | null {
+  if (requirement.frozenCount !== true && isFrozenKey(state, kid)) return null;
+  return signingHuman(state, kid);
+}
+
 export interface Progress {
   readonly met: boolean;
   /** Distinct humans whose signature counts now. */
@@ -113,7 +142,7 @@ export interface Progress {
   readonly missing: readonly string[];
 }
 
-/** Holds signatures against a requirement. Only keys and humans that are valid now count. */
+/** Holds signatures against a requirement. Only keys and humans that are valid, and not frozen, count. */
 export function progressOf(
   state: AuthorityState,
   requirement: Requirement,
@@ -121,7 +150,7 @@ export function progressOf(
 ): Progress {
   const present = new Map<string, readonly Role[]>();
   for (const signature of signatures) {
-    const human = signingHuman(state, signature.kid);
+    const human = countingHuman(state, requirement, signature.kid);
     if (human !== null && human.id === signature.human) present.set(human.id, human.roles);
   }
   if (requirement.own !== null && present.has(requirement.own)) {
@@ -152,6 +181,11 @@ export function progressOf(
   }
   if (requirement.sponsor !== null && !present.has(requirement.sponsor)) {
     missing.push(`the sponsor ${state.humans.get(requirement.sponsor)?.name ?? '(unknown)'}`);
+  }
+  const suspended = signatures.filter(({ kid }) => isFrozenKey(state, kid));
+  if (missing.length > 0 && requirement.frozenCount !== true && suspended.length > 0) {
+    const names = suspended.map(({ human }) => state.humans.get(human)?.name ?? human);
+    missing.push(`frozen: ${[...new Set(names)].join(', ')}`);
   }
   return {
     met: missing.length === 0,

@@ -84,10 +84,15 @@ export interface GrantStanding {
   readonly deleteCapable: boolean;
 }
 
+function isOnRemovedConnection(state: AuthorityState, grant: Grant): boolean {
+  return (state.connections.get(grant.body.connection)?.removedAt ?? null) !== null;
+}
+
 /** Why a completed grant would not hold now, whatever the clock says; empty when it holds. */
 export function suspensions(state: AuthorityState, grant: Grant): string[] {
   const record = state.statements.get(grant.id);
   if (record === undefined) return ['no statement stands behind it'];
+  if (isOnRemovedConnection(state, grant)) return ['its connection was removed'];
   if (!isDeleteCapableGrant(state, grant.body)) {
     return brokenPins(
       grant.body,
@@ -120,6 +125,7 @@ export function standingOf(state: AuthorityState, grant: Grant, now: number): Gr
     deleteCapable,
   });
   if (grant.revokedAt !== null) return stand('revoked', ['it was revoked']);
+  if (isOnRemovedConnection(state, grant)) return stand('revoked', ['its connection was removed']);
   if (now >= grant.until) return stand('expired', ['its validity is over']);
   const reasons = suspensions(state, grant);
   if (reasons.length > 0) return stand('suspended', reasons);

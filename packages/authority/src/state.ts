@@ -2,7 +2,7 @@
  * What humans have signed, folded (Law 1). Only `fold.ts` changes it; everyone else reads. Objects are
  * replaced, never edited in place, so a reader that holds one holds a consistent view of it.
  */
-import type { Role, StatementOf } from '@countersign/contract';
+import type { FreezeTarget, Role, StatementOf } from '@countersign/contract';
 import type { Catalog } from '@countersign/core';
 import type { DecodedStatement, DeviceKey } from './envelope.ts';
 
@@ -53,6 +53,21 @@ export interface Connection {
   readonly body: StatementOf<'connection.set'>['body'];
   /** The statement whose credential is the present one. */
   readonly setBy: string;
+  /** Removed for good. It stays known by its id, so that its last leases can be taken back. */
+  readonly removedAt: string | null;
+}
+
+/** An emergency stop. Its target is frozen while any freeze on it stands. */
+export interface Freeze {
+  readonly id: string;
+  readonly target: FreezeTarget;
+  readonly reason: string;
+  /** The human on whose word it took effect. */
+  readonly author: string;
+  readonly at: string;
+  /** Another human who signed it too; null while its author can lift it alone. */
+  readonly secondedBy: string | null;
+  readonly liftedAt: string | null;
 }
 
 export interface Grant {
@@ -110,6 +125,11 @@ export interface AuthorityState {
   readonly mapped: Map<string, { readonly connection: string; readonly environment: string }>;
   /** Grant ids by agent, for the hot path. */
   readonly grantsOfAgent: Map<string, string[]>;
+  readonly freezes: Map<string, Freeze>;
+  /** Freezes that stand, by what they stop, for the hot path. */
+  readonly frozen: Map<string, readonly string[]>;
+  /** By connection: object → digest of each way around its rights that two humans accepted. */
+  readonly acceptedEscapes: Map<string, ReadonlyMap<string, string>>;
 }
 
 export function emptyState(): AuthorityState {
@@ -130,6 +150,9 @@ export function emptyState(): AuthorityState {
     names: new Map(),
     mapped: new Map(),
     grantsOfAgent: new Map(),
+    freezes: new Map(),
+    frozen: new Map(),
+    acceptedEscapes: new Map(),
   };
 }
 
@@ -146,7 +169,16 @@ export function isPresent(human: Human | undefined): human is Human {
   return human !== undefined && human.removedAt === null;
 }
 
-/** A key that may sign now: not revoked, of a human who is still enrolled. */
+/** A connection that was not removed. */
+export function presentConnection(state: AuthorityState, id: string): Connection | undefined {
+  const connection = state.connections.get(id);
+  return connection?.removedAt === null ? connection : undefined;
+}
+
+/**
+ * A key that is not revoked, of a human who is still enrolled. Enough to sign in, to read and to veto;
+ * whether its signature counts is `countingHuman`'s, since a freeze suspends it.
+ */
 export function signingHuman(state: AuthorityState, kid: string): Human | null {
   const key = state.keys.get(kid);
   if (key === undefined || key.revokedAt !== null) return null;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type AuthorityEntry, emptyState, fold, standingOf } from '../src/index.ts';
+import { type AuthorityEntry, emptyState, fold, judge, standingOf } from '../src/index.ts';
 import { team } from './support/deployment.ts';
 import { Oracle } from './support/oracle.ts';
 import { Script, STEP, type Step } from './support/script.ts';
@@ -11,7 +11,16 @@ const RUNS = 200;
 const STEPS = 50;
 
 /** What the runs met, so that a generator gone dull fails the test instead of passing it. */
-const met = { accepted: 0, refused: 0, dangerous: 0, active: 0, suspended: 0 };
+const met = {
+  accepted: 0,
+  refused: 0,
+  dangerous: 0,
+  active: 0,
+  suspended: 0,
+  lifted: 0,
+  seconded: 0,
+  locked: 0,
+};
 
 async function play(steps: readonly Step[]): Promise<void> {
   const state = structuredClone(start.broker.state);
@@ -38,6 +47,7 @@ async function play(steps: readonly Step[]): Promise<void> {
     const status = oracle.take(entry.type, entry.body);
     agree(state, oracle, entry, status);
     noDeleteWithoutTwo(state, oracle, script.now);
+    await nobodyIsLockedOut(state, script);
     before = after;
   }
 
@@ -62,6 +72,17 @@ function agree(state: State, oracle: Oracle, entry: AuthorityEntry, status: stri
   expect(
     [...state.keys.values()].map((key) => [key.kid, key.human, key.revokedAt === null]),
   ).toEqual([...oracle.keys].map(([kid, key]) => [kid, key.human, key.valid]));
+  const standing = [...state.freezes.values()].filter(({ liftedAt }) => liftedAt === null);
+  expect(standing.map(({ id, author, secondedBy }) => [id, author, secondedBy])).toEqual(
+    [...oracle.freezes].map(([key, { author, second }]) => [key, author, second]),
+  );
+  met.lifted += state.freezes.size - standing.length;
+  met.seconded += standing.filter(({ secondedBy }) => secondedBy !== null).length;
+  expect(state.acceptedEscapes).toEqual(oracle.accepted);
+  const gone = [...state.connections.values()].filter(({ removedAt }) => removedAt !== null);
+  expect(gone.map(({ id }) => id)).toEqual(
+    [...state.connections.keys()].filter((id) => oracle.removed.has(id)),
+  );
   const names = [...state.humans.values()].map((human) => human.name);
   expect(new Set(names).size).toBe(names.length);
 }
@@ -87,9 +108,20 @@ function noDeleteWithoutTwo(state: State, oracle: Oracle, now: number): void {
     expect(oracle.are(signers, 'admin').length).toBeGreaterThanOrEqual(1);
     expect(oracle.quorumMet(known?.doc)).toBe(true);
     expect(oracle.revoked.has(grant.id)).toBe(false);
+    expect(oracle.removed.has(grant.body.connection)).toBe(false);
     expect(grant.body.pins?.agent_credentials).toEqual(oracle.agents.get(grant.body.agent));
     expect(grant.body.sender).not.toBeNull();
   }
+}
+
+/** Law 1: whatever is frozen, the humans who are left lift it, the last one alone too. */
+async function nobodyIsLockedOut(state: State, script: Script): Promise<void> {
+  const standing = [...state.freezes.values()].filter(({ liftedAt }) => liftedAt === null);
+  const freeze = standing[state.size % Math.max(1, standing.length)];
+  if (freeze === undefined || state.size % 5 > 0) return;
+  met.locked += 1;
+  const judgement = await judge(state, script.liftedByAll(freeze.id));
+  expect([freeze.id, judgement]).toMatchObject([freeze.id, { ok: true, status: 'complete' }]);
 }
 
 test('whatever is fed, nothing is delete-capable without two distinct humans, then and now', async () => {
@@ -99,4 +131,7 @@ test('whatever is fed, nothing is delete-capable without two distinct humans, th
   expect(met.refused).toBeGreaterThan(RUNS * 5);
   expect(met.active).toBeGreaterThan(RUNS);
   expect(met.suspended).toBeGreaterThan(RUNS / 10);
+  expect(met.lifted).toBeGreaterThan(RUNS);
+  expect(met.seconded).toBeGreaterThan(RUNS / 10);
+  expect(met.locked).toBeGreaterThan(RUNS / 4);
 });

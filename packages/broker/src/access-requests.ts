@@ -1,9 +1,9 @@
 /** An agent's question to humans, from a denial to an answer that reaches it. */
-import { nameKey } from '@countersign/authority';
+import { haltOf, nameKey, presentConnection } from '@countersign/authority';
 import type { AccessRequestView, GrantedDetail, RequestedDetail } from '@countersign/contract';
 import { CountersignError, inputError, uuidv7 } from '@countersign/core';
 import { decideAndCommit } from './decide-and-commit.ts';
-import { UNAVAILABLE } from './denying.ts';
+import { denied, oauthErrorOf, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import type { AccessRequest } from './ports.ts';
@@ -24,10 +24,14 @@ export async function fileAccessRequest(
     readonly dpopJkt: string | null;
   },
 ): Promise<Decided<AccessRequestView>> {
-  return await decideAndCommit(deps, async ({ now }) => {
+  return await decideAndCommit<Decided<AccessRequestView>>(deps, async ({ now }) => {
     const agent = deps.authority.state.agents.get(caller.agent);
     if (agent === undefined || agent.disabledAt !== null) {
       throw new CountersignError('agent_disabled', 'This agent is disabled, for good.');
+    }
+    const stopped = { agent: agent.id, environment: undefined, connection: undefined };
+    if (haltOf(deps.authority.state, stopped) !== null) {
+      return { refuse: () => frozen(deps, agent.id) };
     }
     const details = input.authorizationDetails.map((detail) => completeDetail(deps, detail));
     if ((await deps.accessRequests.countOpen(caller.agent)) >= MOST_OPEN) {
@@ -69,13 +73,25 @@ export async function fileAccessRequest(
   });
 }
 
+async function frozen(deps: Deps, agent: string): Promise<Decided<never>> {
+  return await denied(deps, {
+    agent,
+    stage: 'ask',
+    code: 'frozen',
+    detail: 'Humans have stopped this agent for now.',
+    oauthError: oauthErrorOf('frozen'),
+    once: [],
+  });
+}
+
 /** Humans answer precise questions: operations and resources are named and known. */
 function completeDetail(deps: Deps, detail: RequestedDetail): GrantedDetail {
   const { state } = deps.authority;
   if (detail.operations === undefined || detail.resources === undefined) {
     throw inputError('invalid_request', 'A request names its operations and its resources.');
   }
-  const connection = state.connections.get(
+  const connection = presentConnection(
+    state,
     state.names.get(nameKey('connection', detail.connection)) ?? '',
   );
   const provider = deps.providers.get(connection?.body.provider ?? '');

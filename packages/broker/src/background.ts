@@ -1,5 +1,9 @@
-/** What goes on without being asked: ending leases, finding strays, summing denials, forgetting replay ids. */
+/**
+ * What goes on without being asked: ending leases and removed connections, finding strays, summing denials,
+ * forgetting replay ids.
+ */
 import type { Deps } from './deps.ts';
+import { createRemovals } from './remove-connection.ts';
 import { reapDue, reapStrays, revokeWithoutAuthority } from './revoke.ts';
 
 export interface Background {
@@ -14,6 +18,7 @@ export interface Background {
 }
 
 export function createBackground(deps: Deps): Background {
+  const removals = createRemovals(deps);
   const behind = new Map<string, Promise<void>>();
   /** The authority version whose consequences are all carried out; another one means work. */
   let carriedOut = -1;
@@ -51,6 +56,7 @@ export function createBackground(deps: Deps): Background {
       await guarded('refresh', () => deps.authority.refresh());
       await guarded('reap', () => reapDue(deps));
       carryOut();
+      go('removals', () => removals.finish());
       await guarded('denials', () => deps.denials.flush(false));
       await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
     },

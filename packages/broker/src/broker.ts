@@ -1,4 +1,5 @@
 /** The use cases, assembled: each member is one call into the file that holds it. */
+import { presentConnection } from '@countersign/authority';
 import { inputError } from '@countersign/core';
 import {
   accessRequest,
@@ -17,6 +18,7 @@ import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
 import { idOf } from './named.ts';
 import { readiness } from './readiness.ts';
+import { removalOf } from './remove-connection.ts';
 import { requireRole } from './roles.ts';
 import { signIn } from './sign-in.ts';
 import { propose, reject, sign } from './statements.ts';
@@ -26,6 +28,7 @@ import {
   connectionView,
   environmentView,
   found,
+  freezeView,
   grantView,
   humanView,
   isPending,
@@ -93,14 +96,19 @@ export function createUseCases(deps: Deps): UseCases {
     environments: async (query) =>
       pageById([...state.environments.values()].map(environmentView), query),
     agents: async (query) => pageById([...state.agents.values()].map(agentView), query),
-    connections: async (query) =>
-      pageById(
-        [...state.connections.values()].map((connection) => connectionView(state, connection)),
-        query,
-      ),
+    async connections(query) {
+      const { items, next } = pageById(state.connections.values(), query);
+      const views = items.map(async (connection) =>
+        connectionView(state, connection, await removalOf(deps, connection)),
+      );
+      return { items: await Promise.all(views), next };
+    },
     async checkConnection(caller, id) {
       requireRole(state, caller, ['admin', 'approver']);
-      const connection = found(state.connections.get(idOf(state, 'connection', id)), 'connection');
+      const connection = found(
+        presentConnection(state, idOf(state, 'connection', id)),
+        'connection, or it was removed',
+      );
       const { provider, opened } = await openConnection(deps, connection);
       const { ok, findings } = await provider.check(opened);
       return { ok, findings: findings.map((finding) => ({ ...finding })) };
@@ -131,6 +139,13 @@ export function createUseCases(deps: Deps): UseCases {
       const used = await deps.uses.used([id]);
       return found(grantView(state, record, used.get(id) ?? 0, deps.clock.now()), 'grant');
     },
+    freezes: async (query) =>
+      pageById(
+        [...state.freezes.values()]
+          .filter(({ liftedAt }) => !query.standing || liftedAt === null)
+          .map((freeze) => freezeView(state, freeze)),
+        query,
+      ),
     async leases(query) {
       const page = await deps.leases.page({ ...query, limit: query.limit + 1 });
       const items = page.slice(0, query.limit).map((lease) => leaseView(state, lease));

@@ -48,7 +48,7 @@ export async function sealedEffect(
 /** A connection as its proposal would make it; its credential is sealed under the same name. */
 export function proposedConnection(statement: StatementOf<'connection.set'>): Connection {
   const { id, body } = statement;
-  return { id: body.connection ?? id, name: body.name, body, setBy: id };
+  return { id: body.connection ?? id, name: body.name, body, setBy: id, removedAt: null };
 }
 
 /** What is connected, and what waits for signatures to be: either could map the same thing first. */
@@ -61,7 +61,8 @@ function connectionsAndProposals(deps: Deps): Connection[] {
       ? [proposedConnection(statement)]
       : [];
   });
-  return [...state.connections.values(), ...proposed];
+  const connected = [...state.connections.values()].filter(({ removedAt }) => removedAt === null);
+  return [...connected, ...proposed];
 }
 
 /**

@@ -1,4 +1,6 @@
 /** From parsed `authorization_details` to verdicts: gathers the facts, asks policy, never writes. */
+
+import { presentConnection } from '@countersign/authority';
 import { type GrantedDetail, type RequestedDetail, RequestedDetails } from '@countersign/contract';
 import { CountersignError, type DenialCode } from '@countersign/core';
 import {
@@ -81,7 +83,7 @@ export function everyTarget(deps: Deps, agent: string): Target[] {
   const seen = new Map<string, Target>();
   for (const id of state.grantsOfAgent.get(agent) ?? []) {
     const grant = state.grants.get(id);
-    const connection = state.connections.get(grant?.body.connection ?? '');
+    const connection = presentConnection(state, grant?.body.connection ?? '');
     const environment = state.environments.get(grant?.body.environment ?? '');
     if (connection === undefined || environment === undefined) continue;
     seen.set(`${connection.id} ${environment.id}`, {
@@ -250,6 +252,8 @@ export function denialSentence(code: DenialCode, target: Target): string {
       return `A resource that was asked for in ${where} could not be read.`;
     case 'sender_mismatch':
       return `${what} in ${where} is used with a DPoP proof by the key that its grant names.`;
+    case 'frozen':
+      return 'Humans have stopped this for now.';
     case 'agent_disabled':
       return 'This agent is disabled, for good.';
     default:

@@ -4,6 +4,7 @@ import {
   connectionPin,
   draftedEffect,
   isDeleteCapableGrant,
+  presentConnection,
   registeredKeys,
 } from '@countersign/authority';
 import {
@@ -63,7 +64,7 @@ export async function draftGrant(
   };
   if (!isDeleteCapableGrant(state, plain))
     return statementAround(deps, 'grant.create', request.id, plain);
-  const connection = state.connections.get(connectionId);
+  const connection = presentConnection(state, connectionId);
   const registered = state.agents.get(agent);
   const sender = asked?.sender ?? registeredKeys(registered)[0];
   if (connection === undefined || sender === undefined) {
@@ -125,7 +126,7 @@ async function completePermissions(
   },
 ): Promise<Permission[]> {
   const { state } = deps.authority;
-  const connection = state.connections.get(scope.connectionId);
+  const connection = presentConnection(state, scope.connectionId);
   if (connection === undefined) throw inputError('not_found', 'There is no such connection.');
   const { opened, provider } = await openConnection(deps, connection);
   const catalog = state.latestCatalog.get(connection.body.provider) ?? '';

@@ -10,10 +10,12 @@ import { ProviderError } from '@countersign/provider-kit';
 import { commitmentTo } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { draftAgent } from './draft-agent.ts';
+import { draftEscapes } from './draft-escapes.ts';
+import { draftFreeze } from './draft-freeze.ts';
 import { draftGrant } from './draft-grant.ts';
 import { idOf } from './named.ts';
 import { codeHash } from './one-time-code.ts';
-import { requireRole } from './roles.ts';
+import { requireRole, requireUnfrozen } from './roles.ts';
 import { DAY, statementAround } from './statement-around.ts';
 import type { Drafted, HumanCaller } from './use-cases.ts';
 
@@ -27,6 +29,7 @@ export async function draft(
     return { ...(await draftStatement(deps, caller, request)), clientSecret: null };
   }
   if (caller === null) throw signInFirst();
+  requireUnfrozen(deps.authority.state, caller);
   return await draftAgent(deps, caller, request);
 }
 
@@ -36,6 +39,9 @@ async function draftStatement(
   request: Exclude<DraftRequest, { kind: 'agent.register' }>,
 ): Promise<DraftAnswer> {
   const { state } = deps.authority;
+  if (caller !== null && request.kind !== 'statement.reject' && request.kind !== 'unfreeze') {
+    requireUnfrozen(state, caller);
+  }
   if (request.kind === 'genesis') return await draftGenesis(deps, request);
   if (request.kind === 'human.enroll') return await draftEnrolment(deps, caller, request);
   if (caller === null) throw signInFirst();
@@ -48,7 +54,15 @@ async function draftStatement(
     case 'key.revoke':
     case 'grant.revoke':
     case 'statement.reject':
+    case 'unfreeze':
       return statementAround(deps, request.kind, request.id, request.body);
+    case 'freeze':
+      return draftFreeze(deps, request);
+    case 'connection.remove':
+      return statementAround(deps, request.kind, request.id, {
+        connection: idOf(state, 'connection', request.body.connection),
+        reason: request.body.reason,
+      });
     case 'environment.set':
       return draftEnvironment(deps, request);
     case 'agent.disable':
@@ -56,13 +70,16 @@ async function draftStatement(
         agent: idOf(state, 'agent', request.body.agent),
         reason: request.body.reason,
       });
-    // These two make the broker ask a provider something, which reading does not include.
+    // These make the broker ask a provider something, which reading does not include.
     case 'connection.set':
       requireRole(state, caller, ['admin']);
       return await draftConnection(deps, request);
     case 'grant.create':
       requireRole(state, caller, ['admin', 'approver']);
       return await draftGrant(deps, request);
+    case 'escape.accept':
+      requireRole(state, caller, ['admin', 'approver']);
+      return await draftEscapes(deps, request);
   }
 }
 

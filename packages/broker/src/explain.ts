@@ -1,5 +1,5 @@
 /** The decision for one operation, step by step, and what an agent may do now. Decides nothing. */
-import { grantStanding, nameKey, registeredKeys } from '@countersign/authority';
+import { grantStanding, haltOf, nameKey, registeredKeys } from '@countersign/authority';
 import type { ExplainView, MeView } from '@countersign/contract';
 import { toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
@@ -88,6 +88,7 @@ export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
     const environment = state.names.get(nameKey('environment', target.environment)) ?? '';
     providers.add(state.connections.get(connection)?.body.provider ?? '');
     const scope = { agent: caller.agent, connection, environment, grants: null };
+    if (haltOf(state, scope) !== null) continue;
     for (const { grant, status } of candidatesFor(facts, scope, now)) {
       if (status !== 'active') continue;
       const rights = grant.body.permissions.flatMap((permission) =>

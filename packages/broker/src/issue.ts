@@ -1,6 +1,6 @@
 /** client_credentials: mints a token from the agent's grants. Durable before it exists (Law 4). */
 import type { GrantedDetail } from '@countersign/contract';
-import { CountersignError, Secret, toInstant, uuidv7 } from '@countersign/core';
+import { CountersignError, type DenialCode, Secret, toInstant, uuidv7 } from '@countersign/core';
 import type { Facts } from '@countersign/policy';
 import { type AccessTokenClaims, mintAccessToken } from '@countersign/tokens';
 import {
@@ -146,18 +146,22 @@ function judgeWhateverIsGranted(
   who: Parameters<typeof judgeTargets>[2],
   now: number,
 ): Judged {
+  // An agent that is stopped altogether gets no token at all, not even an empty one.
+  const nowhere = judgeTargets(facts, [NOWHERE], who, now);
+  if (!nowhere.allowed && STOPPED.has(nowhere.verdict.code)) return nowhere;
   const judged = everyTarget(deps, who.agent).map((target) =>
     judgeTargets(facts, [target], who, now),
   );
   const verdicts = judged.flatMap((each) => (each.allowed ? each.verdicts : []));
   if (verdicts.length > 0) return { allowed: true, verdicts };
-  const telling = judged.find((each) => !each.allowed && each.verdict.code === 'sender_mismatch');
-  if (telling !== undefined) return telling;
-  return facts.authority.agents.get(who.agent)?.disabledAt === null
-    ? { allowed: true, verdicts: [] }
-    : judgeTargets(facts, [NOWHERE], who, now);
+  const telling = judged.find((each) => !each.allowed && TELLING.has(each.verdict.code));
+  return telling ?? { allowed: true, verdicts: [] };
 }
 
+/** Codes that concern the agent itself, wherever it wants to go. */
+const STOPPED: ReadonlySet<DenialCode> = new Set(['unauthenticated', 'agent_disabled', 'frozen']);
+/** Codes of a target that say more than an empty token would. */
+const TELLING: ReadonlySet<DenialCode> = new Set(['sender_mismatch', 'frozen']);
 const NOWHERE: Target = { connection: '', environment: '', asks: [] };
 
 async function tooMuch(

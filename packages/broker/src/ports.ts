@@ -70,6 +70,8 @@ export type RowEffect =
       readonly sealed: string;
     }
   | { readonly kind: 'discard-credential'; readonly statement: string }
+  /** As `discard-credential`, and lost when somebody else was faster. */
+  | { readonly kind: 'destroy-credential'; readonly statement: string }
   | { readonly kind: 'invite'; readonly codeHash: string; readonly invitation: Invitation }
   | { readonly kind: 'spend-invitation'; readonly codeHash: string; readonly now: number }
   | { readonly kind: 'spend-genesis-code'; readonly codeHash: string }
@@ -279,6 +281,8 @@ export interface CredentialBinding {
 export interface SealedCredentials {
   /** Seals salt and credential. The result goes into a `seal-credential` row effect. */
   seal(binding: CredentialBinding, salt: string, credential: Secret): Promise<string>;
+  /** Whether one is stored for this statement, whatever it opens to. */
+  holds(statement: string): Promise<boolean>;
   /** @throws CountersignError `broker_unavailable` when it is missing or was sealed for something else */
   open(
     statement: string,

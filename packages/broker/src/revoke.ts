@@ -2,7 +2,7 @@
  * Which leases must go: those that ended, those whose authority ended, those a crash left, and what is
  * at a provider without a lease. Taking them back is the revoker's, on one path for all of them.
  */
-import { suspensions } from '@countersign/authority';
+import { type Connection, haltOf, suspensions } from '@countersign/authority';
 import { CountersignError } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
@@ -73,40 +73,49 @@ export async function cutWithoutAuthority(deps: Deps, before: readonly Lease[]):
 
 /** Finds credentials at the providers that no live lease stands for, and revokes them. */
 export async function reapStrays(deps: Deps): Promise<void> {
-  await Promise.all(
-    [...deps.authority.state.connections.values()].map(async (connection) => {
-      try {
-        const { provider, opened } = await openConnection(deps, connection);
-        const report = await provider.issuer?.reap(opened, async () => {
-          // Of every connection: several may share one cluster, and roles are cluster-wide.
-          const live = await deps.leases.live(null);
-          return new Set(live.map((lease) => lease.id));
-        });
-        for (const lease of report?.revoked ?? []) {
-          deps.log.warn({ lease, connection: connection.name }, 'a stray credential was revoked');
-        }
-        for (const { leaseId, error } of report?.failed ?? []) {
-          deps.log.warn({ lease: leaseId, reason: error.message }, 'a stray credential resists');
-        }
-      } catch (error) {
-        const ours = error instanceof ProviderError || error instanceof CountersignError;
-        const reason = ours ? error.message : 'unexpected error';
-        deps.log.warn(
-          { connection: connection.name, reason },
-          'strays of a connection could not be looked for',
-        );
-      }
-    }),
+  // Those of a removed connection are looked for before its credential is destroyed.
+  const present = [...deps.authority.state.connections.values()].filter(
+    ({ removedAt }) => removedAt === null,
   );
+  await Promise.all(present.map((connection) => reapStraysOf(deps, connection)));
 }
 
-/** Law 1: a lease stands only while its agent, and every grant behind it, does. */
+/** @returns whether no credential is left there that no live lease stands for */
+export async function reapStraysOf(deps: Deps, connection: Connection): Promise<boolean> {
+  try {
+    const { provider, opened } = await openConnection(deps, connection);
+    const report = await provider.issuer?.reap(opened, async () => {
+      // Of every connection: several may share one cluster, and roles are cluster-wide.
+      const live = await deps.leases.live(null);
+      return new Set(live.map((lease) => lease.id));
+    });
+    for (const lease of report?.revoked ?? []) {
+      deps.log.warn({ lease, connection: connection.name }, 'a stray credential was revoked');
+    }
+    const failed = report?.failed ?? [];
+    for (const { leaseId, error } of failed) {
+      deps.log.warn({ lease: leaseId, reason: error.message }, 'a stray credential resists');
+    }
+    return failed.length === 0;
+  } catch (error) {
+    const ours = error instanceof ProviderError || error instanceof CountersignError;
+    const reason = ours ? error.message : 'unexpected error';
+    deps.log.warn(
+      { connection: connection.name, reason },
+      'strays of a connection could not be looked for',
+    );
+    return false;
+  }
+}
+
+/** Law 1: a lease stands only while its agent, and every grant behind it, does, and nothing of it is frozen. */
 function stillStands(deps: Deps, lease: Lease): boolean {
   const { state } = deps.authority;
   // Law 1: a row that was edited by hand stands for nothing.
   if (!lease.intact || lease.grants.length === 0) return false;
   const agent = state.agents.get(lease.agent);
   if (agent === undefined || agent.disabledAt !== null) return false;
+  if (haltOf(state, lease) !== null) return false;
   return lease.grants.every((id) => {
     const grant = state.grants.get(id);
     return (

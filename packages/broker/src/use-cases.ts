@@ -15,6 +15,7 @@ import type {
   ExplainView,
   ExportHeader,
   ExportLine,
+  FreezeView,
   GrantedDetail,
   GrantView,
   HumanView,
@@ -224,6 +225,7 @@ export interface UseCases {
   checkConnection(caller: HumanCaller, id: string): Promise<ConnectionCheckView>;
   grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
   grant(id: string): Promise<GrantView>;
+  freezes(page: PageQuery & { readonly standing: boolean }): Promise<PageOf<FreezeView>>;
   leases(page: PageQuery): Promise<PageOf<LeaseView>>;
   explain(request: {
     readonly agent: string;

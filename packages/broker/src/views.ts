@@ -4,14 +4,15 @@ import {
   type AuthorityState,
   type Connection,
   type CountedSignature,
+  countingHuman,
   type Environment,
+  type Freeze,
   grantStanding,
   type Human,
   isDeleteCapableGrant,
   progressOf,
   requirementOf,
   type StatementRecord,
-  signingHuman,
   worstEffect,
 } from '@countersign/authority';
 import type {
@@ -20,6 +21,7 @@ import type {
   ConnectionView,
   EntryView,
   EnvironmentView,
+  FreezeView,
   GrantView,
   HumanView,
   LeaseView,
@@ -75,7 +77,11 @@ export function agentView(agent: Agent): AgentView {
   };
 }
 
-export function connectionView(state: AuthorityState, connection: Connection): ConnectionView {
+export function connectionView(
+  state: AuthorityState,
+  connection: Connection,
+  removal: ConnectionView['state'],
+): ConnectionView {
   const { body } = connection;
   return {
     id: connection.id,
@@ -90,7 +96,38 @@ export function connectionView(state: AuthorityState, connection: Connection): C
         ids,
       ]),
     ),
+    state: removal,
   };
+}
+
+export function freezeView(state: AuthorityState, freeze: Freeze): FreezeView {
+  const humanName = (id: string): string => state.humans.get(id)?.name ?? id;
+  return {
+    id: freeze.id,
+    target: freeze.target,
+    name: nameOfTarget(state, freeze.target),
+    reason: freeze.reason,
+    author: humanName(freeze.author),
+    frozen_at: freeze.at,
+    seconded_by: freeze.secondedBy === null ? null : humanName(freeze.secondedBy),
+    lifted_at: freeze.liftedAt,
+  };
+}
+
+function nameOfTarget(state: AuthorityState, { kind, id }: Freeze['target']): string | null {
+  switch (kind) {
+    case 'environment':
+      return state.environments.get(id)?.name ?? null;
+    case 'connection':
+      return state.connections.get(id)?.name ?? null;
+    case 'agent':
+      return state.agents.get(id)?.name ?? null;
+    case 'human':
+      return state.humans.get(id)?.name ?? null;
+    case 'everything':
+    case 'key':
+      return null;
+  }
 }
 
 /** Whether a statement still collects signatures at `now` (ms). */
@@ -104,7 +141,8 @@ export function statementView(
   now: number,
 ): StatementView {
   const { statement, payload } = record.decoded;
-  const progress = progressOf(state, requirementOf(state, statement), record.signatures);
+  const requirement = requirementOf(state, statement);
+  const progress = progressOf(state, requirement, record.signatures);
   const lapsed = record.status === 'pending' && !isPending(record, now);
   return {
     id: statement.id,
@@ -113,7 +151,7 @@ export function statementView(
     have: progress.have,
     need: progress.need,
     missing: record.status === 'pending' ? [...progress.missing] : [],
-    signatures: signaturesView(state, record.signatures),
+    signatures: signaturesView(state, requirement, record.signatures),
     proposed_at: record.proposedAt,
     settled_at: record.settledAt,
     sign_by: statement.sign_by,
@@ -128,7 +166,11 @@ export function statementView(
   };
 }
 
-function signaturesView(state: AuthorityState, signatures: readonly CountedSignature[]) {
+function signaturesView(
+  state: AuthorityState,
+  requirement: ReturnType<typeof requirementOf>,
+  signatures: readonly CountedSignature[],
+) {
   return signatures.map((signature) => {
     const human = state.humans.get(signature.human);
     return {
@@ -136,7 +178,7 @@ function signaturesView(state: AuthorityState, signatures: readonly CountedSigna
       name: human?.name ?? 'unknown',
       kid: signature.kid,
       at: signature.at,
-      counts: signingHuman(state, signature.kid)?.id === signature.human,
+      counts: countingHuman(state, requirement, signature.kid)?.id === signature.human,
       vouched_by_one: human?.vouchedByOne ?? false,
     };
   });
@@ -155,7 +197,8 @@ export function grantView(
   const grant = state.grants.get(statement.id);
   const standing = grantStanding(state, statement.id, now);
   if (standing === null) return null;
-  const progress = progressOf(state, requirementOf(state, statement), record.signatures);
+  const requirement = requirementOf(state, statement);
+  const progress = progressOf(state, requirement, record.signatures);
   const exhausted = standing.status === 'active' && body.max_uses !== null && used >= body.max_uses;
   return {
     id: statement.id,
@@ -175,7 +218,7 @@ export function grantView(
     until: grant === undefined ? null : toInstant(grant.until),
     have: progress.have,
     need: progress.need,
-    signatures: signaturesView(state, record.signatures),
+    signatures: signaturesView(state, requirement, record.signatures),
     request: body.request,
     reason: body.reason,
   };

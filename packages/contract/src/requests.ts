@@ -55,6 +55,13 @@ const GrantDraft = z.strictObject({
   reason: Reason,
 });
 
+/** A target as people name it. */
+const FreezeTargetNamed = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('everything'), id: z.null() }),
+  z.strictObject({ kind: z.enum(['environment', 'connection', 'agent', 'human']), id: NameOrId }),
+  z.strictObject({ kind: z.literal('key'), id: Digest }),
+]);
+
 function draft<K extends string, B extends z.ZodType>(kind: K, body: B) {
   return z.strictObject({
     kind: z.literal(kind),
@@ -108,9 +115,21 @@ export const DraftRequest = z.discriminatedUnion('kind', [
       environments: z.record(Name, z.array(Resource).min(1).max(64)),
     }),
   ),
+  draft('connection.remove', z.strictObject({ connection: NameOrId, reason: Reason })),
   draft('grant.create', GrantDraft),
   draft('grant.revoke', z.strictObject({ grant: StatementId, reason: Reason })),
   draft('statement.reject', z.strictObject({ statement: StatementId, reason: Reason })),
+  draft('freeze', z.strictObject({ target: FreezeTargetNamed, reason: Reason })),
+  draft('unfreeze', z.strictObject({ freeze: StatementId, reason: Reason })),
+  draft(
+    'escape.accept',
+    z.strictObject({
+      connection: NameOrId,
+      /** As `check` names them; the server adds the digest each has now. */
+      objects: z.array(Resource).min(1).max(64),
+      reason: Reason,
+    }),
+  ),
 ]);
 export type DraftRequest = z.infer<typeof DraftRequest>;
 export type DraftOf<K extends DraftRequest['kind']> = Extract<DraftRequest, { kind: K }>;

@@ -27,6 +27,7 @@ import {
   EntryView,
   EnvironmentView,
   ExplainView,
+  FreezeView,
   GrantView,
   HumanView,
   LeaseView,
@@ -300,6 +301,15 @@ export const routes = {
     params: ById,
     status: 200,
     answer: GrantView,
+  }),
+  freezes: route({
+    method: 'get',
+    path: '/v1/freezes',
+    summary: 'Emergency stops, newest first; `standing=true` for those that hold now.',
+    auth: 'human',
+    query: Page.extend({ standing: z.enum(['true', 'false']).exactOptional() }),
+    status: 200,
+    answer: pageOf(FreezeView),
   }),
   leases: route({
     method: 'get',

@@ -175,6 +175,36 @@ export const GrantCreateBody = z.strictObject({
 });
 export type GrantCreateBody = z.infer<typeof GrantCreateBody>;
 
+const ConnectionRemoveBody = z.strictObject({ connection: StatementId, reason: Reason });
+
+/** What an emergency stop stops. One form each: `id` is null for everything and nothing else. */
+export const FreezeTarget = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('everything'), id: z.null() }),
+  z.strictObject({
+    kind: z.enum(['environment', 'connection', 'agent', 'human']),
+    id: StatementId,
+  }),
+  z.strictObject({ kind: z.literal('key'), id: Digest }),
+]);
+export type FreezeTarget = z.infer<typeof FreezeTarget>;
+
+const FreezeBody = z.strictObject({ target: FreezeTarget, reason: Reason });
+const UnfreezeBody = z.strictObject({ freeze: StatementId, reason: Reason });
+
+const EscapeAcceptBody = z.strictObject({
+  connection: StatementId,
+  /** As the provider named them: a way around granted rights, and the digest of what it is now. */
+  escapes: z
+    .array(z.strictObject({ object: Resource, digest: Digest }))
+    .min(1)
+    .max(64)
+    .refine(
+      (list) => list.every(({ object }, i) => i === 0 || (list[i - 1]?.object ?? '') < object),
+      'escapes are distinct and in ascending order of their objects',
+    ),
+  reason: Reason,
+});
+
 const GrantRevokeBody = z.strictObject({ grant: StatementId, reason: Reason });
 const StatementRejectBody = z.strictObject({ statement: StatementId, reason: Reason });
 
@@ -188,9 +218,13 @@ export const STATEMENT_BODIES = {
   'agent.register': AgentRegisterBody,
   'agent.disable': AgentDisableBody,
   'connection.set': ConnectionSetBody,
+  'connection.remove': ConnectionRemoveBody,
   'grant.create': GrantCreateBody,
   'grant.revoke': GrantRevokeBody,
   'statement.reject': StatementRejectBody,
+  freeze: FreezeBody,
+  unfreeze: UnfreezeBody,
+  'escape.accept': EscapeAcceptBody,
 } as const;
 
 export type StatementKind = keyof typeof STATEMENT_BODIES;
@@ -204,9 +238,13 @@ export const STATEMENT_KINDS = [
   'agent.register',
   'agent.disable',
   'connection.set',
+  'connection.remove',
   'grant.create',
   'grant.revoke',
   'statement.reject',
+  'freeze',
+  'unfreeze',
+  'escape.accept',
 ] as const satisfies readonly StatementKind[];
 
 function statement<K extends StatementKind, B extends z.ZodType>(kind: K, body: B) {
@@ -232,9 +270,13 @@ export const Statement = z.discriminatedUnion('kind', [
   statement('agent.register', AgentRegisterBody),
   statement('agent.disable', AgentDisableBody),
   statement('connection.set', ConnectionSetBody),
+  statement('connection.remove', ConnectionRemoveBody),
   statement('grant.create', GrantCreateBody),
   statement('grant.revoke', GrantRevokeBody),
   statement('statement.reject', StatementRejectBody),
+  statement('freeze', FreezeBody),
+  statement('unfreeze', UnfreezeBody),
+  statement('escape.accept', EscapeAcceptBody),
 ]);
 export type Statement = z.infer<typeof Statement>;
 export type StatementOf<K extends StatementKind> = Extract<Statement, { kind: K }>;

@@ -3,7 +3,7 @@ import { DENIAL_CODES, INPUT_CODES } from '@countersign/core';
 import { z } from 'zod';
 import { GrantedDetail } from './authorization-details.ts';
 import { Digest, Effect, Id, Instant, KeyType, Name, Resource, Role } from './primitives.ts';
-import { GrantCreateBody, STATEMENT_KINDS, Statement } from './statements.ts';
+import { FreezeTarget, GrantCreateBody, STATEMENT_KINDS, Statement } from './statements.ts';
 
 /** RFC 9457. The members after `code` are present on denials. */
 export const Problem = z.object({
@@ -79,6 +79,8 @@ export const ConnectionView = z.object({
   config: z.record(z.string(), z.json()),
   /** By environment name. */
   mapping: z.record(z.string(), z.array(Resource)),
+  /** removing: some lease of it, or its credential, is still there and is being taken back. */
+  state: z.enum(['active', 'removing', 'removed']),
 });
 export type ConnectionView = z.infer<typeof ConnectionView>;
 
@@ -195,6 +197,21 @@ export const EntryView = z.object({
   body: z.record(z.string(), z.json()),
 });
 export type EntryView = z.infer<typeof EntryView>;
+
+export const FreezeView = z.object({
+  id: Id,
+  target: FreezeTarget,
+  /** Name of the target; null for everything and for a key. */
+  name: Name.nullable(),
+  reason: z.string(),
+  author: Name,
+  frozen_at: Instant,
+  /** Another human who stands behind it; null: its author alone can still lift it. */
+  seconded_by: Name.nullable(),
+  /** Null while it stands. */
+  lifted_at: Instant.nullable(),
+});
+export type FreezeView = z.infer<typeof FreezeView>;
 
 /** What an agent may do now, by grant, and nothing of anyone else. */
 export const MeView = z.object({

@@ -117,6 +117,11 @@ export function createHandlers(options: HandlerOptions): Handlers {
     grants: async (call) =>
       page(call, await useCases.grants({ ...pageOf(call), agent: call.query.agent ?? null })),
     grant: async ({ params }) => json(200, await useCases.grant(params.id)),
+    freezes: async (call) =>
+      page(
+        call,
+        await useCases.freezes({ ...pageOf(call), standing: call.query.standing === 'true' }),
+      ),
     leases: async (call) => page(call, await useCases.leases(pageOf(call))),
     explain: async ({ body }) =>
       json(200, await useCases.explain({ ...body, resource: body.resource ?? null })),

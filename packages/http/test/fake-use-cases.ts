@@ -193,6 +193,7 @@ const base: UseCases = {
   checkConnection: async () => ({ ok: true, findings: [] }),
   grants: () => nothing([grant]),
   grant: async () => grant,
+  freezes: () => nothing(),
   leases: () => nothing(),
   explain: async () => ({
     allowed: false,

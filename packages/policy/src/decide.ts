@@ -2,7 +2,13 @@
  * The decision, in domain order; the first failure is the reason. Pure: facts, question and time in,
  * verdict with evidence out. It is what the ledger stores and `explain` prints.
  */
-import { nameKey, recordedEffect } from '@countersign/authority';
+import {
+  frozenTargetName,
+  haltOf,
+  nameKey,
+  presentConnection,
+  recordedEffect,
+} from '@countersign/authority';
 import { type DenialCode, isDeleteCapable, isOperation, providerOf } from '@countersign/core';
 import { type Candidate, candidatesFor, cover } from './coverage.ts';
 import { rightsAsked } from './expand.ts';
@@ -43,7 +49,19 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
   pass('agent', `Agent ${agent.name} is registered and enabled.`);
 
   const connectionId = authority.names.get(nameKey('connection', question.connection));
-  const connection = authority.connections.get(connectionId ?? '');
+  const environmentId = authority.names.get(nameKey('environment', question.environment));
+  const halt = haltOf(authority, {
+    environment: environmentId,
+    connection: connectionId,
+    agent: agent.id,
+  });
+  if (halt !== null) {
+    const what = frozenTargetName(authority, halt.target);
+    return deny('freeze', 'frozen', `Frozen: ${what}, since ${halt.at} (freeze ${halt.id}).`);
+  }
+  pass('freeze', 'Nothing of it is frozen.');
+
+  const connection = presentConnection(authority, connectionId ?? '');
   if (connection === undefined) {
     return deny(
       'connection',
@@ -55,7 +73,6 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
   if (rules === undefined) {
     return deny('connection', 'unknown_connection', 'Its provider is not built in here.');
   }
-  const environmentId = authority.names.get(nameKey('environment', question.environment));
   const environment = authority.environments.get(environmentId ?? '');
   if (environment === undefined) {
     return deny(

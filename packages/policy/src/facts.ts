@@ -63,6 +63,7 @@ export const ANY_RESOURCE = '*';
 export interface Step {
   readonly step:
     | 'agent'
+    | 'freeze'
     | 'connection'
     | 'operation'
     | 'grant'

@@ -35,6 +35,7 @@ describe('allowed', () => {
     });
     expect(found.steps.map(({ step, ok }) => `${step} ${ok}`)).toEqual([
       'agent true',
+      'freeze true',
       'connection true',
       'operation true',
       'grant true',

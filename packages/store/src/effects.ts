@@ -40,6 +40,11 @@ async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
         delete from countersign.sealed_credentials where statement = ${effect.statement}`;
       return true;
     }
+    case 'destroy-credential': {
+      const { count } = await tx`
+        delete from countersign.sealed_credentials where statement = ${effect.statement}`;
+      return count === 1;
+    }
     case 'invite': {
       const { name, roles, groups, sponsor, expiresAt } = effect.invitation;
       const { count } = await tx`

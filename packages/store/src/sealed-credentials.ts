@@ -16,6 +16,17 @@ export function openSealedCredentials(tables: Tables, kek: Kek): SealedCredentia
       return kek.seal('credential', documentOf(binding), Buffer.from(plain));
     },
 
+    async holds(statement) {
+      if (!isUuid(statement)) return false;
+      const rows = await guarded('look for a credential', () =>
+        tables
+          .select({ statement: sealedCredentials.statement })
+          .from(sealedCredentials)
+          .where(eq(sealedCredentials.statement, statement)),
+      );
+      return rows.length > 0;
+    },
+
     async open(statement, binding) {
       const rows = isUuid(statement)
         ? await guarded('read a credential', () =>

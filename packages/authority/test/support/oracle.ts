@@ -39,7 +39,11 @@ export class Oracle {
   readonly revoked = new Set<string>();
   readonly catalogs: Doc[] = [];
   readonly #names = new Set<string>();
-  readonly #mapped = new Set<string>();
+  readonly #mapped = new Map<string, string>();
+  readonly removed = new Set<string>();
+  /** By id: what is stopped, who said so first, who said so too. Lifted ones are gone. */
+  readonly freezes = new Map<string, { target: Doc; author: string; second: string | null }>();
+  readonly accepted = new Map<string, Map<string, string>>();
   broker: string | null = null;
 
   /** An accepted entry. @returns where its statement stands now */
@@ -50,6 +54,8 @@ export class Oracle {
     }
     if (type === 'statement.signed') {
       const known = this.statements.get(body.statement);
+      if (known?.status === 'complete' && known.doc.kind === 'freeze')
+        return this.#second(known, body);
       insist(known?.status === 'pending', 'signed though not pending');
       return this.#count(known, body.signatures);
     }
@@ -76,6 +82,8 @@ export class Oracle {
       if (own) possessed = true;
       else {
         insist(this.#valid(kid), 'signed with a key that may not');
+        const spared = doc.kind === 'statement.reject' || doc.kind === 'unfreeze';
+        insist(spared || !this.#frozen(kid), 'signed while frozen');
         known.by.push({ kid, human: this.keys.get(kid)?.human ?? '' });
       }
     }
@@ -89,10 +97,54 @@ export class Oracle {
     return key?.valid === true && this.humans.get(key.human)?.present === true;
   }
 
-  /** Distinct humans who signed with keys that are valid now. */
+  /** One other human signs a freeze that stands: it takes two to lift from now on. */
+  #second(known: Known, { signatures }: Doc): string {
+    const freeze = this.freezes.get(known.doc.id);
+    insist(freeze?.second === null, 'seconded though lifted or seconded');
+    for (const { protected: header, signature } of signatures) {
+      const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
+      const { human = '', x = '' } = this.keys.get(kid) ?? {};
+      insist(verifies(x, header, known.payload, signature), 'does not verify');
+      insist(this.#valid(kid) && !this.#frozen(kid), 'seconded with a key that may not');
+      insist(human !== freeze.author, 'seconded by its own author');
+      freeze.second ??= human;
+      known.by.push({ kid, human });
+    }
+    insist(freeze.second !== null, 'seconded by nobody');
+    return 'complete';
+  }
+
+  #frozen(kid: string): boolean {
+    const human = this.keys.get(kid)?.human;
+    return [...this.freezes.values()].some(
+      ({ target }) =>
+        (target.kind === 'key' && target.id === kid) ||
+        (target.kind === 'human' && target.id === human),
+    );
+  }
+
+  /** Distinct humans who signed with keys that are valid now; the frozen only where they count. */
   signers(id: string): string[] {
-    const by = this.statements.get(id)?.by ?? [];
-    return [...new Set(by.filter(({ kid }) => this.#valid(kid)).map(({ human }) => human))];
+    const { by = [], doc } = this.statements.get(id) ?? {};
+    const spared = doc?.kind === 'statement.reject' || doc?.kind === 'unfreeze';
+    const counting = by.filter(({ kid }) => this.#valid(kid) && (spared || !this.#frozen(kid)));
+    return [...new Set(counting.map(({ human }) => human))];
+  }
+
+  /** Whoever froze it, while nobody seconded it and nobody else froze them or a key of theirs. */
+  #mayLiftAlone(id: string): string | null {
+    const freeze = this.freezes.get(id);
+    if (freeze === undefined || freeze.second !== null) return null;
+    const { author } = freeze;
+    const doubted = [...this.freezes.values()].some(
+      (other) =>
+        other.author !== author &&
+        ((other.target.kind === 'human' && other.target.id === author) ||
+          (other.target.kind === 'key' &&
+            this.keys.get(other.target.id)?.valid === true &&
+            this.keys.get(other.target.id)?.human === author)),
+    );
+    return doubted ? null : author;
   }
 
   are(humans: readonly string[], ...roles: readonly string[]): string[] {
@@ -130,7 +182,14 @@ export class Oracle {
         return this.isDeleteCapable(doc.body) ? this.quorumMet(doc) : admins >= 1;
       case 'grant.revoke':
       case 'statement.reject':
+      case 'freeze':
         return all.length >= 1;
+      case 'unfreeze': {
+        const alone = this.#mayLiftAlone(doc.body.freeze);
+        return all.length >= 2 || (alone !== null && all.includes(alone));
+      }
+      case 'escape.accept':
+        return two;
       default:
         return admins >= 1;
     }
@@ -227,8 +286,32 @@ export class Oracle {
       this.#name('connection', body.name);
       for (const mapped of Object.values<string[]>(body.mapping).flat()) {
         insist(!this.#mapped.has(mapped), 'an id mapped twice');
-        this.#mapped.add(mapped);
+        this.#mapped.set(mapped, id);
       }
+    } else if (kind === 'connection.remove') {
+      insist(!this.removed.has(body.connection), 'removed twice');
+      this.removed.add(body.connection);
+      for (const [mapped, of] of this.#mapped) {
+        if (of === body.connection) this.#mapped.delete(mapped);
+      }
+    } else if (kind === 'freeze') {
+      const [author, second] = known.by;
+      insist(author !== undefined, 'a freeze by nobody');
+      insist(author.human !== second?.human, 'frozen by one human twice');
+      this.freezes.set(id, {
+        target: body.target,
+        author: author.human,
+        second: second?.human ?? null,
+      });
+    } else if (kind === 'unfreeze') {
+      insist(this.freezes.delete(body.freeze), 'lifted what does not stand');
+    } else if (kind === 'escape.accept') {
+      insist(!this.removed.has(body.connection), 'an escape of nothing');
+      const before = this.accepted.get(body.connection) ?? [];
+      const escapes = body.escapes.map(({ object, digest }: Doc) => [object, digest]);
+      this.accepted.set(body.connection, new Map([...before, ...escapes]));
+    } else if (kind === 'grant.create') {
+      insist(!this.removed.has(body.connection), 'a grant on nothing');
     } else if (kind === 'grant.revoke') {
       this.revoked.add(body.grant);
     } else if (kind === 'statement.reject') {

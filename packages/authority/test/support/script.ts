@@ -42,10 +42,22 @@ const KINDS = [
   'catalog',
   'time',
   'disable',
+  ...Array<'freeze'>(4).fill('freeze'),
+  ...Array<'unfreeze'>(4).fill('unfreeze'),
+  ...Array<'second'>(2).fill('second'),
+  'disconnect',
+  'escape',
 ] as const;
 
 /** Kinds that one admin completes; a second signer only gets them refused. */
-const ONE_ADMIN: readonly string[] = ['environment', 'stricter', 'agent', 'disable', 'read'];
+const ONE_ADMIN: readonly string[] = [
+  'environment',
+  'stricter',
+  'agent',
+  'disable',
+  'read',
+  'disconnect',
+];
 const MILD = ['db:select', 'db:update'];
 const DANGEROUS = ['db:dump', 'db:drop', 'db:run', 'db:share', 'db:update'];
 
@@ -118,9 +130,11 @@ export class Script {
         body: { digest: sha256(canonicalText(catalog)), catalog },
       };
     }
-    if (step.kind === 'sign') {
-      const waiting = this.#drafts.filter(
-        ({ id }) => this.#state.statements.get(id)?.status === 'pending',
+    if (step.kind === 'sign' || step.kind === 'second') {
+      const waiting = this.#drafts.filter(({ id, kind }) =>
+        step.kind === 'second'
+          ? kind === 'freeze' && this.#state.freezes.has(id)
+          : this.#state.statements.get(id)?.status === 'pending',
       );
       const draft = pick(step.c % 7 === 0 ? this.#drafts : waiting, step.a);
       if (draft === undefined) return null;
@@ -151,6 +165,33 @@ export class Script {
       body: {
         envelope: { payload, signatures: keys.map((key) => signed(payload, key)), assertions: [] },
       },
+    };
+  }
+
+  /** An entry by which everyone who can sign, one key each, lifts a freeze; not part of the story. */
+  liftedByAll(freeze: string): AuthorityEntry {
+    const keys = new Map(
+      this.#ring.flatMap((key) => {
+        const known = this.#oracle.keys.get(key.kid);
+        const valid = known?.valid === true && this.#oracle.humans.get(known.human)?.present;
+        return valid === true ? [[known.human, key] as const] : [];
+      }),
+    );
+    const payload = payloadOf({
+      v: 1,
+      kind: 'unfreeze',
+      id: '01a1f82f-1e80-7000-a000-000000000000',
+      broker: this.#state.broker,
+      issued_at: instant(this.now),
+      sign_by: instant(this.now + HOUR),
+      body: { freeze, reason: 'because' },
+    });
+    const signatures = [...keys.values()].map((key) => signed(payload, key));
+    return {
+      index: this.#state.size,
+      time: instant(this.now),
+      type: 'statement.proposed',
+      body: { envelope: { payload, signatures, assertions: [] } },
     };
   }
 
@@ -249,6 +290,24 @@ export class Script {
         const mapping = { [environment]: [c % 6 === 0 ? 'prod-1' : `id-${this.#made}`] };
         return { kind: 'connection.set', body: connectionBody(`db-${this.#made}`, mapping) };
       }
+      case 'freeze': {
+        const target = this.#freezeTarget(step);
+        return target === null ? null : { kind: 'freeze', body: { target, reason } };
+      }
+      case 'unfreeze': {
+        const standing = [...this.#oracle.freezes.keys()];
+        const freeze = pick(c % 6 === 0 ? [...this.#state.freezes.keys()] : standing, a);
+        return freeze === undefined ? null : { kind: 'unfreeze', body: { freeze, reason } };
+      }
+      case 'disconnect': {
+        const connection = pick([...this.#state.connections.keys()], a) ?? '';
+        return c % 4 > 0 ? null : { kind: 'connection.remove', body: { connection, reason } };
+      }
+      case 'escape': {
+        const connection = pick([...this.#state.connections.keys()], a) ?? '';
+        const escapes = [{ object: `f${b % 3}()`, digest: sha256(`f${c % 4}`) }];
+        return { kind: 'escape.accept', body: { connection, escapes, reason } };
+      }
       case 'revoke': {
         const grant = pick([...this.#state.grants.keys()], a);
         return grant === undefined ? null : { kind: 'grant.revoke', body: { grant, reason } };
@@ -265,6 +324,23 @@ export class Script {
       default:
         return { kind: 'grant.create', body: this.#grant(step) };
     }
+  }
+
+  #freezeTarget({ a, b, c }: Step): Body | null {
+    const of = {
+      everything: [null],
+      environment: [...this.#state.environments.keys()],
+      connection: [...this.#state.connections.keys()],
+      agent: [...this.#oracle.agents.keys()],
+      human: [...this.#oracle.humans.keys()],
+      key: this.#ring.map(({ kid }) => kid),
+    };
+    const kinds = ['everything', 'environment', 'connection', 'agent', 'human', 'human', 'key'];
+    const kind = Object.keys(of).find((each) => each === pick(kinds, b));
+    // Sometimes an id of another kind of thing.
+    const ids = Object.entries(of).find(([each]) => each === (c % 9 === 0 ? 'agent' : kind));
+    const id = pick(ids?.[1] ?? [], a);
+    return kind === undefined || id === undefined ? null : { kind, id };
   }
 
   #grant({ kind, a, b, c }: Step): Body {

@@ -131,7 +131,7 @@ export function authority(wishes: readonly Wish[] = []): AuthorityState {
   for (const name of ['main', 'second']) {
     const id = `${name}-id`;
     state.names.set(`connection/${name}`, id);
-    state.connections.set(id, { id, name, body: { ...body, name }, setBy: id });
+    state.connections.set(id, { id, name, body: { ...body, name }, setBy: id, removedAt: null });
   }
   wishes.forEach((wish, index) => {
     addGrant(state, `grant-${index}`, wish);
