@@ -9,6 +9,7 @@ import { addConnection } from './commands/connection.ts';
 import { addEnv } from './commands/env.ts';
 import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
+import { addFreeze } from './commands/freeze.ts';
 import { addGenesis } from './commands/genesis.ts';
 import { addGrant } from './commands/grant.ts';
 import { addHuman } from './commands/human.ts';
@@ -102,6 +103,7 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
     addPending,
     addSign,
     addRequest,
+    addFreeze,
     addExplain,
     addAudit,
     addToken,

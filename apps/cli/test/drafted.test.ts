@@ -232,3 +232,60 @@ describe('an agent with a client secret', async () => {
     await expect(requireHashOf(beside, statement)).rejects.toThrow(/Nothing was signed/);
   });
 });
+
+describe('an emergency stop, a removal, an accepted escape', () => {
+  const reason = 'why';
+  const [f, g] = ['public.f()', 'public.g()'] as const;
+  const escapes = [
+    { object: f, digest: OTHER },
+    { object: g, digest: BROKER },
+  ];
+  test.each<[DraftRequest, Statement, readonly unknown[]]>([
+    [
+      {
+        kind: 'freeze',
+        id: ID,
+        body: { target: { kind: 'environment', id: 'staging' }, reason },
+      },
+      {
+        ...around,
+        kind: 'freeze',
+        body: { target: { kind: 'environment', id: ENVIRONMENT }, reason },
+      },
+      [
+        { target: { kind: 'environment', id: AGENT } },
+        { target: { kind: 'everything', id: null } },
+        { target: { kind: 'agent', id: ENVIRONMENT } },
+        { reason: 'because' },
+      ],
+    ],
+    [
+      { kind: 'unfreeze', id: ID, body: { freeze: GRANT, reason } },
+      { ...around, kind: 'unfreeze', body: { freeze: GRANT, reason } },
+      [{ freeze: AGENT }, { reason: 'because' }],
+    ],
+    [
+      { kind: 'connection.remove', id: ID, body: { connection: 'pg', reason } },
+      { ...around, kind: 'connection.remove', body: { connection: CONNECTION, reason } },
+      [{ connection: AGENT }, { reason: 'because' }],
+    ],
+    [
+      { kind: 'escape.accept', id: ID, body: { connection: 'pg', objects: [g, f], reason } },
+      { ...around, kind: 'escape.accept', body: { connection: CONNECTION, escapes, reason } },
+      [
+        { connection: AGENT },
+        { escapes: escapes.slice(1) },
+        { escapes: [...escapes, { object: 'public.h()', digest: OTHER }] },
+        { reason: 'because' },
+      ],
+    ],
+  ])('%o is drafted as it was typed, or not signed', (request, statement, changes) => {
+    expect(() => check(request, statement)).not.toThrow();
+    for (const change of changes) {
+      const body = Object.assign({ ...statement.body }, change);
+      expect(() => check(request, Object.assign({ ...statement }, { body }))).toThrow(
+        /Nothing was signed/,
+      );
+    }
+  });
+});

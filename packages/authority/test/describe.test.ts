@@ -245,6 +245,64 @@ describe('of a statement that waits', () => {
     );
   });
 
+  test.each<[string, (t: Team) => unknown, string, RegExp]>([
+    ['everything', () => ({ kind: 'everything', id: null }), 'everything', /open sessions are cut/],
+    [
+      'an environment',
+      (t) => ({ kind: 'environment', id: t.staging }),
+      'environment staging',
+      /cut/,
+    ],
+    ['a connection', (t) => ({ kind: 'connection', id: t.connection }), 'connection main', /cut/],
+    ['an agent', (t) => ({ kind: 'agent', id: t.agent }), 'agent ci', /cut/],
+    ['a human', (t) => ({ kind: 'human', id: t.bob.id }), 'human bob', /sign nothing but a veto/],
+    ['a key', (t) => ({ kind: 'key', id: t.bob.key.kid }), 'a key of bob', /nothing but a veto/],
+  ])('a freeze of %s names it and says what it does', async (_name, target, named, does) => {
+    const t = await team();
+    const text = words(t, 'freeze', { target: target(t), reason: 'odd' });
+    expect(text).toMatch(`Freeze ${named}, at once.`);
+    expect(text).toMatch(does);
+    expect(text).toMatch('Its author alone can lift it until another human has signed it too');
+  });
+
+  test('lifting a freeze says whose it was, who seconded it, and who could do it alone', async () => {
+    const t = await team();
+    const target = { kind: 'environment', id: t.staging };
+    const draft = t.broker.draft('freeze', { target, reason: 'odd queries' });
+    const freeze = await t.broker.done(draft, t.dave.key);
+    const lift = () => words(t, 'unfreeze', { freeze, reason: 'a test' });
+    expect(lift()).toMatch(/Lift the freeze of environment staging\./);
+    expect(lift()).toMatch(/frozen by: dave, .*\n.*because: odd queries\n.*seconded by: nobody/);
+    expect(lift()).toMatch(/alone: dave can lift it alone/);
+    await t.broker.sign(draft, t.alice.key);
+    expect(lift()).toMatch(/seconded by: alice/);
+    expect(lift()).not.toMatch(/alone: /);
+  });
+
+  test('accepted escapes are counted, and each is named', async () => {
+    const t = await team();
+    const escapes = ['public.f()', 'public.g()'].map((object) => ({
+      object,
+      digest: sha256(object),
+    }));
+    const accept = (some: unknown) =>
+      words(t, 'escape.accept', { connection: t.connection, escapes: some, reason: 'needed' });
+    expect(accept(escapes)).toMatch('Accept that 2 ways around its rights stay open on main.');
+    expect(accept(escapes)).toMatch(/do more than was granted: public\.f\(\), public\.g\(\)\./);
+    expect(accept(escapes)).toMatch(`stays open: public.g() (${sha256('public.g()')})`);
+    expect(accept(escapes.slice(1))).toMatch('one way around its rights stays open on main.');
+  });
+
+  test('a connection that goes says what goes with it, and what is free from then on', async () => {
+    const t = await team();
+    const text = words(t, 'connection.remove', { connection: t.connection, reason: 'moved' });
+    expect(text).toMatch('Remove the connection main, for good.');
+    expect(text).toMatch(
+      /credential is destroyed once its last lease is taken back, and not before/,
+    );
+    expect(text).toMatch(/Its name stays taken\. .* another connection at once/);
+  });
+
   test('what is not known is shown by its id, and nothing breaks', async () => {
     const t = await team();
     const id = t.broker.newId();
@@ -255,6 +313,18 @@ describe('of a statement that waits', () => {
     expect(words(t, 'key.revoke', { key: sha256('x'), reason: 'x' })).toMatch('Revoke a key of');
     expect(words(t, 'statement.reject', { statement: id, reason: 'x' })).toMatch(`Reject: ${id}`);
     expect(words(t, 'agent.disable', { agent: id, reason: 'x' })).toMatch(`agent ${id}, for good`);
+    expect(words(t, 'unfreeze', { freeze: id, reason: 'x' })).toMatch(`Lift the freeze ${id}`);
+    for (const kind of ['environment', 'connection', 'agent', 'human']) {
+      const target = { kind, id };
+      expect(words(t, 'freeze', { target, reason: 'x' })).toMatch(`Freeze ${kind} ${id}, at once`);
+    }
+    const key = { kind: 'key', id: sha256('x') };
+    expect(words(t, 'freeze', { target: key, reason: 'x' })).toMatch('a key of nobody here');
+    const removal = words(t, 'connection.remove', { connection: id, reason: 'x' });
+    expect(removal).toMatch(`connection ${id}, for good`);
+    const escapes = [{ object: 'f', digest: sha256('x') }];
+    const accept = words(t, 'escape.accept', { connection: id, escapes, reason: 'x' });
+    expect(accept).toMatch(`open on ${id}.`);
   });
 });
 

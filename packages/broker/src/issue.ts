@@ -154,14 +154,12 @@ function judgeWhateverIsGranted(
   );
   const verdicts = judged.flatMap((each) => (each.allowed ? each.verdicts : []));
   if (verdicts.length > 0) return { allowed: true, verdicts };
-  const telling = judged.find((each) => !each.allowed && TELLING.has(each.verdict.code));
+  const telling = judged.find((each) => !each.allowed && each.verdict.code === 'sender_mismatch');
   return telling ?? { allowed: true, verdicts: [] };
 }
 
 /** Codes that concern the agent itself, wherever it wants to go. */
 const STOPPED: ReadonlySet<DenialCode> = new Set(['unauthenticated', 'agent_disabled', 'frozen']);
-/** Codes of a target that say more than an empty token would. */
-const TELLING: ReadonlySet<DenialCode> = new Set(['sender_mismatch', 'frozen']);
 const NOWHERE: Target = { connection: '', environment: '', asks: [] };
 
 async function tooMuch(

@@ -55,6 +55,19 @@ describe('a sealed credential', () => {
     ]);
   });
 
+  it('is destroyed once: whoever comes second has lost', async () => {
+    const statement = await keep(binding, 'password');
+    const destroy = intent({ effects: [{ kind: 'destroy-credential', statement }] });
+    expect(await store.sealedCredentials.holds(statement)).toBe(true);
+    expect(await store.journal.commit([destroy])).toMatchObject([{ outcome: 'committed' }]);
+    expect(await store.sealedCredentials.holds(statement)).toBe(false);
+    const again = intent({ effects: [{ kind: 'destroy-credential', statement }] });
+    expect(await store.journal.commit([again])).toEqual([
+      { outcome: 'conflict', what: 'destroy-credential' },
+    ]);
+    expect(await store.sealedCredentials.holds('no statement')).toBe(false);
+  });
+
   it.each(['broker', 'connection', 'endpoint', 'account'])(
     'opens for no other %s',
     async (member) => {

@@ -10,7 +10,7 @@ import { failed, usageFailure } from '../failure.ts';
 import { jsonOf, recordOf } from '../key-file.ts';
 import { everyPage } from '../pages.ts';
 import { isOpenToOthers } from '../private-files.ts';
-import { type Act, type Given, noun, type Registrar, verb } from '../registrar.ts';
+import { type Act, collect, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
@@ -54,7 +54,50 @@ export function addConnection(program: Registrar): void {
     { usage: 'show <name>', summary: 'One connection.', example: 'countersign connection show pg' },
     show,
   );
+  verb(
+    connection,
+    {
+      usage: 'remove <name>',
+      summary: 'Remove a connection for good: its sessions are cut, then its credential destroyed.',
+      example: 'countersign connection remove pg --reason "moved away"',
+    },
+    remove,
+  ).requiredOption('--reason <text>', 'your words, for the others and the ledger');
+  verb(
+    connection,
+    {
+      usage: 'accept-escape <name>',
+      summary: 'Accept a way around its rights that stays open, by name.',
+      example: 'countersign connection accept-escape pg --object OBJECT --reason "needed"',
+    },
+    acceptEscape,
+  )
+    .requiredOption('--object <name>', 'as check names it; may be given several times', collect)
+    .requiredOption('--reason <text>', 'your words, for the others and the ledger');
 }
+
+const remove: Act = async (context, given) => {
+  const answer = await proposeSigned(context, await takeSeat(context), {
+    kind: 'connection.remove',
+    id: newStatementId(),
+    body: { connection: given.arg(0), reason: given.need('reason') },
+  });
+  return settle(context, answer, ['next: countersign connection list']);
+};
+
+const acceptEscape: Act = async (context, given) =>
+  settle(
+    context,
+    await proposeSigned(context, await takeSeat(context), {
+      kind: 'escape.accept',
+      id: newStatementId(),
+      body: {
+        connection: given.arg(0),
+        objects: given.list('object'),
+        reason: given.need('reason'),
+      },
+    }),
+  );
 
 const add: Act = async (context, given) => {
   const { config, environments } = await readConfig(given);
@@ -182,13 +225,14 @@ const list: Act = async (context) => {
   context.out.result(
     { connections },
     table(
-      ['NAME', 'PROVIDER', 'ENDPOINT', 'ACCOUNT', 'ENVIRONMENTS'],
+      ['NAME', 'PROVIDER', 'ENDPOINT', 'ACCOUNT', 'ENVIRONMENTS', 'STATE'],
       connections.map((each) => [
         each.name,
         each.provider,
         each.endpoint,
         each.account,
         Object.keys(each.mapping).join(' '),
+        each.state,
       ]),
     ),
   );
@@ -203,6 +247,7 @@ const show: Act = async (context, given) => {
       ['provider', view.provider],
       ['endpoint', view.endpoint],
       ['account', view.account],
+      ['state', view.state],
       ...Object.entries(view.mapping).map(
         ([environment, ids]) => [environment, ids.join(', ')] as const,
       ),

@@ -1,5 +1,11 @@
 /** Statements that wait for signatures, each told in the words this terminal makes of its bytes. */
-import { couldCount, describe, progressOf, requirementOf } from '@countersign/authority';
+import {
+  couldCount,
+  countingHuman,
+  describe,
+  progressOf,
+  requirementOf,
+} from '@countersign/authority';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-status.ts';
 import { ownAuthority } from '../own-authority.ts';
@@ -40,9 +46,10 @@ const pending: Act = async (context, given) => {
     .filter((record) => record.status === 'pending' && record.decoded.statement.sign_by > now)
     .map(({ decoded: { statement }, signatures }) => {
       const requirement = requirementOf(state, statement);
-      const { have, need, missing } = progressOf(state, requirement, signatures);
+      const { have, need, missing, met } = progressOf(state, requirement, signatures);
       const { id, kind, sign_by } = statement;
       const signed = signatures.some(({ human }) => human === self?.id);
+      const counts = countingHuman(state, requirement, seat.profile.kid) !== null;
       return {
         id,
         kind,
@@ -51,7 +58,9 @@ const pending: Act = async (context, given) => {
         need,
         missing,
         sign_by,
-        waits_for_me: self !== undefined && !signed && couldCount(requirement, self),
+        // Enough once a freeze was lifted, and complete only when somebody signs again.
+        waits_for_me:
+          self !== undefined && counts && (met || !signed) && couldCount(requirement, self),
       };
     });
   const shown = given.flag('all') ? waiting : waiting.filter((each) => each.waits_for_me);

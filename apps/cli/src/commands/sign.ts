@@ -28,7 +28,7 @@ export function addSign(program: Registrar): void {
     program,
     {
       usage: 'sign <id>',
-      summary: 'Sign a statement that waits; shows what it means first.',
+      summary: 'Sign a statement that waits, or second a freeze; shows what it means first.',
       example: 'countersign sign 01999f5e-7a40',
     },
     sign,
@@ -89,7 +89,9 @@ async function pendingStatement(context: Context, seat: Seat, given: string) {
   const id = resolveId(given, [...state.statements.keys()], 'statement');
   const record = state.statements.get(id);
   if (record === undefined) throw failed('not_found', 'It is gone.', 'countersign pending');
-  if (record.status !== 'pending') {
+  const seconds = state.freezes.get(id);
+  const isOpen = seconds?.liftedAt === null && seconds.secondedBy === null;
+  if (record.status !== 'pending' && !isOpen) {
     throw failed(
       'conflict',
       `This statement is ${record.status} already; it takes no signatures.`,
