@@ -167,7 +167,7 @@ describe('commands and options', () => {
   });
 
   test('others would be found', () => {
-    expect(unknownIn(['freeze', '--all'])).toEqual(['freeze']);
+    expect(unknownIn(['thaw', '--all'])).toEqual(['thaw']);
     expect(unknownIn(['connection', 'rotate', 'pg'])).toEqual(['rotate']);
     expect(unknownIn(['grant', 'list', '--everything'])).toEqual(['--everything']);
   });

@@ -4,9 +4,15 @@
  */
 import type { Statement, StatementOf } from '@countersign/contract';
 import { isDeleteCapable, isNarrowed } from '@countersign/core';
-import { frozenTargetName, loneLifter } from './freezes.ts';
+import {
+  describeEscapes,
+  describeFreeze,
+  describeRemoval,
+  describeUnfreeze,
+} from './describe-stops.ts';
 import { progressOf, requirementOf } from './requirement.ts';
 import { type AuthorityState, holdersOf, registeredKeys } from './state.ts';
+import { nameWithMark, readAloud, type Sentence, visible } from './words.ts';
 
 export interface Description {
   /** One sentence. */
@@ -39,25 +45,6 @@ export function duration(seconds: number): string {
   return `${seconds} s`;
 }
 
-/** A fingerprint in groups of four, to be read aloud and compared. */
-export function readAloud(fingerprint: string): string {
-  return (fingerprint.match(/.{1,4}/g) ?? []).join(' ');
-}
-
-/** Text no schema vouches for: whatever could lie on a screen is written out as its code point. */
-function visible(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
-}
-
-interface Sentence {
-  readonly headline: string;
-  readonly facts: Description['facts'];
-  readonly warnings?: readonly string[];
-}
-
 function needs(state: AuthorityState, statement: Statement): string {
   const progress = progressOf(
     state,
@@ -67,12 +54,6 @@ function needs(state: AuthorityState, statement: Statement): string {
   const signed = progress.counted.map((id) => nameWithMark(state, id)).join(', ');
   const have = `${progress.have} of ${progress.need} signatures${signed === '' ? '' : ` (${signed})`}`;
   return progress.met ? have : `${have}; missing: ${progress.missing.join('; ')}`;
-}
-
-function nameWithMark(state: AuthorityState, id: string): string {
-  const human = state.humans.get(id);
-  if (human === undefined) return id;
-  return human.vouchedByOne ? `${human.name}, vouched for by one person` : human.name;
 }
 
 function sentences(state: AuthorityState, statement: Statement): Sentence {
@@ -221,96 +202,6 @@ function describeConnection(
     )
       ? ['Make sure that nothing mapped outside production is production.']
       : [],
-  };
-}
-
-function describeRemoval(
-  state: AuthorityState,
-  body: StatementOf<'connection.remove'>['body'],
-): Sentence {
-  const connection = state.connections.get(body.connection);
-  return {
-    headline: `Remove the connection ${connection?.name ?? body.connection}, for good.`,
-    facts: [
-      ...(connection === undefined
-        ? []
-        : [{ label: 'reaches', value: visible(connection.body.endpoint) }]),
-      { label: 'reason', value: body.reason },
-    ],
-    warnings: [
-      'Every grant on it ends at once, and its open sessions are cut.',
-      'Its root credential is destroyed once its last lease is taken back, and not before.',
-      'Its name stays taken. What it maps can be mapped by another connection at once, also while its last leases are still being taken back.',
-    ],
-  };
-}
-
-function describeFreeze(
-  state: AuthorityState,
-  { target, reason }: StatementOf<'freeze'>['body'],
-): Sentence {
-  const signs = target.kind === 'human' || target.kind === 'key';
-  return {
-    headline: `Freeze ${frozenTargetName(state, target)}, at once.`,
-    facts: [
-      ...(target.kind === 'key' ? [{ label: 'key', value: readAloud(target.id) }] : []),
-      { label: 'reason', value: reason },
-    ],
-    warnings: [
-      signs
-        ? 'It can sign nothing but a veto, or that a freeze is lifted; delete-capable grants it signed stop meanwhile.'
-        : 'Nothing is issued there any more, and its open sessions are cut.',
-      'Its author alone can lift it until another human has signed it too; then it takes two.',
-    ],
-  };
-}
-
-function describeUnfreeze(state: AuthorityState, body: StatementOf<'unfreeze'>['body']): Sentence {
-  const freeze = state.freezes.get(body.freeze);
-  if (freeze === undefined) {
-    return {
-      headline: `Lift the freeze ${body.freeze}.`,
-      facts: [{ label: 'reason', value: body.reason }],
-    };
-  }
-  const alone = loneLifter(state, freeze.id);
-  return {
-    headline: `Lift the freeze of ${frozenTargetName(state, freeze.target)}.`,
-    facts: [
-      { label: 'frozen by', value: `${nameWithMark(state, freeze.author)}, ${freeze.at}` },
-      { label: 'because', value: freeze.reason },
-      {
-        label: 'seconded by',
-        value: freeze.secondedBy === null ? 'nobody' : nameWithMark(state, freeze.secondedBy),
-      },
-      ...(alone === null
-        ? []
-        : [{ label: 'alone', value: `${nameWithMark(state, alone)} can lift it alone` }]),
-      { label: 'reason', value: body.reason },
-    ],
-    warnings: ['What was suspended by it works again at once, unless another freeze stands.'],
-  };
-}
-
-function describeEscapes(
-  state: AuthorityState,
-  body: StatementOf<'escape.accept'>['body'],
-): Sentence {
-  const connection = state.connections.get(body.connection)?.name ?? body.connection;
-  const { length } = body.escapes;
-  const names = body.escapes.map(({ object }) => object).join(', ');
-  return {
-    headline: `Accept that ${length === 1 ? 'one way' : `${length} ways`} around its rights ${length === 1 ? 'stays' : 'stay'} open on ${connection}.`,
-    facts: [
-      ...body.escapes.map(({ object, digest }) => ({
-        label: 'stays open',
-        value: `${object} (${digest})`,
-      })),
-      { label: 'reason', value: body.reason },
-    ],
-    warnings: [
-      `Whoever gets a credential there, to read only too, can use ${length === 1 ? 'it' : 'each of them'} to do more than was granted: ${names}.`,
-    ],
   };
 }
 

@@ -347,7 +347,10 @@ async function readSignatures(
       throw inputError('forbidden', `${human.name} has no role whose signature counts here.`);
     }
     if (vetoedBySelf(decoded.statement, human.id, state)) {
-      throw inputError('forbidden', 'Nobody vetoes their own removal, revocation or freeze.');
+      throw inputError(
+        'forbidden',
+        'Nobody vetoes their own removal or revocation, nor that a freeze of theirs is lifted.',
+      );
     }
     counted.push({ kid, human: human.id, at: context.at });
   }
@@ -360,9 +363,10 @@ function vetoedBySelf(statement: Statement, human: string, state: AuthorityState
   const target = state.statements.get(statement.body.statement)?.decoded.statement;
   if (target?.kind === 'human.remove') return target.body.human === human;
   if (target?.kind === 'key.revoke') return state.keys.get(target.body.key)?.human === human;
-  if (target?.kind === 'freeze') {
-    const { kind, id } = target.body.target;
-    return kind === 'human' ? id === human : kind === 'key' && state.keys.get(id)?.human === human;
+  // A freeze takes effect at once, so that only its lifting could be vetoed: who froze others does not
+  // keep them frozen on one word.
+  if (target?.kind === 'unfreeze') {
+    return state.freezes.get(target.body.freeze)?.author === human;
   }
   return false;
 }

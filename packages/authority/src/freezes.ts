@@ -44,6 +44,7 @@ export function haltOf(
     readonly agent: string;
   },
 ): Freeze | null {
+  if (state.frozen.size === 0) return null;
   const targets: FreezeTarget[] = [{ kind: 'everything', id: null }];
   if (use.environment !== undefined) targets.push({ kind: 'environment', id: use.environment });
   if (use.connection !== undefined) targets.push({ kind: 'connection', id: use.connection });

@@ -1,7 +1,7 @@
 export { draftedEffect } from './admissible.ts';
 export { canonicalBytes, digestOf, digestOfDocument } from './canonical.ts';
 export { catalogDigest, latestOperation, recordedEffect } from './catalog.ts';
-export { describe, duration, readAloud } from './describe.ts';
+export { describe, duration } from './describe.ts';
 export {
   type DecodedStatement,
   decodeStatement,
@@ -37,3 +37,4 @@ export {
   type StatementRecord,
   signingHuman,
 } from './state.ts';
+export { readAloud } from './words.ts';

@@ -237,9 +237,9 @@ describe('a frozen human', () => {
     const another = await propose('human.remove', { human: t.dave.id, reason }, t.alice);
     expectComplete(await t.broker.propose(another, t.bob.key));
     const own = await propose('human.remove', { human: t.bob.id, reason }, t.alice);
-    expectRefusal(await t.broker.propose(own, t.bob.key), 'forbidden', /own removal/);
+    expectRefusal(await t.broker.propose(own, t.bob.key), 'forbidden', /own removal or revocation/);
     const key = await propose('key.revoke', { key: t.bob.key.kid, reason }, t.alice);
-    expectRefusal(await t.broker.propose(key, t.bob.key), 'forbidden', /own removal, revocation/);
+    expectRefusal(await t.broker.propose(key, t.bob.key), 'forbidden', /own removal or revocation/);
   });
 
   test('counts where a freeze is lifted, their own too, with one other', async () => {
@@ -328,6 +328,25 @@ describe('a frozen signer of a delete-capable grant', () => {
 });
 
 describe('nobody is locked out', () => {
+  test('one who froze all others does not veto that they lift it; anybody else may', async () => {
+    const t = await team();
+    const [first] = [
+      await frozen(t, person(t.alice), t.bob),
+      await frozen(t, person(t.carol), t.bob),
+    ];
+    const veto = async (by: Person) => {
+      const lift = unfreeze(t, first);
+      await t.broker.propose(lift, t.alice.key);
+      const draft = t.broker.draft('statement.reject', { statement: lift.id, reason: 'no' });
+      return { lift, outcome: await t.broker.propose(draft, by.key) };
+    };
+    expectComplete((await veto(t.dave)).outcome);
+    const { lift, outcome } = await veto(t.bob);
+    expectRefusal(outcome, 'forbidden', /nor that a freeze of theirs is lifted/);
+    expectComplete(await t.broker.sign(lift, t.carol.key));
+    expectComplete(await t.broker.propose(freeze(t, person(t.bob)), t.alice.key));
+  });
+
   async function two() {
     const broker = new Deployment();
     const alice = await broker.begin('alice');

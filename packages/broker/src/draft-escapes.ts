@@ -29,6 +29,13 @@ export async function draftEscapes(
     if (error instanceof ProviderError) throw inputError('invalid_request', error.message);
     throw error;
   });
+  const trouble = check.findings.find(({ ok }) => !ok);
+  if (!check.ok) {
+    throw inputError(
+      'invalid_request',
+      `What is open there could not be told. ${trouble?.text ?? ''}`,
+    );
+  }
   const accepted = [...new Set(body.objects)].sort().map((object) => named(check.escapes, object));
   return statementAround(
     deps,

@@ -317,6 +317,13 @@ export class Oracle {
     } else if (kind === 'statement.reject') {
       const target = this.statements.get(body.statement);
       insist(target?.status === 'pending', 'rejected though not pending');
+      const about = target.doc.body;
+      const whose = [
+        target.doc.kind === 'human.remove' && about.human,
+        target.doc.kind === 'key.revoke' && this.keys.get(about.key)?.human,
+        target.doc.kind === 'unfreeze' && this.freezes.get(about.freeze)?.author,
+      ];
+      insist(!known.by.some(({ human }) => whose.includes(human)), 'vetoed in their own matter');
       target.status = 'rejected';
     }
   }

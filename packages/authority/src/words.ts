@@ -1,0 +1,29 @@
+/** How descriptions say things: names, fingerprints, and text that nobody vouches for. */
+import type { AuthorityState } from './state.ts';
+
+/** What a kind of statement says of itself, before who must sign is added. */
+export interface Sentence {
+  readonly headline: string;
+  readonly facts: readonly { readonly label: string; readonly value: string }[];
+  readonly warnings?: readonly string[];
+}
+
+/** A fingerprint in groups of four, to be read aloud and compared. */
+export function readAloud(fingerprint: string): string {
+  return (fingerprint.match(/.{1,4}/g) ?? []).join(' ');
+}
+
+/** Text no schema vouches for: whatever could lie on a screen is written out as its code point. */
+export function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
+/** A human by name, with the mark of those whom one person alone vouched for. */
+export function nameWithMark(state: AuthorityState, id: string): string {
+  const human = state.humans.get(id);
+  if (human === undefined) return id;
+  return human.vouchedByOne ? `${human.name}, vouched for by one person` : human.name;
+}
