@@ -129,7 +129,8 @@ function freezeGiven(state: AuthorityState, given: Given): string {
 
 const list: Act = async (context, given) => {
   const { client } = await takeSeat(context);
-  const standing = given.flag('all') ? {} : { standing: 'true' as const };
+  const all = given.flag('all');
+  const standing = all ? {} : { standing: 'true' as const };
   const freezes = await everyPage((query) =>
     client.call('freezes', { query: { ...query, ...standing } }),
   );
@@ -139,14 +140,14 @@ const list: Act = async (context, given) => {
     freezes.length === 0
       ? ['Nothing is frozen.']
       : table(
-          ['ID', 'WHAT', 'SINCE', 'BY', 'SECONDED', 'STATE', 'REASON'],
+          ['ID', 'WHAT', 'SINCE', 'BY', 'SECONDED', ...(all ? ['STATE'] : []), 'REASON'],
           freezes.map((each) => [
             short.get(each.id) ?? each.id,
             [each.target.kind, each.name ?? each.target.id ?? ''].join(' ').trim(),
-            shortTime(each.frozen_at),
+            shortTime(each.frozen_at).replace(/:\d\dZ$/, 'Z'),
             each.author,
             each.seconded_by ?? '',
-            each.lifted_at === null ? 'stands' : 'lifted',
+            ...(all ? [each.lifted_at === null ? 'stands' : 'lifted'] : []),
             each.reason,
           ]),
         ),
