@@ -83,12 +83,22 @@ function ed25519(key: SigningKey) {
 }
 
 /** A signed-in human, given a key that is enrolled. */
-export async function personOf(
+export function personOf(
   url: string,
   name: string,
   device: { key: SigningKey; privateJwk: Secret },
 ): Promise<Person> {
-  const open = createClient({ server: url });
+  return personAt(url, url, name, device);
+}
+
+/** The same at one replica of several: `url` is its own, `issuer` what all of them call themselves. */
+export async function personAt(
+  url: string,
+  issuer: string,
+  name: string,
+  device: { readonly key: SigningKey; readonly privateJwk: Secret },
+): Promise<Person> {
+  const open = createClient({ server: url, issuer });
   const session = await signIn(open, {
     device: device.key,
     session: (await newKey('session')).key,
@@ -96,7 +106,8 @@ export async function personOf(
   const client = open.as(session);
   return {
     name,
-    ...device,
+    key: device.key,
+    privateJwk: device.privateJwk,
     client,
     async propose(draft, beside) {
       const { statement } = await client.call('draft', {

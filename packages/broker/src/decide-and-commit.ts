@@ -36,6 +36,8 @@ export async function decideAndCommit<T>(
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { version } = deps.authority;
     const attempted = await decide({ version, now: presentTime(deps) });
+    // Nor is a refusal older than its question: a grant that another replica has acknowledged counts here.
+    if ('refuse' in attempted) await deps.authority.refresh();
     if (deps.authority.version !== version) continue;
     if ('refuse' in attempted) return await attempted.refuse();
     const [outcome] = await deps.journal.commit([

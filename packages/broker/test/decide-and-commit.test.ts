@@ -11,12 +11,14 @@ const COMMITTED: Outcome = { outcome: 'committed', index: 7, time: '', authority
 
 function broker(
   outcomes: readonly Outcome[],
-  options: { readonly versions?: readonly number[] } = {},
+  /** `behind`: how many times a look at the ledger finds news. */
+  options: { readonly versions?: readonly number[]; readonly behind?: number } = {},
 ) {
   const committed: Intent[] = [];
   const versions = [...(options.versions ?? [])];
   let version = 1;
   let refreshed = 0;
+  let behind = options.behind ?? 1;
   const state = { ...emptyState(), time: '2026-11-20T12:00:00.000Z' };
   const deps = {
     clock: { now: () => 1000 },
@@ -33,7 +35,8 @@ function broker(
       },
       refresh: async () => {
         refreshed += 1;
-        version += 1;
+        if (behind > 0) version += 1;
+        behind -= 1;
       },
     },
     // Only what the loop uses; the rest of the ports belongs to others.
@@ -72,7 +75,7 @@ describe('deciding and committing', () => {
   });
 
   test('refuses nothing on authority that moved either', async () => {
-    const { deps } = broker([]);
+    const { deps } = broker([], { behind: 1 });
     let looks = 0;
     const answer = await decideAndCommit(deps, async () => {
       looks += 1;
@@ -82,13 +85,24 @@ describe('deciding and committing', () => {
     expect(answer).toBe('refused at look 2');
   });
 
+  test('refuses nothing that another replica has granted since', async () => {
+    const { deps } = broker([], { behind: 1 });
+    const versions: number[] = [];
+    const answer = await decideAndCommit(deps, async ({ version }) => {
+      versions.push(version);
+      return { refuse: async () => 'refused' };
+    });
+    expect(answer).toBe('refused');
+    expect(versions).toEqual([1, 2]);
+  });
+
   test('lets a decision ask to be made again', async () => {
     const { deps, decide } = broker([{ outcome: 'exhausted', grant: 'g' }, COMMITTED]);
     expect(await decideAndCommit(deps, decide)).toBe('committed');
   });
 
   test('gives up on what goes stale for ever, and does not loop', async () => {
-    const { deps, decide, committed } = broker([]);
+    const { deps, decide, committed } = broker([], { behind: 100 });
     const attempt = decideAndCommit(deps, decide);
     await expect(attempt).rejects.toSatisfy(
       (error) => error instanceof CountersignError && error.code === 'broker_unavailable',
