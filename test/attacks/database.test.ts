@@ -141,7 +141,7 @@ describe('database edited by hand', () => {
   test("the server's public signing key swapped for the thief's", async () => {
     await sql`
       update countersign.sealed_keys set public_jwk = jsonb_set(public_jwk, '{x}',
-        '"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"') where purpose = 'token'`;
+        '"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"') where purpose = 'ledger'`;
     expect(await restartSays()).toMatch(/could not start/);
   });
 });

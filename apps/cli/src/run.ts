@@ -13,6 +13,7 @@ import { addFreeze } from './commands/freeze.ts';
 import { addGenesis } from './commands/genesis.ts';
 import { addGrant } from './commands/grant.ts';
 import { addHuman } from './commands/human.ts';
+import { addKeys } from './commands/keys.ts';
 import { addPending } from './commands/pending.ts';
 import { addRequest } from './commands/request.ts';
 import { addServer } from './commands/server.ts';
@@ -94,6 +95,7 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
   everywhere(command).addHelpText('after', '\nStart here:\n  $ countersign serve');
   for (const add of [
     addServer,
+    addKeys,
     addGenesis,
     addHuman,
     addEnv,

@@ -51,6 +51,8 @@ describe.concurrent('help', () => {
 
   test.each([
     'serve',
+    'keys list',
+    'keys rotate',
     'playground',
     'genesis',
     'human invite',
@@ -95,6 +97,8 @@ describe.concurrent('a usage error is status 2, on stderr, and names the next co
     ['agent add x --auth magic --profile p', 'private-key-jwt or secret'],
     ['agent add x --auth secret --jwks f --profile p', 'not both'],
     ['token --connection pg', '--env'],
+    ['keys rotate --now', '--token --now'],
+    ['keys rotate --token --dry-run', 'keys list'],
   ])('countersign %s', async (line, next) => {
     const { status, stdout, stderr } = await run(line);
     expect([status, stdout]).toEqual([2, '']);

@@ -4,6 +4,7 @@ export {
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from './embedded/postgres.ts';
+export { type KeyList, listKeys, rotateKekHere, rotateTokenKeyHere } from './keys.ts';
 export { createLogger, type Logger } from './logger.ts';
 export {
   type Playground,
@@ -11,4 +12,5 @@ export {
   type PlaygroundOptions,
   startPlayground,
 } from './playground/playground.ts';
+export type { KekRotation } from './rotate-kek.ts';
 export { type Running, serve, start } from './serve.ts';

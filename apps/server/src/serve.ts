@@ -9,7 +9,8 @@ import { type CommittedBatch, openStore, type Store } from '@countersign/store';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/postgres.ts';
 import { offerGenesisCode } from './genesis-code.ts';
-import { readKek } from './kek.ts';
+import { readKeks } from './kek.ts';
+import { holdKeks } from './kek-watch.ts';
 import { ledgerIsEmpty } from './ledger-is-empty.ts';
 import { openListener } from './listener.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -54,6 +55,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     const { store, embedded } = await openDatabase(config, log, measureBatch(instruments));
     if (embedded !== null) undo.push(() => embedded.stop());
     undo.push(() => store.close());
+    undo.push(await holdKeks(config.kekFile, store.keks, log));
     const wired = await wire(config, store, log, instruments);
     undo.push(() => wired.close());
     undo.push(await startTicking(wired, store, log, stopping.cutting));
@@ -171,13 +173,14 @@ function exitAfter(ms: number, log: Logger): void {
   }, ms).unref();
 }
 
-async function openDatabase(
+/** Also for operators' commands: the embedded PostgreSQL is shared with the server that runs. */
+export async function openDatabase(
   config: Config,
   log: Logger,
-  onBatch: (batch: CommittedBatch) => void,
+  onBatch: (batch: CommittedBatch) => void = () => undefined,
 ): Promise<{ readonly store: Store; readonly embedded: EmbeddedPostgres | null }> {
   if (config.databaseUrl !== null) {
-    const kek = readKek(config.kekFile, false);
+    const kek = readKeks(config.kekFile, false);
     const store = await openStore({ url: config.databaseUrl, kek, clock: systemClock, onBatch });
     return { store, embedded: null };
   }
@@ -185,7 +188,7 @@ async function openDatabase(
   const embedded = await startEmbeddedPostgres({ directory, log });
   try {
     const firstStart = await ledgerIsEmpty(embedded.url());
-    const kek = readKek(config.kekFile, firstStart);
+    const kek = readKeks(config.kekFile, firstStart);
     const store = await openStore({ url: embedded.url(), kek, clock: systemClock, onBatch });
     return { store, embedded };
   } catch (error) {

@@ -8,6 +8,7 @@ import {
   createClientSecrets,
   createDenialLog,
   createRevoker,
+  createTokenKeys,
   createUseCases,
   type Deps,
   originOf,
@@ -22,7 +23,6 @@ import {
   clientSecretMac,
   generateSigningKey,
   hashArgon2id,
-  importSigner,
   parsePublicJwk,
   verifyArgon2id,
 } from '@countersign/tokens';
@@ -33,7 +33,7 @@ import { measuredDenials, measuredJournal, measuredProvider } from './metrics/me
 import { builtInProviders } from './providers.ts';
 
 export const systemClock: Clock = { now: () => Date.now() };
-const systemRandom = pooledRandom();
+export const systemRandom = pooledRandom();
 
 /** Ids take ten bytes each, several a request: asking the system for a page of them costs the same. */
 function pooledRandom(): Random {
@@ -72,7 +72,8 @@ export async function wire(
   const random = systemRandom;
   const { replayIds: replay } = store;
   const journal = measuredJournal(store.journal, instruments);
-  const tokenKey = await store.sealedKeys.ensure('token', generateSigningKey);
+  const tokenKeys = await createTokenKeys({ rows: store.tokenKeys, clock, random, log });
+  await tokenKeys.maintain();
   const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
   const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
   const authority = createAuthorityCache(journal, log);
@@ -95,7 +96,7 @@ export async function wire(
     replay,
     uses: store.uses,
     sealed: store.sealedCredentials,
-    tokenSigner: await importSigner(tokenKey.privateJwk),
+    tokenKeys,
     clientSecrets: createClientSecrets({
       mac: clientSecretMac(secretKey.privateJwk),
       hashing: { hash: hashArgon2id, verify: verifyArgon2id },

@@ -148,7 +148,7 @@ export async function authenticateAgent(
   let claims: AccessTokenClaims;
   try {
     claims = await verifyAccessToken(presented.token, {
-      keys: { keys: [deps.tokenSigner.publicJwk] },
+      keys: await deps.tokenKeys.verifying(presented.token),
       issuer: deps.issuer,
       now: deps.clock.now(),
     });
@@ -181,7 +181,7 @@ async function refuseDisabled(deps: Deps, agent: Agent, reason: string): Promise
 export async function authenticateHuman(deps: Deps, presented: Presented): Promise<HumanCaller> {
   try {
     const claims = await verifySessionToken(presented.token, {
-      keys: { keys: [deps.tokenSigner.publicJwk] },
+      keys: await deps.tokenKeys.verifying(presented.token),
       issuer: deps.issuer,
       now: deps.clock.now(),
     });

@@ -54,6 +54,7 @@ export function createBackground(deps: Deps): Background {
   return {
     async round() {
       await guarded('refresh', () => deps.authority.refresh());
+      await guarded('token keys', () => deps.tokenKeys.refresh());
       await guarded('reap', () => reapDue(deps));
       carryOut();
       go('removals', () => removals.finish());
@@ -62,10 +63,12 @@ export function createBackground(deps: Deps): Background {
     },
     async strays() {
       go('live leases', () => revokeWithoutAuthority(deps));
+      go('token keys', () => deps.tokenKeys.maintain());
       go('strays', () => reapStrays(deps));
     },
     async authorityChanged() {
       await guarded('refresh', () => deps.authority.refresh());
+      await guarded('token keys', () => deps.tokenKeys.refresh());
       deps.changes.notify();
       carryOut();
     },

@@ -66,9 +66,9 @@ export function createUseCases(deps: Deps): UseCases {
       ledger_vkey: ledgerVkey(deps),
     }),
     jwks: () => ({
-      keys: [
-        { ...deps.tokenSigner.publicJwk, kid: deps.tokenSigner.kid, alg: 'EdDSA', use: 'sig' },
-      ],
+      keys: deps.tokenKeys
+        .published()
+        .map(({ publicJwk, kid }) => ({ ...publicJwk, kid, alg: 'EdDSA', use: 'sig' })),
     }),
     draft: (caller, request) => draft(deps, caller, request),
     propose: (caller, request) => propose(deps, caller, request),

@@ -3,7 +3,6 @@ import type { Clock, Random } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import type { ResourceRules } from '@countersign/policy';
 import type { Provider } from '@countersign/provider-kit';
-import type { TokenSigner } from '@countersign/tokens';
 import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { DenialLog } from './denial-log.ts';
@@ -17,6 +16,7 @@ import type {
   Uses,
 } from './ports.ts';
 import type { Revoker } from './revoker.ts';
+import type { TokenKeys } from './token-keys.ts';
 
 /** What the broker tells an operator; never a secret, never an upstream's words to an agent. */
 export interface BrokerLog {
@@ -37,7 +37,7 @@ export interface Deps {
   readonly replay: ReplayIds;
   readonly uses: Uses;
   readonly sealed: SealedCredentials;
-  readonly tokenSigner: TokenSigner;
+  readonly tokenKeys: TokenKeys;
   readonly clientSecrets: ClientSecrets;
   readonly ledgerSigner: NoteSigner;
   /** The ledger key as genesis names it. */

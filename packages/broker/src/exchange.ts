@@ -9,7 +9,7 @@ import { denied, deniedBy, oauthErrorOf, replayed, startBy, UNAVAILABLE } from '
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { leaseDecision, mintLease, planLease } from './mint-lease.ts';
-import { chooseTarget, readSubject, type Subject } from './subject-token.ts';
+import { chooseTarget, readSubject, requireStanding, type Subject } from './subject-token.ts';
 import type { Decided, ExchangedCredential, ExchangeInput } from './use-cases.ts';
 
 export async function exchange(
@@ -24,7 +24,10 @@ export async function exchange(
     if (error instanceof CountersignError) return await notInToken(deps, subject, error);
     throw error;
   }
-  return await decideAndCommit(deps, (at) => attempt(deps, subject, target, at));
+  return await decideAndCommit(deps, async (at) => {
+    if (at.version !== subject.version) await requireStanding(deps, input.subjectToken);
+    return await attempt(deps, subject, target, at);
+  });
 }
 
 async function attempt(

@@ -15,6 +15,7 @@ export type {
   AccessRequests,
   Codes,
   CredentialBinding,
+  EntryDraft,
   Head,
   Intent,
   Journal,
@@ -32,10 +33,14 @@ export type {
   RowEffect,
   SealedCredentials,
   SealedKeys,
+  TokenKeyChange,
+  TokenKeyRows,
+  TokenKeySet,
   Uses,
 } from './ports.ts';
 export { countLeases } from './revoke.ts';
 export { createRevoker } from './revoker.ts';
+export { createTokenKeys, type TokenKeys, type TokenKeyView } from './token-keys.ts';
 export type {
   AgentCaller,
   ClientClaim,

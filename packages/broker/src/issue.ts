@@ -120,7 +120,7 @@ async function attempt(
         return await replayed(deps, { agent: who.agent, stage: 'issue' });
       }
       if (outcome !== 'committed') throw UNAVAILABLE();
-      const token = await mintAccessToken(deps.tokenSigner, minting.claims);
+      const token = await mintAccessToken(deps.tokenKeys.signer(), minting.claims);
       requireStartBefore(deadline);
       return {
         allowed: true,

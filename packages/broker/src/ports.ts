@@ -301,3 +301,40 @@ export interface SealedKeys {
     make: () => Promise<{ readonly publicJwk: unknown; readonly privateJwk: Secret }>,
   ): Promise<{ readonly publicJwk: unknown; readonly privateJwk: Secret }>;
 }
+
+/** A key that signs tokens. Times in milliseconds, sealed with it. */
+interface NewTokenKey {
+  readonly publicJwk: unknown;
+  readonly privateJwk: Secret;
+  readonly madeAt: number;
+  readonly signsFrom: number;
+  readonly endsAt: number;
+}
+
+export interface TokenKeySet {
+  /** Those that are as they were sealed and not below the floor, in no order. */
+  readonly keys: readonly (NewTokenKey & { readonly kid: string })[];
+  /** Rows that are not as they were sealed: no keys, but somebody's doing. */
+  readonly foreign: readonly string[];
+  /** Milliseconds: a key made before it counts no more. Null: there never was a floor. */
+  readonly floor: number | null;
+  /** Milliseconds: the time of the ledger's head. */
+  readonly ledgerTime: number;
+}
+
+export interface TokenKeyChange {
+  readonly add: NewTokenKey | null;
+  readonly remove: readonly string[];
+  /** The floor from now on; null: as it was. */
+  readonly floor: number | null;
+  /** Left out before genesis, which is the first entry there is. */
+  readonly entry: EntryDraft | null;
+  /** True: whatever is being decided meanwhile is decided again. */
+  readonly isUrgent: boolean;
+}
+
+export interface TokenKeyRows {
+  read(): Promise<TokenKeySet>;
+  /** Plans on the present set with the head held, so that of two servers one changes it. False: null was planned. */
+  change(plan: (set: TokenKeySet) => Promise<TokenKeyChange | null>): Promise<boolean>;
+}

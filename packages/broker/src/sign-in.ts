@@ -48,7 +48,7 @@ async function attempt(
         throw new Unauthenticated('replayed', 'This assertion or proof was used before.');
       }
       if (outcome !== 'committed') throw UNAVAILABLE();
-      const token = await mintSessionToken(deps.tokenSigner, {
+      const token = await mintSessionToken(deps.tokenKeys.signer(), {
         iss: deps.issuer,
         sub: signer.human,
         aud: deps.issuer,

@@ -14,16 +14,19 @@ const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 export interface Subject {
   readonly claims: AccessTokenClaims;
   readonly once: readonly OnceId[];
+  /** The authority version it was read at: a key withdrawn in a leak changes it. */
+  readonly version: number;
 }
 
 /** The token and the key it is bound to (RFC 8693 section 2.1, RFC 9449). @throws CountersignError */
 export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Subject> {
   requireTypes(input);
+  const { version } = deps.authority;
   const once: OnceId[] = [];
   let claims: AccessTokenClaims;
   try {
     claims = await verifyAccessToken(input.subjectToken, {
-      keys: { keys: [deps.tokenSigner.publicJwk] },
+      keys: await deps.tokenKeys.verifying(input.subjectToken),
       issuer: deps.issuer,
       now: deps.clock.now(),
     });
@@ -65,7 +68,25 @@ export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Sub
     }
     once.push(...client.once);
   }
-  return { claims, once };
+  return { claims, once, version };
+}
+
+/**
+ * Law 4: no credential for a token whose key was withdrawn between the look and the commit.
+ * @throws Unauthenticated
+ */
+export async function requireStanding(deps: Deps, token: string): Promise<void> {
+  await deps.tokenKeys.refresh();
+  try {
+    await verifyAccessToken(token, {
+      keys: await deps.tokenKeys.verifying(token),
+      issuer: deps.issuer,
+      now: deps.clock.now(),
+    });
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    throw new Unauthenticated('token_revoked', 'The key this token was signed with was withdrawn.');
+  }
 }
 
 function requireTypes(input: ExchangeInput): void {

@@ -3,18 +3,18 @@ import type { AccessRequest, AccessRequests } from '@countersign/broker';
 import { isUuid } from '@countersign/core';
 import { and, count, desc, eq, isNull, lt } from 'drizzle-orm';
 import { guarded } from './database.ts';
-import type { Kek } from './kek.ts';
-import { isIntactRequest } from './row-macs.ts';
+import type { KekRing } from './kek-ring.ts';
+import { signerOfRequest } from './row-macs.ts';
 import { accessRequests, type Tables } from './tables.ts';
 
 const isOpen = and(isNull(accessRequests.rejection), isNull(accessRequests.statement));
 
-export function openAccessRequests(tables: Tables, kek: Kek): AccessRequests {
+export function openAccessRequests(tables: Tables, ring: KekRing): AccessRequests {
   /** A request edited by hand asks for nothing: what it names was never what the agent said. */
   const readable = (row: typeof accessRequests.$inferSelect): AccessRequest[] => {
     const { mac, ...rest } = row;
     const request = { ...rest, createdAt: row.createdAt.getTime() };
-    return isIntactRequest(kek, request, mac) ? [request] : [];
+    return signerOfRequest(ring, request, mac) !== null ? [request] : [];
   };
 
   return {

@@ -8,7 +8,6 @@ import { encodeRange } from '@countersign/ledger';
 import type { Batch } from './batch.ts';
 import { arrayOf, type Querier } from './database.ts';
 import { macOf } from './head.ts';
-import type { Kek } from './kek.ts';
 import { macOfLease } from './row-macs.ts';
 import type { Tile } from './tiles.ts';
 
@@ -30,7 +29,6 @@ export interface Appended {
  */
 export async function append(
   sql: Querier,
-  kek: Kek,
   batch: Batch,
   tiles: readonly Tile[],
 ): Promise<Appended> {
@@ -41,7 +39,7 @@ export async function append(
     partOf(batch.once.length, () => onceOf(sql, batch)),
     partOf(batch.uses.size, () => usesOf(sql, batch)),
     partOf(batch.entries.length, () => entriesOf(sql, batch)),
-    partOf(batch.leases.length, () => leasesOf(sql, kek, batch)),
+    partOf(batch.leases.length, () => leasesOf(sql, batch)),
     partOf(tiles.length, () => tilesOf(sql, tiles)),
   ].filter((part) => part !== null);
   const [row] = await sql<Appended[]>`
@@ -49,12 +47,12 @@ export async function append(
       update countersign.head
       set size = ${head.size}, root = ${head.root}, peaks = ${encodeRange(head.range)},
         authority_version = ${head.authorityVersion}, authority_chain = ${head.authorityChain},
-        time = ${head.time}, mac = ${macOf(kek, head)}
+        time = ${head.time}, token_floor = ${head.tokenFloor}, mac = ${macOf(head)}
       where size = ${base.size} and root = ${base.root}
         and authority_version = ${base.authorityVersion} and fence = ${base.fence}
         and abs(extract(epoch from clock_timestamp()) * 1000 - ${batch.now}) <= ${MAX_SKEW_MS}
       returning 1
-    )${parts.map((part) => sql`, ${part}`)}
+    )${parts.length === 0 ? sql`` : parts.map((part) => sql`, ${part}`)}
     select (select count(*) from head)::int as head,
       (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
       ${batch.changesAuthority ? notifiedOf(sql) : sql``}
@@ -127,13 +125,13 @@ function entriesOf(sql: Querier, { base, time, entries }: Batch): Fragment {
     )`;
 }
 
-function leasesOf(sql: Querier, kek: Kek, batch: Batch): Fragment {
+function leasesOf(sql: Querier, batch: Batch): Fragment {
   return sql`leases as (
       insert into countersign.leases (id, agent, connection, environment, grants, rights, decision,
         mac, state, created_at, expires_at)
       select id, agent, connection, environment, grants, rights, decision,
         decode(mac, 'hex'), 'pending', ${batch.time}::timestamptz, "expiresAt"
-      from jsonb_to_recordset(${sql.json(leaseRows(kek, batch))}) as lease (
+      from jsonb_to_recordset(${sql.json(leaseRows(batch))}) as lease (
         id uuid, agent uuid, connection text, environment text, grants uuid[], rights jsonb,
         decision uuid, mac text, "expiresAt" timestamptz)
       where exists (select from head)
@@ -172,9 +170,9 @@ function wholeOf(sql: Querier, { once, uses }: Batch): Fragment {
         then 1 else 0 end) as whole`;
 }
 
-function leaseRows(kek: Kek, batch: Batch) {
-  return batch.leases.map((lease) => ({
-    mac: Buffer.from(macOfLease(kek, lease)).toString('hex'),
+function leaseRows({ head, leases }: Batch) {
+  return leases.map((lease) => ({
+    mac: Buffer.from(macOfLease(head.kek, lease)).toString('hex'),
     id: lease.id,
     agent: lease.agent,
     connection: lease.connection,

@@ -188,6 +188,11 @@ export class Batch {
     };
   }
 
+  /** What else the next head says: the key it is under, the floor of token keys. */
+  amend(change: Partial<Pick<LedgerHead, 'kek' | 'tokenFloor'>>): void {
+    this.#head = { ...this.#head, ...change };
+  }
+
   /** The head with its root, which is computed once for the whole batch. */
   finish(): LedgerHead {
     this.#head = { ...this.#head, root: rangeRoot(this.#head.range) };

@@ -1,12 +1,13 @@
 /** One-time codes, kept as MACs. They are made and spent in `Journal.commit`, with their entries. */
 import type { Codes } from '@countersign/broker';
-import { and, eq, gt } from 'drizzle-orm';
+import { and, eq, gt, inArray } from 'drizzle-orm';
+import type { Committer } from './committer.ts';
 import { guarded } from './database.ts';
-import type { Kek } from './kek.ts';
-import { macOfCode } from './row-macs.ts';
+import type { KekRing } from './kek-ring.ts';
+import { keepCode, macOfCode, macsOfCode } from './row-macs.ts';
 import { genesisCode, invitations, type Tables } from './tables.ts';
 
-export function openCodes(tables: Tables, kek: Kek): Codes {
+export function openCodes(tables: Tables, ring: KekRing, committer: Committer): Codes {
   return {
     async findInvitation(codeHash, now) {
       const [row] = await guarded('read an invitation', () =>
@@ -15,7 +16,7 @@ export function openCodes(tables: Tables, kek: Kek): Codes {
           .from(invitations)
           .where(
             and(
-              eq(invitations.codeHash, macOfCode(kek, codeHash)),
+              inArray(invitations.codeHash, macsOfCode(ring, codeHash)),
               eq(invitations.spent, false),
               gt(invitations.expiresAt, new Date(now)),
             ),
@@ -27,12 +28,14 @@ export function openCodes(tables: Tables, kek: Kek): Codes {
     },
 
     async setGenesisCode(hash) {
-      const codeHash = macOfCode(kek, hash);
       await guarded('keep the genesis code', () =>
-        tables
-          .insert(genesisCode)
-          .values({ codeHash })
-          .onConflictDoUpdate({ target: genesisCode.id, set: { codeHash } }),
+        committer.underHead(async (tx, { kek }) => {
+          const codeHash = macOfCode(kek, hash);
+          const sealed = await keepCode(kek, hash);
+          await tx`
+            insert into countersign.genesis_code (code_hash, sealed) values (${codeHash}, ${sealed})
+            on conflict (id) do update set code_hash = ${codeHash}, sealed = ${sealed}`;
+        }),
       );
     },
 
@@ -41,7 +44,7 @@ export function openCodes(tables: Tables, kek: Kek): Codes {
         tables
           .select()
           .from(genesisCode)
-          .where(eq(genesisCode.codeHash, macOfCode(kek, codeHash))),
+          .where(inArray(genesisCode.codeHash, macsOfCode(ring, codeHash))),
       );
       return rows.length === 1;
     },

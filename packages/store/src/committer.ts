@@ -2,10 +2,10 @@
  * One batch at a time against the head. Nearly always one statement on the head as remembered; when
  * that does not fit, a transaction that first locks the head, finds the losers, and commits the rest.
  */
-import type { Outcome } from '@countersign/broker';
-import { type Clock, CountersignError } from '@countersign/core';
+import type { EntryDraft, Intent, Outcome } from '@countersign/broker';
+import { type Clock, CountersignError, toInstant } from '@countersign/core';
 import { append, clocksDiffer } from './append.ts';
-import { Batch, NOTHING_TAKEN, type Prepared, type Refusal } from './batch.ts';
+import { Batch, NOTHING_TAKEN, type Prepared, prepare, type Refusal } from './batch.ts';
 import {
   isCertainlyUndone,
   isRowFault,
@@ -17,7 +17,7 @@ import {
   unavailable,
   within,
 } from './database.ts';
-import { applyEffects, EffectLost } from './effects.ts';
+import { applyEffects, type CommitKeys, EffectLost } from './effects.ts';
 import {
   countWritten,
   type LedgerHead,
@@ -26,7 +26,7 @@ import {
   unfaithful,
   verifyHead,
 } from './head.ts';
-import type { Kek } from './kek.ts';
+import type { KekRing } from './kek-ring.ts';
 import { findTaken } from './taken.ts';
 import { completeTiles } from './tiles.ts';
 
@@ -38,8 +38,16 @@ export type Settlement =
 export interface CommitterOptions {
   /** A client of its own: reads must not keep a commit waiting. */
   readonly sql: Sql;
-  readonly kek: Kek;
+  readonly ring: KekRing;
   readonly clock: Clock;
+}
+
+/** Entries, and what the head says from them on. */
+export interface Amendment {
+  readonly entries: readonly EntryDraft[];
+  /** True: whatever is being decided meanwhile is decided again. */
+  readonly isUrgent?: boolean;
+  readonly change: Partial<Pick<LedgerHead, 'kek' | 'tokenFloor'>>;
 }
 
 interface Plan {
@@ -55,14 +63,14 @@ const LOCKED_ATTEMPTS = 3;
 
 export class Committer {
   readonly #sql: Sql;
-  readonly #kek: Kek;
+  readonly #ring: KekRing;
   readonly #clock: Clock;
   /** The head this replica saw last; only ever replaced by one that extends it. */
   #known: LedgerHead | null = null;
 
-  constructor({ sql, kek, clock }: CommitterOptions) {
+  constructor({ sql, ring, clock }: CommitterOptions) {
     this.#sql = sql;
-    this.#kek = kek;
+    this.#ring = ring;
     this.#clock = clock;
   }
 
@@ -77,9 +85,47 @@ export class Committer {
     const asked = this.#clock.now();
     const row = await readHeadRow(this.#sql, false);
     const clockSkew = (asked + this.#clock.now()) / 2 - row.db_now;
-    const head = await verifyHead(this.#sql, this.#kek, seen, row);
+    const head = await verifyHead(this.#sql, this.#ring, seen, row);
     this.#remember(head);
     return { head, clockSkew };
+  }
+
+  /** The head as this replica knows it. */
+  async known(): Promise<LedgerHead> {
+    return this.#known ?? (await this.refresh());
+  }
+
+  /**
+   * Work on rows that carry a key's mark and are no part of a commit. The head is held meanwhile, so
+   * that none of it is written under a key that has just been rotated away.
+   */
+  async underHead<T>(work: (tx: Tx, head: LedgerHead) => Promise<T>): Promise<T> {
+    const done = await within(
+      TRANSACTION_DEADLINE_MS,
+      transaction(this.#sql, async (tx) => work(tx, await this.#lockHead(tx))),
+    );
+    return done;
+  }
+
+  /**
+   * Changes what the head itself says, with its entry and whatever else `plan` writes, all or nothing;
+   * null from `plan` changes nothing. False then. What was planned on the head before is void: the fence
+   * is raised. @throws when it cannot be known whether it happened; looking again tells
+   */
+  async amend(plan: (tx: Tx, head: LedgerHead) => Promise<Amendment | null>): Promise<boolean> {
+    const isDone = await this.underHead(async (tx, head) => {
+      const amendment = await plan(tx, head);
+      if (amendment === null) return false;
+      const now = this.#clock.now();
+      const draft = new Batch(head, now, NOTHING_TAKEN);
+      draft.accept(prepare(intentOf(amendment), toInstant(now)));
+      draft.amend(amendment.change);
+      if (!(await this.#append(tx, draft))) throw unfaithful('its locked head changed');
+      await raiseFence(tx);
+      return true;
+    });
+    await this.refresh();
+    return isDone;
   }
 
   /** Settles every intent; never throws. */
@@ -177,9 +223,7 @@ export class Committer {
   }
 
   async #plan(tx: Tx, batch: readonly Prepared[]): Promise<Plan> {
-    const row = await readHeadRow(tx, true);
-    this.#requireClock(row.db_now);
-    const head = await verifyHead(tx, this.#kek, this.#known, row);
+    const head = await this.#lockHead(tx);
     const taken = await findTaken(
       tx,
       batch.map(({ intent }) => intent),
@@ -187,10 +231,17 @@ export class Committer {
     const draft = new Batch(head, this.#clock.now(), taken);
     const outcomes: Outcome[] = [];
     for (const prepared of batch) {
-      const refusal = draft.refusalOf(prepared) ?? (await lostEffect(tx, this.#kek, prepared));
+      const keys = { ring: this.#ring, present: head.kek };
+      const refusal = draft.refusalOf(prepared) ?? (await lostEffect(tx, keys, prepared));
       outcomes.push(refusal ?? draft.accept(prepared));
     }
     return { draft, outcomes };
+  }
+
+  async #lockHead(tx: Tx): Promise<LedgerHead> {
+    const row = await readHeadRow(tx, true);
+    this.#requireClock(row.db_now);
+    return verifyHead(tx, this.#ring, this.#known, row);
   }
 
   /** True when written; false when the head was another. @throws when the clocks differ */
@@ -198,7 +249,7 @@ export class Committer {
     draft.finish();
     const leaves = draft.entries.map((entry) => entry.leafHash);
     const tiles = await completeTiles(sql, draft.base.size, leaves);
-    const appended = await within(STATEMENT_DEADLINE_MS, append(sql, this.#kek, draft, tiles));
+    const appended = await within(STATEMENT_DEADLINE_MS, append(sql, draft, tiles));
     if (appended.head === 1) return true;
     this.#requireClock(appended.db_now);
     return false;
@@ -250,10 +301,10 @@ export class Committer {
   }
 }
 
-async function lostEffect(tx: Tx, kek: Kek, { intent }: Prepared): Promise<Refusal | null> {
+async function lostEffect(tx: Tx, keys: CommitKeys, { intent }: Prepared): Promise<Refusal | null> {
   if (intent.effects.length === 0) return null;
   try {
-    await savepoint(tx, (inner) => applyEffects(inner, kek, intent.effects));
+    await savepoint(tx, (inner) => applyEffects(inner, keys, intent.effects));
     return null;
   } catch (error) {
     if (error instanceof EffectLost) return { outcome: 'conflict', what: error.kind };
@@ -263,4 +314,17 @@ async function lostEffect(tx: Tx, kek: Kek, { intent }: Prepared): Promise<Refus
 
 function unknownOutcome(error: unknown): CountersignError {
   return unavailable('say whether the commit happened', error);
+}
+
+function intentOf({ entries, isUrgent }: Amendment): Intent {
+  return {
+    entries,
+    authorityVersion: null,
+    changesAuthority: isUrgent ?? false,
+    notAfter: null,
+    once: [],
+    uses: [],
+    lease: null,
+    effects: [],
+  };
 }

@@ -6,8 +6,9 @@ import type { RowEffect } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
 import { AUTHORITY_CHANNEL } from './append.ts';
 import { arrayOf, type Tx } from './database.ts';
-import type { Kek } from './kek.ts';
-import { macOfCode, macOfRequest } from './row-macs.ts';
+import { type Kek, kekIdOf } from './kek.ts';
+import type { KekRing } from './kek-ring.ts';
+import { keepCode, macOfCode, macOfRequest, macsOfCode } from './row-macs.ts';
 
 /** Thrown inside a savepoint, to roll it back. */
 export class EffectLost extends Error {
@@ -19,19 +20,31 @@ export class EffectLost extends Error {
   }
 }
 
+/** The keys of a commit: what is written is under `present`, the key of the head that it holds. */
+export interface CommitKeys {
+  readonly ring: KekRing;
+  readonly present: Kek;
+}
+
 /** Applies the effects in order. Throws EffectLost at the first that no longer applies. */
-export async function applyEffects(tx: Tx, kek: Kek, effects: readonly RowEffect[]): Promise<void> {
+export async function applyEffects(
+  tx: Tx,
+  keys: CommitKeys,
+  effects: readonly RowEffect[],
+): Promise<void> {
   for (const effect of effects) {
-    if (!(await applies(tx, kek, effect))) throw new EffectLost(effect.kind);
+    if (!(await applies(tx, keys, effect))) throw new EffectLost(effect.kind);
   }
 }
 
-async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
+async function applies(tx: Tx, keys: CommitKeys, effect: RowEffect): Promise<boolean> {
+  const { ring, present } = keys;
   switch (effect.kind) {
     case 'seal-credential': {
       const { count } = await tx`
         insert into countersign.sealed_credentials (statement, sealed)
-        values (${effect.statement}, ${effect.sealed}) on conflict do nothing`;
+        values (${effect.statement}, ${await underPresent(keys, effect.sealed)})
+        on conflict do nothing`;
       return count === 1;
     }
     case 'discard-credential': {
@@ -48,8 +61,9 @@ async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
     case 'invite': {
       const { name, roles, groups, sponsor, expiresAt } = effect.invitation;
       const { count } = await tx`
-        insert into countersign.invitations (code_hash, name, roles, groups, sponsor, expires_at)
-        values (${macOfCode(kek, effect.codeHash)}, ${name}, ${arrayOf(tx, 'text', roles)}::text[],
+        insert into countersign.invitations (code_hash, sealed, name, roles, groups, sponsor, expires_at)
+        values (${macOfCode(present, effect.codeHash)}, ${await keepCode(present, effect.codeHash)},
+          ${name}, ${arrayOf(tx, 'text', roles)}::text[],
           ${arrayOf(tx, 'text', groups)}::text[], ${sponsor}, ${toInstant(expiresAt)})
         on conflict do nothing`;
       return count === 1;
@@ -57,13 +71,14 @@ async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
     case 'spend-invitation': {
       const { count } = await tx`
         update countersign.invitations set spent = true
-        where code_hash = ${macOfCode(kek, effect.codeHash)} and not spent and expires_at > ${toInstant(effect.now)}`;
+        where code_hash = any(${arrayOf(tx, 'text', macsOfCode(ring, effect.codeHash))}::text[])
+          and not spent and expires_at > ${toInstant(effect.now)}`;
       return count === 1;
     }
     case 'spend-genesis-code': {
       const { count } = await tx`
         delete from countersign.genesis_code
-        where code_hash = ${macOfCode(kek, effect.codeHash)}`;
+        where code_hash = any(${arrayOf(tx, 'text', macsOfCode(ring, effect.codeHash))}::text[])`;
       return count === 1;
     }
     case 'access-request': {
@@ -73,7 +88,7 @@ async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
         insert into countersign.access_requests
           (id, agent, details, reason, sender, created_at, mac)
         values (${request.id}, ${request.agent}, ${details}, ${request.reason}, ${request.sender},
-          ${toInstant(request.createdAt)}, ${macOfRequest(kek, request)})
+          ${toInstant(request.createdAt)}, ${macOfRequest(present, request)})
         on conflict do nothing`;
       return count === 1;
     }
@@ -99,4 +114,10 @@ async function applies(tx: Tx, kek: Kek, effect: RowEffect): Promise<boolean> {
       return count === effect.grants.length;
     }
   }
+}
+
+/** A credential is sealed before its commit: the keys may have changed over in between. */
+async function underPresent({ ring, present }: CommitKeys, sealed: string): Promise<string> {
+  const kek = ring.named(kekIdOf(sealed) ?? '');
+  return kek === null || kek.id === present.id ? sealed : kek.reseal('credential', sealed, present);
 }

@@ -15,11 +15,16 @@ import {
 } from '@countersign/ledger';
 import { arrayOf, type Querier } from './database.ts';
 import type { Kek } from './kek.ts';
+import type { KekRing } from './kek-ring.ts';
 
 export interface LedgerHead extends Head {
   readonly range: CompactRange;
   /** Over the leaf hashes of all authority entries; see `extendChain`. */
   readonly authorityChain: Uint8Array;
+  /** Instant: a token key made before it verifies nothing any more. Null: never rotated. */
+  readonly tokenFloor: string | null;
+  /** What its MAC is made with, and whatever is written beside the next head. */
+  readonly kek: Kek;
   /** Not part of the ledger: raised to make a statement whose answer was lost impossible. */
   readonly fence: number;
 }
@@ -31,6 +36,7 @@ export interface HeadRow {
   readonly authority_version: number;
   readonly authority_chain: Uint8Array;
   readonly time: Date;
+  readonly token_floor: Date | null;
   readonly mac: Uint8Array;
   readonly fence: number;
   /** Milliseconds of the database's clock when it answered. */
@@ -47,7 +53,7 @@ export function extendChain(chain: Uint8Array, leafHash: Uint8Array): Uint8Array
   return hash('sha256', Buffer.concat([chain, leafHash]), 'buffer');
 }
 
-function emptyHead(): LedgerHead {
+function emptyHead(kek: Kek): LedgerHead {
   const range = emptyRange();
   return {
     size: 0,
@@ -56,16 +62,18 @@ function emptyHead(): LedgerHead {
     authorityVersion: 0,
     authorityChain: EMPTY_CHAIN,
     time: toInstant(0),
+    tokenFloor: null,
+    kek,
     fence: 0,
   };
 }
 
 /** What the MAC covers. The peaks are fixed by the root. */
-export function macOf(kek: Kek, head: LedgerHead): Uint8Array {
-  return kek.mac('head', macDocument(head));
+export function macOf(head: LedgerHead): Uint8Array {
+  return head.kek.mac('head', macDocument(head));
 }
 
-function macDocument(head: LedgerHead): unknown {
+function macDocument(head: Omit<LedgerHead, 'kek'>): unknown {
   return {
     v: 1,
     size: head.size,
@@ -73,17 +81,18 @@ function macDocument(head: LedgerHead): unknown {
     authority_version: head.authorityVersion,
     authority_chain: Buffer.from(head.authorityChain).toString('base64url'),
     time: head.time,
+    ...(head.tokenFloor === null ? {} : { token_floor: head.tokenFloor }),
   };
 }
 
 /** Writes the head of an empty ledger, once. A head that is missing beside entries is not replaced. */
 export async function createHead(sql: Querier, kek: Kek): Promise<void> {
-  const head = emptyHead();
+  const head = emptyHead(kek);
   await sql`
     insert into countersign.head
       (size, root, peaks, authority_version, authority_chain, time, mac)
     select ${head.size}, ${head.root}, ${encodeRange(head.range)}, ${head.authorityVersion},
-      ${head.authorityChain}, ${head.time}, ${macOf(kek, head)}
+      ${head.authorityChain}, ${head.time}, ${macOf(head)}
     where not exists (select from countersign.entries)
     on conflict do nothing`;
 }
@@ -91,7 +100,7 @@ export async function createHead(sql: Querier, kek: Kek): Promise<void> {
 /** The stored head; with `lock`, held against every other commit until the transaction ends. */
 export async function readHeadRow(sql: Querier, lock: boolean): Promise<HeadRow> {
   const [row] = await sql<HeadRow[]>`
-    select size, root, peaks, authority_version, authority_chain, time, mac, fence,
+    select size, root, peaks, authority_version, authority_chain, time, token_floor, mac, fence,
       (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
     from countersign.head ${lock ? sql`for update` : sql``}`;
   if (row === undefined) throw unfaithful('it has no head');
@@ -104,25 +113,39 @@ export async function readHeadRow(sql: Querier, lock: boolean): Promise<HeadRow>
  */
 export async function verifyHead(
   sql: Querier,
-  kek: Kek,
+  ring: KekRing,
   known: LedgerHead | null,
   row: HeadRow,
 ): Promise<LedgerHead> {
-  const head: LedgerHead = {
+  const unsigned = {
     size: row.size,
     root: row.root,
     range: decodeRange(row.size, row.peaks),
     authorityVersion: row.authority_version,
     authorityChain: row.authority_chain,
     time: row.time.toISOString(),
+    tokenFloor: row.token_floor?.toISOString() ?? null,
     fence: row.fence,
   };
-  if (!kek.isMac('head', macDocument(head), row.mac)) {
+  const kek = ring.signerOf('head', macDocument(unsigned), row.mac);
+  if (kek === null) {
     throw unfaithful('its head was not written by a broker with this key-encryption key');
   }
+  const head: LedgerHead = { ...unsigned, kek };
   if (!isEqual(rangeRoot(head.range), head.root)) throw unfaithful('its peaks are not its root');
-  if (known !== null) await requireExtension(sql, known, head);
+  if (known !== null) {
+    requireNoOlderKey(ring, known, head);
+    await requireExtension(sql, known, head);
+  }
   return head;
+}
+
+// Law 1: whoever got hold of a key that was rotated away does not bring the ledger back under it.
+function requireNoOlderKey(ring: KekRing, known: LedgerHead, head: LedgerHead): void {
+  const ids = ring.keks.map((kek) => kek.id);
+  if (ids.indexOf(head.kek.id) < ids.indexOf(known.kek.id)) {
+    throw unfaithful('its head is under a key-encryption key that was rotated away');
+  }
 }
 
 // Law 1: each commit extends the head this replica last saw.
@@ -130,7 +153,8 @@ async function requireExtension(sql: Querier, known: LedgerHead, head: LedgerHea
   const isBehind =
     head.size < known.size ||
     head.authorityVersion < known.authorityVersion ||
-    head.time < known.time;
+    head.time < known.time ||
+    (head.tokenFloor ?? '') < (known.tokenFloor ?? '');
   if (isBehind) throw unfaithful('it went back behind what this server saw');
   let range = known.range;
   while (range.size < head.size) {

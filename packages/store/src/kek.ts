@@ -1,5 +1,5 @@
 /**
- * Keys derived from the key-encryption key, one for each purpose, so that what is made for one opens
+ * Keys derived from one key-encryption key, one for each purpose, so that what is made for one opens
  * nothing of another. The key itself lives outside the database (Law 1) and is not kept here.
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
@@ -15,6 +15,8 @@ const PURPOSES = {
   lease: 'countersign/lease/v1',
   request: 'countersign/access-request/v1',
   code: 'countersign/one-time-code/v1',
+  kept: 'countersign/kept-code/v1',
+  replica: 'countersign/replica/v1',
 } as const;
 const ENCRYPTION = 'A256GCM';
 
@@ -35,15 +37,25 @@ export function parseStrings<K extends string>(
   return Object.fromEntries(picked) as Record<K, string>;
 }
 
-type MacPurpose = 'head' | 'lease' | 'request' | 'code';
+/** kept: the hash of a one-time code beside its MAC, so that the MAC can be made anew. */
+export type SealPurpose = 'credential' | 'key' | 'kept';
+export type MacPurpose = 'head' | 'lease' | 'request' | 'code' | 'replica';
 
 export interface Kek {
-  /** Short name of the key, in every sealed value, so that a later rotation knows what is under what. */
+  /** Short name of the key, in every sealed value, so that a rotation knows what is under what. */
   readonly id: string;
   /** Seals bytes to what they are for: they open with an equal binding only. */
-  seal(purpose: 'credential' | 'key', binding: unknown, plain: Uint8Array): Promise<string>;
+  seal(purpose: SealPurpose, binding: unknown, plain: Uint8Array): Promise<string>;
   /** @throws CountersignError `broker_unavailable`, one message for every cause */
-  open(purpose: 'credential' | 'key', binding: unknown, sealed: string): Promise<Uint8Array>;
+  open(purpose: SealPurpose, binding: unknown, sealed: string): Promise<Uint8Array>;
+  /**
+   * Seals under another key what is sealed under this one, to the binding that was stored with it. It
+   * opens only as this key authenticated it, so nothing is vouched for anew.
+   * @throws CountersignError `broker_unavailable` as `open`
+   */
+  reseal(purpose: SealPurpose, sealed: string, to: Kek): Promise<string>;
+  /** `seal` to a binding that is canonical already. */
+  sealBytes(purpose: SealPurpose, binding: Uint8Array, plain: Uint8Array): Promise<string>;
   /** HMAC-SHA-256 over the canonical JSON of a row, so that one edited by hand is known for it (Law 1). */
   mac(purpose: MacPurpose, document: unknown): Uint8Array;
   isMac(purpose: MacPurpose, document: unknown, mac: Uint8Array): boolean;
@@ -63,40 +75,59 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
     lease: derive(PURPOSES.lease),
     request: derive(PURPOSES.request),
     code: derive(PURPOSES.code),
+    kept: derive(PURPOSES.kept),
+    replica: derive(PURPOSES.replica),
   };
   const id = derive('kek-id').subarray(0, 8).toString('base64url');
   const mac = (purpose: MacPurpose, document: unknown) =>
     createHmac('sha256', keys[purpose]).update(canonicalBytes(document)).digest();
 
+  const decrypt = async (purpose: SealPurpose, jwe: SealedParts, aad: string) => {
+    const opened = await flattenedDecrypt({ ...jwe, aad }, keys[purpose], {
+      keyManagementAlgorithms: ['dir'],
+      contentEncryptionAlgorithms: [ENCRYPTION],
+    });
+    return opened.plaintext;
+  };
+  const sealBytes = async (purpose: SealPurpose, binding: Uint8Array, plain: Uint8Array) => {
+    const {
+      protected: header,
+      iv,
+      ciphertext,
+      tag,
+      aad,
+    } = await new FlattenedEncrypt(plain)
+      .setProtectedHeader({ alg: 'dir', enc: ENCRYPTION, kid: id })
+      .setAdditionalAuthenticatedData(binding)
+      .encrypt(keys[purpose]);
+    return JSON.stringify({ protected: header, iv, ciphertext, tag, aad });
+  };
+
   return {
     id,
-    async seal(purpose, binding, plain) {
-      const {
-        protected: header,
-        iv,
-        ciphertext,
-        tag,
-      } = await new FlattenedEncrypt(plain)
-        .setProtectedHeader({ alg: 'dir', enc: ENCRYPTION, kid: id })
-        .setAdditionalAuthenticatedData(canonicalBytes(binding))
-        .encrypt(keys[purpose]);
-      return JSON.stringify({ protected: header, iv, ciphertext, tag });
-    },
+    seal: (purpose, binding, plain) => sealBytes(purpose, canonicalBytes(binding), plain),
+    sealBytes,
     async open(purpose, binding, sealed) {
       try {
         // Only these four members: the AAD is what the caller expects, never what is stored.
-        const jwe = parseStrings(sealed, ['protected', 'iv', 'ciphertext', 'tag']);
-        const aad = Buffer.from(canonicalBytes(binding)).toString('base64url');
-        const opened = await flattenedDecrypt({ ...jwe, aad }, keys[purpose], {
-          keyManagementAlgorithms: ['dir'],
-          contentEncryptionAlgorithms: [ENCRYPTION],
-        });
-        return opened.plaintext;
-      } catch {
-        throw new CountersignError(
-          'broker_unavailable',
-          'A sealed value does not open: it was sealed for something else, under another key, or changed.',
+        const jwe = parseStrings(sealed, SEALED_PARTS);
+        return await decrypt(
+          purpose,
+          jwe,
+          Buffer.from(canonicalBytes(binding)).toString('base64url'),
         );
+      } catch {
+        throw doesNotOpen();
+      }
+    },
+    async reseal(purpose, sealed, to) {
+      try {
+        const jwe = parseStrings(sealed, SEALED_PARTS);
+        const { aad } = parseStrings(sealed, ['aad']);
+        const plain = await decrypt(purpose, jwe, aad);
+        return await to.sealBytes(purpose, Buffer.from(aad, 'base64url'), plain);
+      } catch {
+        throw doesNotOpen();
       }
     },
     mac,
@@ -105,4 +136,24 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
   };
+}
+
+const SEALED_PARTS = ['protected', 'iv', 'ciphertext', 'tag'] as const;
+type SealedParts = Record<(typeof SEALED_PARTS)[number], string>;
+
+/** The id of the key a value says it is sealed under; null for what says none. Opening it tells. */
+export function kekIdOf(sealed: string): string | null {
+  try {
+    const { protected: header } = parseStrings(sealed, ['protected']);
+    return parseStrings(Buffer.from(header, 'base64url').toString('utf8'), ['kid']).kid;
+  } catch {
+    return null;
+  }
+}
+
+export function doesNotOpen(): CountersignError {
+  return new CountersignError(
+    'broker_unavailable',
+    'A sealed value does not open: it was sealed for something else, under another key, or changed.',
+  );
 }

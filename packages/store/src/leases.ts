@@ -3,8 +3,8 @@ import type { Lease, Leases } from '@countersign/broker';
 import { type Clock, isUuid } from '@countersign/core';
 import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import { guarded } from './database.ts';
-import type { Kek } from './kek.ts';
-import { isIntactLease } from './row-macs.ts';
+import type { KekRing } from './kek-ring.ts';
+import { signerOfLease } from './row-macs.ts';
 import { leases, type Tables } from './tables.ts';
 
 /** How long a claim keeps other replicas away; then whoever took it counts as dead. */
@@ -14,11 +14,11 @@ const CLOCKS_MS = 10_000;
 
 const isLive = inArray(leases.state, ['pending', 'active']);
 
-export function openLeases(tables: Tables, kek: Kek, clock: Clock): Leases {
+export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases {
   const toLease = (row: typeof leases.$inferSelect): Lease => {
     const { claimedUntil: _, mac, createdAt, expiresAt, ...rest } = row;
     const lease = { ...rest, createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() };
-    return { ...lease, intact: isIntactLease(kek, lease, mac) };
+    return { ...lease, intact: signerOfLease(ring, lease, mac) !== null };
   };
 
   return {

@@ -5,6 +5,7 @@
 import type { NewAccessRequest, NewLease } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
 import type { Kek } from './kek.ts';
+import type { KekRing } from './kek-ring.ts';
 
 function leaseDocument(lease: NewLease): unknown {
   return {
@@ -38,12 +39,12 @@ export function macOfLease(kek: Kek, lease: NewLease): Uint8Array {
   return kek.mac('lease', leaseDocument(lease));
 }
 
-/** Never throws: a row that makes no document is not what was written. */
-export function isIntactLease(kek: Kek, lease: NewLease, mac: Uint8Array): boolean {
+/** The key a lease's MAC is made with; null for a row that is not what was written. Never throws. */
+export function signerOfLease(ring: KekRing, lease: NewLease, mac: Uint8Array): Kek | null {
   try {
-    return kek.isMac('lease', leaseDocument(lease), mac);
+    return ring.signerOf('lease', leaseDocument(lease), mac);
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -51,11 +52,16 @@ export function macOfRequest(kek: Kek, request: NewAccessRequest): Uint8Array {
   return kek.mac('request', requestDocument(request));
 }
 
-export function isIntactRequest(kek: Kek, request: NewAccessRequest, mac: Uint8Array): boolean {
+/** As `signerOfLease`. */
+export function signerOfRequest(
+  ring: KekRing,
+  request: NewAccessRequest,
+  mac: Uint8Array,
+): Kek | null {
   try {
-    return kek.isMac('request', requestDocument(request), mac);
+    return ring.signerOf('request', requestDocument(request), mac);
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -63,3 +69,20 @@ export function isIntactRequest(kek: Kek, request: NewAccessRequest, mac: Uint8A
 export function macOfCode(kek: Kek, codeHash: string): string {
   return Buffer.from(kek.mac('code', codeHash)).toString('base64url');
 }
+
+/** What the database may hold for a code, while keys overlap. */
+export function macsOfCode(ring: KekRing, codeHash: string): string[] {
+  return ring.keks.map((kek) => macOfCode(kek, codeHash));
+}
+
+/** The hash of a code, kept so that its MAC can be made anew under the next key. */
+export function keepCode(kek: Kek, codeHash: string): Promise<string> {
+  return kek.seal('kept', KEPT_CODE, Buffer.from(codeHash, 'utf8'));
+}
+
+/** @throws CountersignError `broker_unavailable` when it does not open */
+export async function openKeptCode(ring: KekRing, sealed: string): Promise<string> {
+  return Buffer.from(await ring.open('kept', KEPT_CODE, sealed)).toString('utf8');
+}
+
+const KEPT_CODE = { v: 1, purpose: 'one-time-code' };

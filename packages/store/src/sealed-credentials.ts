@@ -5,13 +5,20 @@
 import type { CredentialBinding, SealedCredentials } from '@countersign/broker';
 import { CountersignError, isUuid, Secret } from '@countersign/core';
 import { eq } from 'drizzle-orm';
+import type { Committer } from './committer.ts';
 import { guarded } from './database.ts';
-import { type Kek, parseStrings } from './kek.ts';
+import { parseStrings } from './kek.ts';
+import type { KekRing } from './kek-ring.ts';
 import { sealedCredentials, type Tables } from './tables.ts';
 
-export function openSealedCredentials(tables: Tables, kek: Kek): SealedCredentials {
+export function openSealedCredentials(
+  tables: Tables,
+  ring: KekRing,
+  committer: Committer,
+): SealedCredentials {
   return {
-    seal(binding, salt, credential) {
+    async seal(binding, salt, credential) {
+      const { kek } = await committer.known();
       const plain = JSON.stringify({ salt, credential: credential.reveal() });
       return kek.seal('credential', documentOf(binding), Buffer.from(plain));
     },
@@ -40,7 +47,7 @@ export function openSealedCredentials(tables: Tables, kek: Kek): SealedCredentia
       if (row === undefined) {
         throw new CountersignError('broker_unavailable', 'The credential is not in the database.');
       }
-      const plain = await kek.open('credential', documentOf(binding), row.sealed);
+      const plain = await ring.open('credential', documentOf(binding), row.sealed);
       const text = Buffer.from(plain).toString('utf8');
       const { salt, credential } = parseStrings(text, ['salt', 'credential']);
       return { salt, credential: new Secret('credential', credential) };

@@ -7,11 +7,12 @@ import type { SealedKeys } from '@countersign/broker';
 import { CountersignError, Secret } from '@countersign/core';
 import { eq } from 'drizzle-orm';
 import { calculateJwkThumbprint } from 'jose';
+import type { Committer } from './committer.ts';
 import { guarded } from './database.ts';
-import type { Kek } from './kek.ts';
+import type { KekRing } from './kek-ring.ts';
 import { sealedKeys, type Tables } from './tables.ts';
 
-export function openSealedKeys(tables: Tables, kek: Kek): SealedKeys {
+export function openSealedKeys(tables: Tables, ring: KekRing, committer: Committer): SealedKeys {
   const find = async (purpose: string) => {
     const rows = await guarded('read a key', () =>
       tables.select().from(sealedKeys).where(eq(sealedKeys.purpose, purpose)),
@@ -25,32 +26,40 @@ export function openSealedKeys(tables: Tables, kek: Kek): SealedKeys {
       if (row === null) {
         const { publicJwk, privateJwk } = await make();
         const plain = Buffer.from(privateJwk.reveal());
-        const sealed = await kek.seal('key', await bindingOf(purpose, publicJwk), plain);
+        const binding = await bindingOf(purpose, publicJwk);
         await guarded('keep a key', () =>
-          tables.insert(sealedKeys).values({ purpose, publicJwk, sealed }).onConflictDoNothing(),
+          committer.underHead(async (tx, { kek }) => {
+            const sealed = await kek.seal('key', binding, plain);
+            await tx`
+              insert into countersign.sealed_keys (purpose, public_jwk, sealed)
+              values (${purpose}, ${JSON.stringify(publicJwk)}::text::jsonb, ${sealed}) on conflict do nothing`;
+          }),
         );
         // Another server may have been first: what is stored counts.
         row = await find(purpose);
       }
       if (row === null) throw mismatch();
       const { publicJwk, sealed } = row;
-      const plain = await kek.open('key', await bindingOf(purpose, publicJwk), sealed);
+      const plain = await ring.open('key', await bindingOf(purpose, publicJwk), sealed);
       const privateJwk = Buffer.from(plain).toString('utf8');
-      if ((await thumbprintOf(publicJwk)) !== (await thumbprintOf(publicPartOf(privateJwk)))) {
-        throw mismatch();
-      }
+      if (!(await isPair(publicJwk, privateJwk))) throw mismatch();
       return { publicJwk, privateJwk: new Secret(`${purpose} key`, privateJwk) };
     },
   };
 }
 
 /** The whole public JWK is bound, its `kid` and `use` too, which no thumbprint covers. */
-async function bindingOf(purpose: string, publicJwk: unknown): Promise<unknown> {
+export async function bindingOf(purpose: string, publicJwk: unknown): Promise<unknown> {
   return { v: 1, purpose: `${purpose}-key`, jkt: await thumbprintOf(publicJwk), jwk: publicJwk };
 }
 
+/** Whether the halves belong together. @throws CountersignError `broker_unavailable` for what is no JWK */
+export async function isPair(publicJwk: unknown, privateJwk: string): Promise<boolean> {
+  return (await thumbprintOf(publicJwk)) === (await thumbprintOf(publicPartOf(privateJwk)));
+}
+
 /** RFC 7638. @throws CountersignError `broker_unavailable` for what is no JWK */
-async function thumbprintOf(jwk: unknown): Promise<string> {
+export async function thumbprintOf(jwk: unknown): Promise<string> {
   try {
     if (typeof jwk !== 'object' || jwk === null) throw mismatch();
     return await calculateJwkThumbprint(jwk);

@@ -7,9 +7,10 @@ import type {
   ReplayIds,
   SealedCredentials,
   SealedKeys,
+  TokenKeyRows,
   Uses,
 } from '@countersign/broker';
-import type { Clock, Secret } from '@countersign/core';
+import { type Clock, Secret } from '@countersign/core';
 import { openAccessRequests } from './access-requests.ts';
 import { openCodes } from './codes.ts';
 import { Committer } from './committer.ts';
@@ -17,7 +18,8 @@ import { guarded, openClient, type Sql } from './database.ts';
 import type { CommittedBatch } from './group-commit.ts';
 import { createHead } from './head.ts';
 import { openJournal } from './journal.ts';
-import { deriveKek } from './kek.ts';
+import { KekRing } from './kek-ring.ts';
+import { type Keks, openKeks } from './keks.ts';
 import { openLeases } from './leases.ts';
 import { type LedgerReader, openLedgerReader } from './ledger-reader.ts';
 import { migrate } from './migrate.ts';
@@ -25,13 +27,14 @@ import { openReplayIds } from './replay.ts';
 import { openSealedCredentials } from './sealed-credentials.ts';
 import { openSealedKeys } from './sealed-keys.ts';
 import { openTables } from './tables.ts';
+import { openTokenKeys } from './token-keys.ts';
 import { openUses } from './uses.ts';
 
 export interface StoreOptions {
   /** `postgres://…` */
   readonly url: Secret;
-  /** 32 bytes. */
-  readonly kek: Secret<Uint8Array>;
+  /** 32 bytes; several in the order they were made, while one takes the place of another. */
+  readonly kek: Secret<Uint8Array> | readonly Secret<Uint8Array>[];
   readonly clock: Clock;
   /** Connections for reads, and as many for the plain tables; three more commit, one listens. */
   readonly poolSize?: number;
@@ -50,6 +53,9 @@ export interface Store {
   readonly uses: Uses;
   readonly sealedCredentials: SealedCredentials;
   readonly sealedKeys: SealedKeys;
+  readonly tokenKeys: TokenKeyRows;
+  /** The key-encryption keys this server holds, and their rotation. */
+  readonly keks: Keks;
   readonly ledger: LedgerReader;
   /** The cluster's own id (`pg_control_system`). A copied cluster keeps it. */
   systemIdentifier(): Promise<string>;
@@ -68,7 +74,7 @@ const COMMIT_CONNECTIONS = 3;
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { url, clock, poolSize = 4 } = options;
-  const kek = deriveKek(options.kek);
+  const ring = new KekRing(options.kek instanceof Secret ? [options.kek] : options.kek);
   await migrate(url, options.migrations);
 
   const commits = openClient(url, { connections: COMMIT_CONNECTIONS, plansOnce: true });
@@ -78,9 +84,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await Promise.all([commits, reads, plain].map((client: Sql) => client.end({ timeout: 1 })));
   };
   const tables = openTables(plain);
-  const committer = new Committer({ sql: commits, kek, clock });
+  const committer = new Committer({ sql: commits, ring, clock });
   try {
-    await guarded('make the head', () => createHead(commits, kek));
+    await guarded('make the head', () => createHead(commits, ring.first));
     await guarded('read the head', () => committer.refresh());
   } catch (error) {
     await end();
@@ -95,13 +101,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
   return {
     journal,
-    leases: openLeases(tables, kek, clock),
-    accessRequests: openAccessRequests(tables, kek),
-    codes: openCodes(tables, kek),
+    leases: openLeases(tables, ring, clock),
+    accessRequests: openAccessRequests(tables, ring),
+    codes: openCodes(tables, ring, committer),
     replayIds: openReplayIds(tables),
     uses: openUses(tables),
-    sealedCredentials: openSealedCredentials(tables, kek),
-    sealedKeys: openSealedKeys(tables, kek),
+    sealedCredentials: openSealedCredentials(tables, ring, committer),
+    sealedKeys: openSealedKeys(tables, ring, committer),
+    tokenKeys: openTokenKeys(reads, ring, committer),
+    keks: openKeks({ ring, committer, sql: reads, tables, clock }),
     ledger: openLedgerReader(reads, journal.read),
 
     async systemIdentifier() {

@@ -51,6 +51,7 @@ export const accessRequests = schema.table('access_requests', {
 
 export const invitations = schema.table('invitations', {
   codeHash: text('code_hash').primaryKey(),
+  sealed: text('sealed'),
   name: text('name').notNull(),
   roles: text('roles').array().notNull(),
   groups: text('groups').array().notNull(),
@@ -62,6 +63,7 @@ export const invitations = schema.table('invitations', {
 export const genesisCode = schema.table('genesis_code', {
   id: boolean('id').primaryKey().default(true),
   codeHash: text('code_hash').notNull(),
+  sealed: text('sealed'),
 });
 
 export const replayIds = schema.table('replay_ids', {
@@ -83,7 +85,16 @@ export const sealedCredentials = schema.table('sealed_credentials', {
 export const sealedKeys = schema.table('sealed_keys', {
   purpose: text('purpose').primaryKey(),
   publicJwk: jsonb('public_jwk').$type<unknown>().notNull(),
+  schedule: jsonb('schedule').$type<unknown>(),
   sealed: text('sealed').notNull(),
+});
+
+export const replicas = schema.table('replicas', {
+  id: uuid('id').primaryKey(),
+  name: text('name').notNull(),
+  keks: text('keks').array().notNull(),
+  seenAt: instant('seen_at').notNull(),
+  mac: bytea('mac').notNull(),
 });
 
 /** Over a client of its own: drizzle changes how that client parses dates and JSON. */

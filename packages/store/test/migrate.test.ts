@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,9 +11,12 @@ import { edit, open } from './support/store.ts';
 let server: Server;
 let url: string;
 let directory: string;
+/** The migrations there are, by name; a test's own come after them. */
+let shipped: string[];
 
 beforeAll(async () => {
   server = await startPostgres();
+  shipped = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql')).sort();
 });
 afterAll(() => server.stop());
 beforeEach(async () => {
@@ -23,6 +26,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+const numberOf = (after: number) => String(shipped.length + after).padStart(4, '0');
+const numbers = (more: number) => Array.from({ length: shipped.length + more }, (_, i) => i + 1);
 const write = (name: string, sql: string) => writeFile(join(directory, name), sql);
 const run = () => migrate(new Secret('url', url), pathToFileURL(`${directory}/`));
 const applied = () => edit(url, 'select number, name from countersign.migrations order by number');
@@ -30,7 +35,7 @@ const applied = () => edit(url, 'select number, name from countersign.migrations
 describe('migrations', () => {
   it('survive ten concurrent first starts, which agree on one head', async () => {
     const stores = await Promise.all(Array.from({ length: 10 }, () => open(url)));
-    expect(await applied()).toEqual([{ number: 1, name: '0001_initial.sql' }]);
+    expect(await applied()).toEqual(shipped.map((name, i) => ({ number: i + 1, name })));
     expect(await edit(url, 'select count(*)::int as heads from countersign.head')).toEqual([
       { heads: 1 },
     ]);
@@ -39,48 +44,55 @@ describe('migrations', () => {
 
   it('run once each, in order', async () => {
     await run();
-    await write('0002_more.sql', 'create table countersign.more (); create table countersign.a ()');
-    await write('0003_less.sql', 'drop table countersign.more');
+    await write(
+      `${numberOf(1)}_more.sql`,
+      'create table countersign.more (); create table countersign.a ()',
+    );
+    await write(`${numberOf(2)}_less.sql`, 'drop table countersign.more');
     await run();
     await run();
-    expect((await applied()).map(({ number }) => number)).toEqual([1, 2, 3]);
+    expect((await applied()).map(({ number }) => number)).toEqual(numbers(2));
   });
 
   it('leave nothing of one that fails half-way', async () => {
-    await write('0002_half.sql', 'create table countersign.half (); select 1 / 0');
+    await write(`${numberOf(1)}_half.sql`, 'create table countersign.half (); select 1 / 0');
     await expect(run()).rejects.toMatchObject({ code: 'broker_unavailable' });
-    expect((await applied()).map(({ number }) => number)).toEqual([1]);
+    expect((await applied()).map(({ number }) => number)).toEqual(numbers(0));
     expect(await edit(url, "select to_regclass('countersign.half') as half")).toEqual([
       { half: null },
     ]);
-    await write('0002_half.sql', 'create table countersign.half ()');
+    await write(`${numberOf(1)}_half.sql`, 'create table countersign.half ()');
     await run();
-    expect((await applied()).map(({ number }) => number)).toEqual([1, 2]);
+    expect((await applied()).map(({ number }) => number)).toEqual(numbers(1));
   });
 
   it('refuse one that was edited after it was applied', async () => {
-    await write('0002_more.sql', 'create table countersign.more ()');
+    await write(`${numberOf(1)}_more.sql`, 'create table countersign.more ()');
     await run();
-    await write('0002_more.sql', 'create table countersign.more (x int)');
-    await expect(run()).rejects.toThrow('Migration 0002_more.sql was changed');
+    await write(`${numberOf(1)}_more.sql`, 'create table countersign.more (x int)');
+    await expect(run()).rejects.toThrow(`Migration ${numberOf(1)}_more.sql was changed`);
   });
 
   it('refuse a database newer than the code', async () => {
-    await write('0002_more.sql', 'create table countersign.more ()');
+    await write(`${numberOf(1)}_more.sql`, 'create table countersign.more ()');
     await run();
-    await expect(open(url)).rejects.toThrow('newer than this version: it has migration 0002_more');
+    await expect(open(url)).rejects.toThrow(
+      `newer than this version: it has migration ${numberOf(1)}_more`,
+    );
   });
 
-  it.each(['0003_gap.sql', '0001_twice.sql', '2_short.sql', '0002-Bad.sql'])(
-    'refuse a file %s',
-    async (name) => {
-      await write(name, 'select 1');
-      await expect(run()).rejects.toThrow(/is not number/);
-    },
-  );
+  it.each([
+    ['that leaves a gap', () => `${numberOf(2)}_gap.sql`],
+    ['of a number that is taken', () => '0001_twice.sql'],
+    ['of a short number', () => '2_short.sql'],
+    ['of another form', () => `${numberOf(1)}-Bad.sql`],
+  ])('refuse a file %s', async (_, name) => {
+    await write(name(), 'select 1');
+    await expect(run()).rejects.toThrow(/is not number/);
+  });
 
   it('refuse a gap in the database', async () => {
-    await write('0002_more.sql', 'create table countersign.more ()');
+    await write(`${numberOf(1)}_more.sql`, 'create table countersign.more ()');
     await run();
     await edit(url, 'delete from countersign.migrations where number = 1');
     await expect(run()).rejects.toThrow('Migration 1 is missing in the database');
@@ -104,6 +116,6 @@ describe('migrations', () => {
        alter database ${role} owner to postgres; revoke create on database ${role} from ${role}`,
     );
     await run();
-    expect(await applied()).toHaveLength(1);
+    expect(await applied()).toHaveLength(shipped.length);
   });
 });

@@ -48,6 +48,7 @@ describe('a sealed credential', () => {
     expect(opened.credential.reveal()).toBe('pässword');
     const rows = await superuser('select sealed from countersign.sealed_credentials');
     expect(Object.keys(JSON.parse(String(rows[0]?.['sealed']))).sort()).toEqual([
+      'aad',
       'ciphertext',
       'iv',
       'protected',

@@ -20,7 +20,7 @@ export {
   verifyDeviceAssertion,
 } from './device-assertion.ts';
 export { type DpopExpectation, type DpopProof, verifyDpopProof } from './dpop.ts';
-export type { OwnTokenExpectation, RegisteredClaims } from './own-token.ts';
+export { type OwnTokenExpectation, peekTokenKid, type RegisteredClaims } from './own-token.ts';
 export {
   ASYMMETRIC_ALGORITHMS,
   type AsymmetricAlgorithm,

@@ -107,6 +107,15 @@ export function verifyOwnToken<Claims extends RegisteredClaims>(
   });
 }
 
+/** The key a token names, unverified: good for looking whether it is known. Null for what names none. */
+export function peekTokenKid(token: string): string | null {
+  try {
+    return headerShape.parse(parseCompactJws(token, MAX_LENGTH).header).kid;
+  } catch {
+    return null;
+  }
+}
+
 function describe(why: string): string {
   return `The token was refused: ${why}.`;
 }
