@@ -124,7 +124,9 @@ async function nobodyIsLockedOut(state: State, script: Script): Promise<void> {
   expect([freeze.id, judgement]).toMatchObject([freeze.id, { ok: true, status: 'complete' }]);
 }
 
-test('whatever is fed, nothing is delete-capable without two distinct humans, then and now', async () => {
+test('whatever is fed, nothing is delete-capable without two distinct humans, then and now', {
+  timeout: 300_000,
+}, async () => {
   const steps = fc.array(STEP, { minLength: 15, maxLength: STEPS, size: 'max' });
   await fc.assert(fc.asyncProperty(steps, play), { numRuns: RUNS });
   expect(met.accepted).toBeGreaterThan(RUNS * 5);
