@@ -48,6 +48,27 @@ export function wrap(text: string, width: number, indent = ''): string[] {
   return lines.map((each, index) => (index === 0 ? each : `${indent}${each}`));
 }
 
+/**
+ * SQL on lines that can be pasted: broken at spaces outside of quoted names and strings only, and
+ * never cut, so a line may be longer than `width`. Every line is indented.
+ */
+export function wrapSql(sql: string, width: number, indent: string): string[] {
+  const words = sql.match(/(?:"(?:[^"]|"")*"|'(?:[^']|'')*'|[^\s"'])+/g) ?? [];
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = `${lines.at(-1) ?? ''} ${word}`;
+    if (lines.length > 0 && lengthOf(indent) + lengthOf(line) <= width) {
+      lines[lines.length - 1] = line;
+    } else lines.push(word);
+  }
+  return lines.map((line) => `${indent}${line}`);
+}
+
+/** One word to a POSIX shell, quoted only where it must be. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Label and value in two columns; values are wrapped under themselves. */
 export function factLines(facts: readonly (readonly [label: string, value: string])[]): string[] {
   const lengths = facts.map(([label]) => lengthOf(label)).filter((n) => n <= LONGEST_LABEL);

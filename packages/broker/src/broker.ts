@@ -12,6 +12,7 @@ import { authenticateAgent, authenticateHuman } from './authenticate.ts';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { draft } from './drafts.ts';
+import { acceptedEscapes, escapeViews } from './escapes.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
 import { invite } from './invitations.ts';
@@ -110,8 +111,12 @@ export function createUseCases(deps: Deps): UseCases {
         'connection, or it was removed',
       );
       const { provider, opened } = await openConnection(deps, connection);
-      const { ok, findings } = await provider.check(opened);
-      return { ok, findings: findings.map((finding) => ({ ...finding })) };
+      const { ok, findings, escapes } = await provider.check(opened);
+      return {
+        ok,
+        findings: findings.map((finding) => ({ ...finding })),
+        escapes: escapeViews(escapes, acceptedEscapes(state, connection.id)),
+      };
     },
     async grants(query) {
       const records = [...state.statements.values()].filter(({ decoded }) => {

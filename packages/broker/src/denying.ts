@@ -71,6 +71,8 @@ export interface Refusal {
   readonly stage: string;
   readonly code: DenialCode;
   readonly detail: string;
+  /** What the ledger keeps where that is more than the agent hears. */
+  readonly reason?: string;
   readonly oauthError: Denial['oauthError'];
   /** What sets it apart from other denials of the same code; identical ones are summed up. */
   readonly asked?: unknown;
@@ -84,7 +86,7 @@ export async function denied(deps: Deps, refusal: Refusal): Promise<Decided<neve
     code: refusal.code,
     stage: refusal.stage,
     asked: refusal.asked ?? null,
-    reason: refusal.detail,
+    reason: refusal.reason ?? refusal.detail,
     once: refusal.once,
   });
   if (decision === null) return await replayed(deps, refusal);

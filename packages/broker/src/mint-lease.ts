@@ -6,6 +6,7 @@ import { openConnection } from './connection-credential.ts';
 import { detailsOf, type TargetVerdict } from './deciding.ts';
 import { denied, oauthErrorOf, requireStartBefore } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { acceptedEscapes } from './escapes.ts';
 import { entryIntent } from './intents.ts';
 import type { NewLease } from './ports.ts';
 import type { Decided, ExchangedCredential } from './use-cases.ts';
@@ -117,6 +118,7 @@ async function askProvider(
     rights: lease.rights,
     expiresAt: lease.expiresAt,
     maxConnections: verdict.obligations.deleteCapable ? 1 : CONNECTIONS,
+    acceptedEscapes: acceptedEscapes(deps.authority.state, verdict.connection.id),
     requireStart: () => requireStartBefore(deadline),
   });
   // A revoke that committed meanwhile has taken the pending lease: what was made goes away again.
@@ -129,6 +131,8 @@ async function askProvider(
 
 const SAID = {
   token_revoked: 'The grant behind this token was revoked while it was exchanged.',
+  grant_suspended:
+    'What was granted cannot be kept to there at the moment. An admin can see why: countersign connection check',
   provider_refused: 'The provider refused to make this credential. An admin can see why.',
   provider_unavailable: 'The provider could not be reached, so nothing was handed out.',
   broker_unavailable: 'The broker could not finish this exchange, so nothing was handed out.',
@@ -147,7 +151,8 @@ async function takeBack(
     { lease: lease.id, connection: lease.connection, kind, reason },
     'no lease was issued',
   );
-  if (kind === 'refused' || kind === 'misconfigured') {
+  // Nothing was made, so nothing is left to take back, and the use returns.
+  if (kind === 'refused' || kind === 'misconfigured' || kind === 'escape') {
     await recordFailure(deps, judged, lease);
   } else {
     await deps.revoker.revoke([lease], 'it was not issued');
@@ -157,7 +162,9 @@ async function takeBack(
     agent: lease.agent,
     stage: 'exchange',
     code,
-    detail: SAID[code],
+    detail: code === 'grant_suspended' ? `${SAID[code]} ${judged.target.connection}` : SAID[code],
+    // The agent hears no details; whoever reads the ledger does.
+    ...(kind === 'escape' ? { reason } : {}),
     oauthError: oauthErrorOf(code),
     asked: { lease: lease.id },
     once: [],
@@ -167,6 +174,7 @@ async function takeBack(
 function codeOf(error: unknown, kind: ProviderError['kind'] | null): keyof typeof SAID {
   if (error instanceof CountersignError && error.code === 'token_revoked') return 'token_revoked';
   if (kind === null) return 'broker_unavailable';
+  if (kind === 'escape') return 'grant_suspended';
   return kind === 'refused' || kind === 'misconfigured'
     ? 'provider_refused'
     : 'provider_unavailable';

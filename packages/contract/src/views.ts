@@ -87,6 +87,17 @@ export type ConnectionView = z.infer<typeof ConnectionView>;
 export const ConnectionCheckView = z.object({
   ok: z.boolean(),
   findings: z.array(z.object({ ok: z.boolean(), text: z.string() })),
+  /** Ways around the rights of a lease. One that is not accepted suspends each exchange it concerns. */
+  escapes: z.array(
+    z.object({
+      object: z.string(),
+      digest: Digest,
+      explanation: z.string(),
+      /** SQL that closes it. */
+      remedy: z.string(),
+      accepted: z.boolean(),
+    }),
+  ),
 });
 export type ConnectionCheckView = z.infer<typeof ConnectionCheckView>;
 

@@ -1,6 +1,7 @@
 export { type Deadlines, withDeadline } from './deadline.ts';
 export { ProviderError, type ProviderErrorKind } from './error.ts';
 export type {
+  AcceptedEscape,
   Assessment,
   ConnectionCheck,
   Escape,

@@ -43,6 +43,8 @@ export interface LeaseOrder {
   /** Milliseconds since the epoch; the provider enforces it where it can. */
   readonly expiresAt: number;
   readonly maxConnections: number;
+  /** What two humans accepted of this connection, by name and digest (Law 3). */
+  readonly acceptedEscapes: readonly AcceptedEscape[];
   /** Throws when it is too late to begin (Law 4); called right before the first thing that lasts. */
   readonly requireStart: () => void;
 }
@@ -56,9 +58,17 @@ export interface IssuedCredential {
   readonly primary: Secret;
 }
 
+/** An escape as humans accepted it: another digest is another escape. */
+export interface AcceptedEscape {
+  readonly object: string;
+  readonly digest: string;
+}
+
 /** A way around granted rights that the provider leaves open. */
 export interface Escape {
+  /** Canonical, stable and printable; at most 1024 characters. */
   readonly object: string;
+  /** base64url SHA-256 over its definition: any change of what it does is another digest. */
   readonly digest: string;
   /** Plain words for an admin. */
   readonly explanation: string;
@@ -87,7 +97,10 @@ export interface Issuer {
   /** Seconds. */
   readonly shortestLifetime: number;
   readonly longestLifetime: number;
-  /** @throws ProviderError */
+  /**
+   * Law 3: mints nothing that could do more than the order's rights, but by an accepted escape.
+   * @throws ProviderError `escape` when there is another, and then nothing was made
+   */
   issue(connection: ProviderConnection, order: LeaseOrder): Promise<IssuedCredential>;
   /** Succeeds when the credential is already gone. Cuts open sessions. @throws ProviderError */
   revoke(connection: ProviderConnection, leaseId: string): Promise<void>;

@@ -30,6 +30,7 @@ describeProviderContract('keys, wrapped in every decorator', async () => {
         rights: [{ operation: 'keys:open', resource: 'door/front', deleteCapable: false }],
         expiresAt: Date.now() + 60_000,
         maxConnections: 1,
+        acceptedEscapes: [],
         requireStart: () => undefined,
       }),
       works: async (issued) => keys.works(issued),

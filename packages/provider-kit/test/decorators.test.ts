@@ -42,6 +42,7 @@ const CALLS = {
       rights: [],
       expiresAt: 0,
       maxConnections: 1,
+      acceptedEscapes: [],
       requireStart: () => undefined,
     }),
   revoke: (provider: Provider) => provider.issuer?.revoke(connection, 'l'),

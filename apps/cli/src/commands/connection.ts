@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
-import type { DraftOf } from '@countersign/contract';
+import type { ConnectionCheckView, DraftOf } from '@countersign/contract';
 import { Secret } from '@countersign/core';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-status.ts';
@@ -14,8 +14,9 @@ import { type Act, collect, type Given, noun, type Registrar, verb } from '../re
 import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
-import { clean, factLines, WIDTH, wrap } from '../text.ts';
+import { clean, factLines, shellWord, WIDTH, wrap, wrapSql } from '../text.ts';
 
+type FoundEscape = ConnectionCheckView['escapes'][number];
 type Body = DraftOf<'connection.set'>['body'];
 
 export function addConnection(program: Registrar): void {
@@ -205,11 +206,13 @@ const check: Act = async (context, given) => {
     'asking the provider',
     seat.client.call('checkConnection', { params: { id } }),
   );
-  const isClean = view.findings.every(({ ok }) => ok);
+  const isOpen = view.escapes.some(({ accepted }) => !accepted);
+  const isClean = view.findings.every(({ ok }) => ok) && !isOpen;
   context.out.result(view, [
     ...view.findings.flatMap(({ ok, text }) =>
       wrap(`${ok ? 'ok  ' : 'BAD '} ${clean(text)}`, WIDTH, '     '),
     ),
+    ...view.escapes.flatMap((found) => escapeLines(name, found)),
     !view.ok
       ? `${name} cannot be used for everything yet.`
       : isClean
@@ -218,6 +221,19 @@ const check: Act = async (context, given) => {
   ]);
   return view.ok && isClean ? EXIT.done : EXIT.failed;
 };
+
+/** What is open, how it is closed, and how else two humans can let it stand. */
+function escapeLines(name: string, found: FoundEscape): string[] {
+  const { object, explanation, remedy, accepted } = found;
+  if (accepted) return wrap(`ok   accepted: ${clean(object)}`, WIDTH, '     ');
+  return [
+    ...wrap(`BAD  ${clean(object)}`, WIDTH, '     '),
+    ...wrap(`     ${clean(explanation)}`, WIDTH, '     '),
+    ...wrapSql(clean(remedy), WIDTH, '       '),
+    '     or two humans accept it:',
+    `       countersign connection accept-escape ${shellWord(name)} --object ${shellWord(clean(object))}`,
+  ];
+}
 
 const list: Act = async (context) => {
   const { client } = await takeSeat(context);

@@ -4,6 +4,7 @@
  */
 import { type ConnectionCheck, ProviderError } from '@countersign/provider-kit';
 import { MEMBERSHIP_OPTIONS, type Reached, type Target } from './connect.ts';
+import { findEscapes, lookIntoNeighbours } from './escapes/find.ts';
 import { requireRoleRights } from './resolve.ts';
 import type { Transaction } from './session.ts';
 import { identifier } from './sql.ts';
@@ -27,7 +28,8 @@ export async function checkTarget(target: Target): Promise<ConnectionCheck> {
         ...versionFindings(answer),
         ...(await publicFindings(tx, target.config.database)),
       ];
-      return { ok: rights.every(({ ok }) => ok), findings, escapes: [] };
+      const escapes = await findEscapes(tx, { mode: 'connection' }, lookIntoNeighbours(target));
+      return { ok: rights.every(({ ok }) => ok), findings, escapes };
     });
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;

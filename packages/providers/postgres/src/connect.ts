@@ -139,7 +139,8 @@ export class Targets {
 
 /**
  * The first statement of every transaction. It also takes away what the role's or database's own
- * settings could bend: the search path, endless statements, commits that are not durable.
+ * settings could bend: the search path, endless statements, commits that are not durable; and the
+ * compiler, which would take longer over our queries of the catalogs than they do.
  */
 async function proveSession(tx: Transaction, config: DraftConfig): Promise<Reached> {
   const [row] = await tx<
@@ -160,6 +161,7 @@ async function proveSession(tx: Transaction, config: DraftConfig): Promise<Reach
       pg_catalog.set_config('statement_timeout', '10s', true),
       pg_catalog.set_config('lock_timeout', '2s', true),
       pg_catalog.set_config('idle_in_transaction_session_timeout', '30s', true),
+      pg_catalog.set_config('jit', 'off', true),
       pg_catalog.set_config('synchronous_commit', CASE
         WHEN pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off' THEN 'on'
         ELSE pg_catalog.current_setting('synchronous_commit') END, true),

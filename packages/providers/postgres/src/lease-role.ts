@@ -5,6 +5,7 @@
 import { type Clock, type Random, Secret } from '@countersign/core';
 import { type IssuedCredential, type LeaseOrder, ProviderError } from '@countersign/provider-kit';
 import { MEMBERSHIP_OPTIONS, type Reached, type Target } from './connect.ts';
+import { findEscapes, lookIntoNeighbours, requireClosed } from './escapes/find.ts';
 import { differences, expectedFootprint, grantStatements, readFootprint } from './footprint.ts';
 import { requireGroupRole, ungrantable } from './group-role.ts';
 import { leaseRole } from './names.ts';
@@ -42,6 +43,7 @@ export async function issueLease(
   const leftover = await target.transaction((tx) => readFootprint(tx, role));
   if (leftover !== null) await revokeLease(target, role);
 
+  const lookout = lookIntoNeighbours(target);
   await target.exclusively(async (tx, reached) => {
     const rights = await resolveRights(tx, reached, target.config.database, order);
     // Rights that need a second human must not outlive the lease, so no group ever holds them.
@@ -62,6 +64,9 @@ export async function issueLease(
       ].join('; '),
     );
     await requireExactly(tx, role, direct, [...groups]);
+    // Law 3: judged last, by what the role now could do; what is open takes all of this back.
+    const scope = { mode: 'lease', role, rights: rights.map(({ right }) => right) } as const;
+    requireClosed(await findEscapes(tx, scope, lookout), order.acceptedEscapes);
   });
   const { host, port, database, sslmode } = target.config;
   return {

