@@ -139,8 +139,8 @@ export class Targets {
 
 /**
  * The first statement of every transaction. It also takes away what the role's or database's own
- * settings could bend: the search path, endless statements, commits that are not durable; and the
- * compiler, which would take longer over our queries of the catalogs than they do.
+ * settings could bend: the search path, endless statements, commits that are not durable; and what
+ * would take longer over our queries of the catalogs than they do: compiling, and planning them anew.
  */
 async function proveSession(tx: Transaction, config: DraftConfig): Promise<Reached> {
   const [row] = await tx<
@@ -162,6 +162,7 @@ async function proveSession(tx: Transaction, config: DraftConfig): Promise<Reach
       pg_catalog.set_config('lock_timeout', '2s', true),
       pg_catalog.set_config('idle_in_transaction_session_timeout', '30s', true),
       pg_catalog.set_config('jit', 'off', true),
+      pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
       pg_catalog.set_config('synchronous_commit', CASE
         WHEN pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off' THEN 'on'
         ELSE pg_catalog.current_setting('synchronous_commit') END, true),

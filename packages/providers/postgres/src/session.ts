@@ -46,7 +46,8 @@ export function openSession(config: DraftConfig, credential: Secret, random: Ran
     max_lifetime: 0,
     backoff: false,
     keep_alive: null,
-    prepare: false,
+    // A session is ours alone, so what it prepared is there; planning our queries takes as long as they do.
+    prepare: true,
     fetch_types: false,
     debug: false,
     connection: { application_name: 'countersign' },

@@ -84,7 +84,8 @@ WHERE l.lanpltrusted AND (l.lanname IN ('c', 'internal') OR l.lanname ~ 'u$')
 
 /** Databases of this cluster that the role could connect to; what is in them is seen from there. */
 const NEIGHBOUR = `
-SELECT 'neighbour', d.datname, json_build_object('template', d.datistemplate), '[]'::json
+SELECT 'neighbour', format('database %I', d.datname),
+  json_build_object('database', d.datname, 'name', quote_ident(d.datname)), '[]'::json
 FROM pg_database d, asked
 WHERE asked.mode <> 'public' AND d.datallowconn AND d.datname <> current_database()
   AND has_database_privilege(asked.role, d.oid, 'CONNECT')`;

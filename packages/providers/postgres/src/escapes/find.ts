@@ -3,9 +3,9 @@
  * open around the rights of a lease is found here, for one lease as it is minted or for all of them.
  */
 import { type Escape, ProviderError } from '@countersign/provider-kit';
+import { z } from 'zod';
 import type { Target } from '../connect.ts';
 import type { Transaction } from '../session.ts';
-import { identifier } from '../sql.ts';
 import { definitionDigest, objectName, printable } from './names.ts';
 import { findOpenings, type Opening, type Scope } from './query.ts';
 import { describeOpening } from './words.ts';
@@ -15,6 +15,8 @@ const MOST_NEIGHBOURS = 20;
 /** Escapes named in an error; more are counted. */
 const NAMED = 5;
 const LONGEST_NAMED = 160;
+
+const Neighbour = z.object({ database: z.string(), name: z.string() });
 
 type Lookout = (database: string) => Promise<readonly Opening[] | null>;
 
@@ -52,9 +54,7 @@ export async function findEscapes(
   const openings = await findOpenings(tx, scope);
   const escapes = await Promise.all(
     openings.map(async (opening) =>
-      opening.kind === 'neighbour'
-        ? neighbourEscape(opening.object, await lookout(opening.object))
-        : escapeOf(opening),
+      opening.kind === 'neighbour' ? neighbourEscape(opening, lookout) : escapeOf(opening),
     ),
   );
   return escapes
@@ -71,10 +71,13 @@ function escapeOf(opening: Opening): Escape {
   };
 }
 
-function neighbourEscape(database: string, openings: readonly Opening[] | null): Escape | null {
+/** What is open in another database is one escape: the way there. Null: nothing is. */
+async function neighbourEscape(opening: Opening, lookout: Lookout): Promise<Escape | null> {
+  const { database, name } = Neighbour.parse(opening.detail);
+  const openings = await lookout(database);
   if (openings?.length === 0) return null;
   const within = openings?.map(escapeOf);
-  const object = objectName(`database ${identifier(database)}`);
+  const object = objectName(opening.object);
   const lines = within?.map((found) => `${found.object} ${found.digest}`).sort() ?? null;
   return {
     object,
@@ -83,7 +86,7 @@ function neighbourEscape(database: string, openings: readonly Opening[] | null):
       within === undefined
         ? 'Every lease may connect to this database as well, and Countersign could not look into it.'
         : `Every lease may connect to this database as well, where PUBLIC may use: ${namedOf(within)}.`,
-    remedy: printable(`REVOKE CONNECT ON DATABASE ${identifier(database)} FROM PUBLIC;`),
+    remedy: printable(`REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC;`),
   };
 }
 

@@ -26,12 +26,8 @@ ${[...ACCESS_LISTS, ...CODE_THAT_RUNS].join('\nUNION ALL')}`;
 export async function findOpenings(tx: Transaction, scope: Scope): Promise<readonly Opening[]> {
   const role = scope.mode === 'lease' ? scope.role : 'public';
   const leased = scope.mode === 'lease' ? scope.rights.flatMap(leasedColumns) : [];
-  return await tx.unsafe<Opening[]>(QUERY, [
-    role,
-    scope.mode,
-    JSON.stringify(leased),
-    JSON.stringify(KNOWN_EXTENSIONS),
-  ]);
+  const parameters = [role, scope.mode, JSON.stringify(leased), JSON.stringify(KNOWN_EXTENSIONS)];
+  return await tx.unsafe<Opening[]>(QUERY, parameters, { prepare: true });
 }
 
 interface LeasedColumn {

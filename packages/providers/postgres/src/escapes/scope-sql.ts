@@ -28,14 +28,18 @@ member AS MATERIALIZED (
   WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     AND d.classid IN ('pg_proc'::regclass, 'pg_class'::regclass)
 ),
+attribute AS MATERIALIZED (
+  SELECT attrelid, attnum, attname, attacl, attgenerated FROM pg_attribute
+  WHERE (attacl IS NOT NULL OR attgenerated <> '') AND NOT attisdropped
+),
 listed AS MATERIALIZED (
   SELECT c.oid AS rel, 0 AS col, x.privilege_type AS privilege
   FROM pg_class c, aclexplode(c.relacl) x
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND x.grantee = 0
     AND c.relnamespace IN (SELECT oid FROM usable)
   UNION SELECT a.attrelid, a.attnum, x.privilege_type
-  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) x
-  WHERE a.attacl IS NOT NULL AND x.grantee = 0 AND NOT a.attisdropped
+  FROM attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) x
+  WHERE x.grantee = 0
     AND c.relnamespace IN (SELECT oid FROM usable)
 ),
 installed AS MATERIALIZED (
@@ -86,7 +90,7 @@ edge AS MATERIALIZED (
   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p', 'f'),
     (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) p (privilege)
   UNION SELECT g.attrelid, 'UPDATE', a.attnum, g.attrelid, 'UPDATE', g.attnum, NULL
-  FROM pg_attribute g JOIN pg_attribute a ON a.attrelid = g.attrelid AND a.attnum > 0 AND a.attgenerated = ''
+  FROM attribute g JOIN pg_attribute a ON a.attrelid = g.attrelid AND a.attnum > 0 AND a.attgenerated = ''
   WHERE g.attgenerated <> ''
   UNION SELECT w.ev_class, s.privilege, s.col, d.refobjid, s.privilege, 0, NULL
   FROM pg_rewrite w
