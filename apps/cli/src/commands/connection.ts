@@ -231,7 +231,7 @@ function escapeLines(name: string, found: FoundEscape): string[] {
     ...wrap(`     ${clean(explanation)}`, WIDTH, '     '),
     ...wrapSql(clean(remedy), WIDTH, '       '),
     '     or two humans accept it:',
-    `       countersign connection accept-escape ${shellWord(name)} --object ${shellWord(clean(object))}`,
+    `       countersign connection accept-escape ${shellWord(name)} --object ${shellWord(clean(object))} --reason …`,
   ];
 }
 

@@ -217,6 +217,28 @@ const CASES: readonly Case[] = [
     clean: 'DROP TABLE sales.guest',
   },
   {
+    // Of two constraints this lease reaches one; what is accepted is the pair of tables.
+    object: 'update cascade sales.booking -> sales.stay',
+    open: `ALTER TABLE sales.booking ADD UNIQUE (card); CREATE TABLE sales.stay (
+        booking int REFERENCES sales.booking ON UPDATE CASCADE, card text REFERENCES sales.booking (card) ON UPDATE SET NULL);
+      ALTER TABLE sales.stay OWNER TO app_owner`,
+    change: 'ALTER TABLE sales.stay DROP CONSTRAINT stay_booking_fkey',
+    rights: [right('update', 'sales.booking(card)')],
+    unconcerned: [right('update', 'sales.booking(card)'), right('update', 'sales.stay(card)')],
+    clean: 'DROP TABLE sales.stay; ALTER TABLE sales.booking DROP CONSTRAINT booking_card_key',
+  },
+  {
+    object: 'trigger tidy on sales.guest',
+    open: `CREATE TABLE sales.guest (booking int REFERENCES sales.booking ON DELETE CASCADE); ALTER TABLE sales.guest OWNER TO app_owner;
+      CREATE FUNCTION sales.tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM sales.room; RETURN NULL; END $$;
+      CREATE TRIGGER tidy AFTER DELETE ON sales.guest FOR EACH ROW EXECUTE FUNCTION sales.tidy()`,
+    change:
+      'CREATE OR REPLACE FUNCTION sales.tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
+    rights: [right('delete', 'sales.booking'), right('delete', 'sales.guest')],
+    unconcerned: [right('delete', 'sales.guest')],
+    clean: 'DROP TABLE sales.guest; DROP FUNCTION sales.tidy',
+  },
+  {
     object: 'inheritance sales.booking -> sales.old_booking',
     open: 'CREATE TABLE sales.old_booking () INHERITS (sales.booking); ALTER TABLE sales.old_booking OWNER TO app_owner',
     change: 'ALTER TABLE sales.old_booking OWNER TO postgres',

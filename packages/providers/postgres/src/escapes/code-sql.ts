@@ -48,9 +48,9 @@ SELECT 'extension', format('extension %I', m.extname),
 FROM member m
 JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid AND NOT p.prosecdef
 JOIN pg_language l ON l.oid = p.prolang AND l.lanname IN ('c', 'internal'), asked
-WHERE NOT m.known AND p.pronamespace IN (SELECT oid FROM usable)
-  AND has_function_privilege(asked.role, p.oid, 'EXECUTE')
-GROUP BY m.extname, m.extversion`;
+WHERE NOT m.known AND has_function_privilege(asked.role, p.oid, 'EXECUTE')
+GROUP BY m.extname, m.extversion
+HAVING bool_or(p.pronamespace IN (SELECT oid FROM usable))`;
 
 const TRIGGER = `
 SELECT 'trigger', format('trigger %I on %I.%I', t.tgname, n.nspname, c.relname),
@@ -90,7 +90,10 @@ WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND w.ev_action::text <> '<>'
   AND EXISTS (SELECT FROM reached r WHERE r.rel = w.ev_class AND r.privilege =
     CASE w.ev_type WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' WHEN '4' THEN 'DELETE' END)`;
 
-/** One for each pair of tables: the constraint itself, not the copies that partitions have of it. */
+/**
+ * One for each pair of tables, with every constraint between them, so that each lease it concerns sees
+ * the same digest: the constraint itself, not the copies that partitions have of it.
+ */
 const CASCADE = `
 SELECT 'cascade', CASE x.event WHEN 'DELETE' THEN 'cascade ' ELSE 'update cascade ' END
     || format('%I.%I -> %I.%I', pn.nspname, p.relname, n.nspname, c.relname),
@@ -114,10 +117,11 @@ SELECT 'cascade', CASE x.event WHEN 'DELETE' THEN 'cascade ' ELSE 'update cascad
         CASE WHEN k.convalidated THEN '' ELSE ' NOT VALID' END),
       'table', format('%I.%I', rn.nspname, rc.relname)))),
   json_build_array(json_agg(DISTINCT pg_get_constraintdef(k.oid)), pg_get_userbyid(c.relowner))
-FROM (SELECT DISTINCT f.oid, f.parent, f.child, f.event, f.privilege
-    FROM cascade f JOIN reached r ON r.rel = f.parent AND r.privilege = f.event AND r.col = f.event_col
-    WHERE NOT EXISTS (SELECT FROM leased l
-      WHERE l.rel = f.child AND l.privilege = f.privilege AND l.col IN (0, f.col))) x
+FROM (SELECT DISTINCT oid, parent, child, event, privilege FROM cascade
+    WHERE (parent, child, event) IN (SELECT f.parent, f.child, f.event
+      FROM cascade f JOIN reached r ON r.rel = f.parent AND r.privilege = f.event AND r.col = f.event_col
+      WHERE NOT EXISTS (SELECT FROM leased l
+        WHERE l.rel = f.child AND l.privilege = f.privilege AND l.col IN (0, f.col)))) x
 JOIN pg_constraint own ON own.oid = x.oid
 JOIN pg_class p ON p.oid = x.parent JOIN pg_namespace pn ON pn.oid = p.relnamespace
 JOIN pg_class c ON c.oid = x.child JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 
-/** Longest canonical name, in characters. */
+/** Longest canonical name, in UTF-16 code units. */
 const LONGEST_OBJECT = 1024;
 const QUOTED = /"(?:[^"]|"")*"/g;
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
@@ -29,10 +29,10 @@ function escapeOf(character: string): string {
 /** Canonical and at most 1024 characters; a longer one ends in the digest of all of it. */
 export function objectName(text: string): string {
   const name = printable(text);
-  const characters = [...name];
-  if (characters.length <= LONGEST_OBJECT) return name;
+  if (name.length <= LONGEST_OBJECT) return name;
   const digest = createHash('sha256').update(name).digest('base64url');
-  return `${characters.slice(0, LONGEST_OBJECT - digest.length - 2).join('')}… ${digest}`;
+  const kept = name.slice(0, LONGEST_OBJECT - digest.length - 2);
+  return `${kept.replace(/[\uD800-\uDBFF]$/, '')}… ${digest}`;
 }
 
 /** base64url SHA-256 over what an object is called and everything that says what it does. */
