@@ -5,6 +5,7 @@
 import { type ConnectionCheck, ProviderError } from '@countersign/provider-kit';
 import { MEMBERSHIP_OPTIONS, type Reached, type Target } from './connect.ts';
 import { findEscapes, lookIntoNeighbours } from './escapes/find.ts';
+import { printable } from './escapes/names.ts';
 import { requireRoleRights } from './resolve.ts';
 import type { Transaction } from './session.ts';
 import { identifier } from './sql.ts';
@@ -25,6 +26,7 @@ export async function checkTarget(target: Target): Promise<ConnectionCheck> {
       const findings = [
         reachedFinding(target, answer),
         ...rights,
+        ...(answer.superuser ? [await superuserFinding(tx, target.config.database)] : []),
         ...versionFindings(answer),
         ...(await publicFindings(tx, target.config.database)),
       ];
@@ -56,14 +58,32 @@ function roleFindings(reached: Reached, username: string): readonly Finding[] {
   return [{ ok: true, text: 'The role of this connection may create and drop roles.' }];
 }
 
+/** The smallest role that can do all of this, in SQL that makes it: what a lease gets, it must hold. */
+async function superuserFinding(tx: Transaction, database: string): Promise<Finding> {
+  const schemas = await tx<{ name: string }[]>`
+    SELECT DISTINCT quote_ident(n.nspname) AS name FROM pg_namespace n
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+    WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1`;
+  const grants = schemas.flatMap(({ name }) => [
+    `GRANT USAGE ON SCHEMA ${name} TO countersign_broker WITH GRANT OPTION;`,
+    `GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA ${name} TO countersign_broker WITH GRANT OPTION;`,
+    `GRANT USAGE ON ALL SEQUENCES IN SCHEMA ${name} TO countersign_broker WITH GRANT OPTION;`,
+  ]);
+  const made = [
+    "CREATE ROLE countersign_broker LOGIN CREATEROLE PASSWORD '…';",
+    `GRANT CONNECT ON DATABASE ${identifier(database)} TO countersign_broker WITH GRANT OPTION;`,
+    ...grants,
+  ];
+  return {
+    ok: false,
+    text: printable(
+      `The role of this connection is a superuser, far more than leases need. Make one that is not, with DELETE and TRUNCATE only where two humans shall be able to grant them: ${made.join(' ')}`,
+    ),
+  };
+}
+
 function versionFindings(reached: Reached): readonly Finding[] {
   const findings: Finding[] = [];
-  if (reached.superuser) {
-    findings.push({
-      ok: false,
-      text: 'The role of this connection is a superuser, far more than leases need. Make one that is not: CREATE ROLE … LOGIN CREATEROLE, with the rights it may pass on WITH GRANT OPTION.',
-    });
-  }
   if (reached.version < MEMBERSHIP_OPTIONS) {
     findings.push({
       ok: false,
