@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { Secret } from '@countersign/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -6,7 +7,7 @@ import { isReadOut } from '../src/commands/sign.ts';
 import { resolveId } from '../src/profile.ts';
 import { newRecoveryCode, recoveryCommitment } from '../src/recovery-code.ts';
 import { table } from '../src/table.ts';
-import { clean, factLines, lengthOf, shortIds, wrap } from '../src/text.ts';
+import { clean, factLines, lengthOf, shellWord, shortIds, wrap, wrapSql } from '../src/text.ts';
 
 const anyText = fc.oneof(
   fc.string({ maxLength: 300 }),
@@ -128,5 +129,31 @@ describe('a recovery code', () => {
       .replaceAll('0', 'o')
       .replaceAll('1', 'l');
     expect(recoveryCommitment(new Secret('written', sloppy))).toBe(recoveryCommitment(code));
+  });
+});
+
+describe('what is shown to be pasted', () => {
+  const sqlName = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }).map(clean);
+
+  test('SQL is broken only where a line break is white space', () => {
+    fc.assert(
+      fc.property(fc.array(sqlName, { maxLength: 8 }), (names) => {
+        const sql = names.map((name) => `DROP VIEW "${name.replaceAll('"', '""')}";`).join(' ');
+        const lines = wrapSql(sql, 40, '  ');
+        expect(lines.map((line) => line.slice(2)).join(' ')).toBe(sql);
+        for (const line of lines) expect(line.split('"').length % 2).toBe(1);
+      }),
+    );
+  });
+
+  test('a shell reads a word as it was', () => {
+    fc.assert(
+      fc.property(fc.array(sqlName, { minLength: 1, maxLength: 20 }), (words) => {
+        const script = `printf '%s\\0' ${words.map(shellWord).join(' ')}`;
+        const read = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' });
+        expect(read.split('\0').slice(0, -1)).toEqual(words);
+      }),
+      { numRuns: 25 },
+    );
   });
 });

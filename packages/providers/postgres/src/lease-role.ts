@@ -5,7 +5,7 @@
 import { type Clock, type Random, Secret } from '@countersign/core';
 import { type IssuedCredential, type LeaseOrder, ProviderError } from '@countersign/provider-kit';
 import { MEMBERSHIP_OPTIONS, type Reached, type Target } from './connect.ts';
-import { findEscapes, lookIntoNeighbours, requireClosed } from './escapes/find.ts';
+import { findEscapes, lookAhead, lookIntoNeighbours, requireClosed } from './escapes/find.ts';
 import { differences, expectedFootprint, grantStatements, readFootprint } from './footprint.ts';
 import { requireGroupRole, ungrantable } from './group-role.ts';
 import { leaseRole } from './names.ts';
@@ -40,10 +40,13 @@ export async function issueLease(
   const verifier = await scramVerifier(password.reveal(), random.bytes(16));
 
   // A role of this name is what a crash left of this very lease: it goes the way of every lease.
-  const leftover = await target.transaction((tx) => readFootprint(tx, role));
+  const lookout = lookIntoNeighbours(target);
+  const leftover = await target.transaction(async (tx) => {
+    await lookAhead(tx, lookout);
+    return await readFootprint(tx, role);
+  });
   if (leftover !== null) await revokeLease(target, role);
 
-  const lookout = lookIntoNeighbours(target);
   await target.exclusively(async (tx, reached) => {
     const rights = await resolveRights(tx, reached, target.config.database, order);
     // Rights that need a second human must not outlive the lease, so no group ever holds them.

@@ -32,6 +32,20 @@ export function lookIntoNeighbours(target: Target): Lookout {
   };
 }
 
+/**
+ * Begins to look where PUBLIC may connect, so that a mint waits for it less. What counts is asked again
+ * by the search itself.
+ */
+export async function lookAhead(tx: Transaction, lookout: Lookout): Promise<void> {
+  const databases = await tx<{ name: string }[]>`
+    SELECT datname AS name FROM pg_database
+    WHERE datallowconn AND datname <> current_database()
+      AND has_database_privilege('public', oid, 'CONNECT')
+    ORDER BY datname`;
+  // Whoever asks for the answer hears of a failure; nobody does where the mint itself failed first.
+  for (const { name } of databases) lookout(name).catch(() => {});
+}
+
 /** Null: it could not be looked into. */
 async function lookInto(target: Target, database: string): Promise<readonly Opening[] | null> {
   const neighbour = target.inDatabase(database);
