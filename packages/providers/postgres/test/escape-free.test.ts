@@ -139,6 +139,35 @@ await onEachServer('a database as it comes', (fixture) => {
     });
   });
 
+  it.each(['select', 'a"b\\c', "d'e%I", 'line\nbreak', '9 表 $1', 'ü'.repeat(31)])(
+    'beside a database, and through an owner, called %j',
+    async (odd) => {
+      const { provider, server, admin } = fixture();
+      const connection = await connectionOf('least');
+      const name = quoted(odd);
+      await admin.unsafe(`CREATE ROLE ${name} NOLOGIN`);
+      await admin.unsafe(`CREATE DATABASE ${name} OWNER ${name}`);
+      const other = asSuperuser(server, odd);
+      await other.unsafe('CREATE TABLE public.t (id int); GRANT INSERT ON public.t TO PUBLIC');
+      await other.end();
+      const fresh = asSuperuser(server, 'fresh');
+      await fresh.unsafe(
+        `CREATE FUNCTION public.odd() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'; ALTER FUNCTION public.odd() OWNER TO ${name}`,
+      );
+      const { escapes } = await provider.check(connection);
+      expect(escapes).toHaveLength(2);
+      for (const { object, explanation, remedy } of escapes) {
+        expect(`${object}${explanation}${remedy}`).not.toMatch(/\p{Cc}/u);
+        await fresh.unsafe(remedy);
+      }
+      expect((await provider.check(connection)).escapes).toEqual([]);
+      await fresh.unsafe('DROP FUNCTION public.odd()');
+      await fresh.unsafe(`DROP DATABASE ${name}`);
+      await fresh.unsafe(`DROP ROLE ${name}`);
+      await fresh.end();
+    },
+  );
+
   it('whatever its objects are called: what is found has one printable name and a remedy that works', async () => {
     const { provider, server } = fixture();
     const connection = await connectionOf('least');

@@ -5,7 +5,7 @@ SELECT 'relation' AS kind,
   CASE c.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' WHEN 'f' THEN 'foreign table '
     WHEN 'S' THEN 'sequence ' ELSE 'table ' END || format('%I.%I', n.nspname, c.relname) AS object,
   json_build_object('name', format('%I.%I', n.nspname, c.relname), 'relkind', c.relkind,
-    'owner', pg_get_userbyid(c.relowner),
+    'owner', quote_ident(pg_get_userbyid(c.relowner)),
     'privileges', (SELECT json_agg(json_build_object('privilege', s.privilege, 'column', a.attname)
         ORDER BY s.privilege, a.attname)
       FROM shared s LEFT JOIN pg_attribute a ON a.attrelid = s.rel AND a.attnum = s.col AND s.col <> 0

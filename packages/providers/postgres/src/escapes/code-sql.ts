@@ -11,7 +11,7 @@ const NATIVE = `(p.oid >= 16384 AND NOT l.lanpltrusted AND l.lanname <> 'sql' AN
 const FUNCTION = `
 SELECT 'function',
   CASE p.prokind WHEN 'p' THEN 'procedure ' WHEN 'a' THEN 'aggregate ' ELSE 'function ' END || p.oid::regprocedure,
-  json_build_object('name', p.oid::regprocedure::text, 'owner', pg_get_userbyid(p.proowner),
+  json_build_object('name', p.oid::regprocedure::text, 'owner', quote_ident(pg_get_userbyid(p.proowner)),
     'why', CASE WHEN p.prosecdef THEN 'definer' WHEN ${NATIVE} THEN 'native' WHEN p.prokind = 'a' THEN 'component' ELSE 'widened' END),
   json_build_array(${CODE}, CASE WHEN p.prokind = 'a' THEN (
     SELECT json_build_array(to_jsonb(a) - '{aggfnoid,aggtranstype,aggmtranstype,aggsortop}'::text[], (
@@ -55,8 +55,8 @@ HAVING bool_or(p.pronamespace IN (SELECT oid FROM usable))`;
 const TRIGGER = `
 SELECT 'trigger', format('trigger %I on %I.%I', t.tgname, n.nspname, c.relname),
   json_build_object('name', quote_ident(t.tgname), 'table', format('%I.%I', n.nspname, c.relname),
-    'function', p.oid::regprocedure::text, 'owner', pg_get_userbyid(p.proowner),
-    'table_owner', pg_get_userbyid(c.relowner), 'view', c.relkind = 'v',
+    'function', p.oid::regprocedure::text, 'owner', quote_ident(pg_get_userbyid(p.proowner)),
+    'table_owner', quote_ident(pg_get_userbyid(c.relowner)), 'view', c.relkind = 'v',
     'why', CASE WHEN p.prosecdef THEN 'definer' WHEN ${NATIVE} THEN 'native' ELSE 'cascade' END),
   json_build_array(pg_get_triggerdef(t.oid), t.tgenabled, pg_get_userbyid(c.relowner), ${CODE})
 FROM pg_trigger t
@@ -74,7 +74,7 @@ WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
 const EVENT_TRIGGER = `
 SELECT 'event trigger', format('event trigger %I', t.evtname),
   json_build_object('name', quote_ident(t.evtname), 'function', p.oid::regprocedure::text,
-    'owner', pg_get_userbyid(p.proowner)),
+    'owner', quote_ident(pg_get_userbyid(p.proowner))),
   json_build_array(t.evtevent, t.evtenabled, t.evttags, pg_get_userbyid(t.evtowner), ${CODE})
 FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_language l ON l.oid = p.prolang
 LEFT JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
@@ -83,7 +83,7 @@ WHERE t.evtenabled <> 'D' AND (p.prosecdef OR ${NATIVE})`;
 const RULE = `
 SELECT 'rule', format('rule %I on %I.%I', w.rulename, n.nspname, c.relname),
   json_build_object('name', quote_ident(w.rulename), 'table', format('%I.%I', n.nspname, c.relname),
-    'owner', pg_get_userbyid(c.relowner), 'view', c.relkind = 'v'),
+    'owner', quote_ident(pg_get_userbyid(c.relowner)), 'view', c.relkind = 'v'),
   json_build_array(pg_get_ruledef(w.oid), w.ev_enabled, pg_get_userbyid(c.relowner))
 FROM pg_rewrite w JOIN pg_class c ON c.oid = w.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND w.ev_action::text <> '<>'
@@ -98,7 +98,7 @@ const CASCADE = `
 SELECT 'cascade', CASE x.event WHEN 'DELETE' THEN 'cascade ' ELSE 'update cascade ' END
     || format('%I.%I -> %I.%I', pn.nspname, p.relname, n.nspname, c.relname),
   json_build_object('parent', format('%I.%I', pn.nspname, p.relname), 'child', format('%I.%I', n.nspname, c.relname),
-    'event', x.event, 'privileges', json_agg(DISTINCT x.privilege), 'owner', pg_get_userbyid(c.relowner),
+    'event', x.event, 'privileges', json_agg(DISTINCT x.privilege), 'owner', quote_ident(pg_get_userbyid(c.relowner)),
     'constraints', json_agg(DISTINCT jsonb_build_object('name', quote_ident(k.conname),
       'definition', format('FOREIGN KEY (%s) REFERENCES %s (%s)%s%s%s%s',
         (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY o.i) FROM unnest(k.conkey) WITH ORDINALITY o (n, i)
