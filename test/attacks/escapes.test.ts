@@ -69,6 +69,28 @@ describe('a database that leaves a way around', () => {
     await session.end();
   });
 
+  test('two humans accept it as it is, and what it becomes is another', async () => {
+    const { alice, bob, cursor } = deployment;
+    await target.unsafe(`${PURGE}; grant execute on function public.purge() to public`);
+    const token = await cursor.agent.token(ASKED);
+    const { id } = await alice.propose({
+      kind: 'escape.accept',
+      body: {
+        connection: 'pg-staging',
+        objects: ['function public.purge()'],
+        reason: 'it is how bookings are emptied',
+      },
+    });
+    await refused(cursor.agent.exchange(token, null), 'grant_suspended');
+    await bob.sign(id);
+    await cursor.agent.exchange(token, null);
+    expect((await check()).escapes).toMatchObject([{ accepted: true }]);
+    await target.unsafe(PURGE.replace('public.bookings', 'public.customers'));
+    await refused(cursor.agent.exchange(token, null), 'grant_suspended');
+    expect((await check()).escapes).toMatchObject([{ accepted: false }]);
+    await target.unsafe('drop function public.purge()');
+  });
+
   test('a use comes back, since nothing was made', async () => {
     const { alice, bob, cursor } = deployment;
     const DELETE = { operations: ['postgres:delete'], resources: ['public.bookings'] };

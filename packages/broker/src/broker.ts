@@ -1,5 +1,5 @@
 /** The use cases, assembled: each member is one call into the file that holds it. */
-import { presentConnection } from '@countersign/authority';
+import { escapesAccepted, presentConnection } from '@countersign/authority';
 import { inputError } from '@countersign/core';
 import {
   accessRequest,
@@ -12,7 +12,7 @@ import { authenticateAgent, authenticateHuman } from './authenticate.ts';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { draft } from './drafts.ts';
-import { acceptedEscapes, escapeViews } from './escapes.ts';
+import { escapeViews } from './escapes.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
 import { invite } from './invitations.ts';
@@ -115,7 +115,7 @@ export function createUseCases(deps: Deps): UseCases {
       return {
         ok,
         findings: findings.map((finding) => ({ ...finding })),
-        escapes: escapeViews(escapes, acceptedEscapes(state, connection.id)),
+        escapes: escapeViews(escapes, escapesAccepted(state, connection.id)),
       };
     },
     async grants(query) {

@@ -1,4 +1,5 @@
 /** A lease from its plan to the credential in hand, or taken back: what is durable, and in which order. */
+import { escapesAccepted } from '@countersign/authority';
 import { CountersignError, isDeleteCapable, toInstant, uuidv7 } from '@countersign/core';
 import type { CoveredRight } from '@countersign/policy';
 import { type IssuedCredential, ProviderError } from '@countersign/provider-kit';
@@ -6,7 +7,6 @@ import { openConnection } from './connection-credential.ts';
 import { detailsOf, type TargetVerdict } from './deciding.ts';
 import { denied, oauthErrorOf, requireStartBefore } from './denying.ts';
 import type { Deps } from './deps.ts';
-import { acceptedEscapes } from './escapes.ts';
 import { entryIntent } from './intents.ts';
 import type { NewLease } from './ports.ts';
 import type { Decided, ExchangedCredential } from './use-cases.ts';
@@ -118,7 +118,7 @@ async function askProvider(
     rights: lease.rights,
     expiresAt: lease.expiresAt,
     maxConnections: verdict.obligations.deleteCapable ? 1 : CONNECTIONS,
-    acceptedEscapes: acceptedEscapes(deps.authority.state, verdict.connection.id),
+    acceptedEscapes: escapesAccepted(deps.authority.state, verdict.connection.id),
     requireStart: () => requireStartBefore(deadline),
   });
   // A revoke that committed meanwhile has taken the pending lease: what was made goes away again.
