@@ -24,6 +24,7 @@ const EXPECTED = [
   'test/e2e/',
   // Skipped where there is no haproxy; CI installs it.
   'test/e2e/replicas.test.ts',
+  'test/faults/',
 ];
 
 let report;

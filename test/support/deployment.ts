@@ -24,7 +24,7 @@ import type {
   Statement,
   StatementAnswer,
 } from '@countersign/contract';
-import { type Secret, uuidv7 } from '@countersign/core';
+import { Secret, uuidv7 } from '@countersign/core';
 import {
   createLogger,
   type Playground,
@@ -223,15 +223,24 @@ export interface Deployment {
    * One more server process on the same database, as a restart would be; rejects when it does not start.
    * On a given port it takes the place of one that stopped.
    */
-  anotherServer(options?: {
-    readonly port?: number;
-    readonly env?: Readonly<Record<string, string>>;
-  }): Promise<BrokerProcess>;
+  anotherServer(options?: ServerOptions): Promise<BrokerProcess>;
   /** One more agent, registered by alice. */
   registerAgent(name: string): Promise<TestAgent>;
   /** A grant in staging on `pg-staging`, signed by alice alone. */
   grant(draft: GrantDraft): Promise<StatementAnswer>;
   stop(): Promise<void>;
+}
+
+/** Of one server process; `env` goes before the deployment's own. */
+export interface ServerOptions {
+  readonly port?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What stands between servers and databases: the port each is given in place of the real one. */
+export interface Wires {
+  database(port: number): Promise<number>;
+  target(port: number, connection: string): Promise<number>;
 }
 
 export interface GrantDraft {
@@ -284,6 +293,9 @@ export interface DeployOptions {
   readonly issuer?: string;
   /** `full` waits for the disk, as a real deployment does. Tests of meaning need not. */
   readonly durability?: 'full' | 'none';
+  readonly wires?: Wires;
+  /** More of `postgresql.conf` for Countersign's own database. */
+  readonly databaseSettings?: Readonly<Record<string, string>>;
 }
 
 /** Alice, bob, staging and production, both playground connections, and the agent `cursor`. */
@@ -299,7 +311,12 @@ export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
     // Each stops what it started, even when the other did not start.
     const starting = await Promise.allSettled([
       startPlayground({ directory: join(directory, 'playground'), log, durability }),
-      startEmbeddedPostgres({ directory: join(directory, 'postgres'), log, durability }),
+      startEmbeddedPostgres({
+        directory: join(directory, 'postgres'),
+        log,
+        durability,
+        extraSettings: options.databaseSettings ?? {},
+      }),
     ]);
     for (const started of starting) {
       if (started.status === 'fulfilled') undo.push(() => started.value.stop());
@@ -309,7 +326,9 @@ export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
       fulfilled(starting[1]),
     ];
     const dataDir = join(directory, 'broker');
-    const replicas = await startReplicas(database.url(), dataDir, options);
+    const wires = options.wires ?? STRAIGHT;
+    const databaseUrl = through(database.url(), await wires.database(database.port));
+    const replicas = await startReplicas(databaseUrl, dataDir, options);
     for (const replica of replicas) undo.push(() => replica.stop());
     const [broker] = replicas;
     if (broker === undefined) throw new Error('a deployment has at least one server');
@@ -319,7 +338,8 @@ export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
       await alice.propose({ kind: 'environment.set', body: { name, class: name } });
     }
     for (const connection of playground.connections) {
-      await connect(alice, bob, connection);
+      const port = await wires.target(playground.postgres.port, connection.name);
+      await connect(alice, bob, connection, port);
     }
     const registerAgent = async (name: string): Promise<TestAgent> => {
       const device = await newKey(`agent ${name}`);
@@ -342,7 +362,7 @@ export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
           issuer: options.issuer ?? broker.url,
           ...(port === undefined ? {} : { port }),
           env: {
-            DATABASE_URL: database.url().reveal(),
+            DATABASE_URL: databaseUrl.reveal(),
             COUNTERSIGN_KEK_FILE: join(dataDir, 'kek'),
             ...options.env,
             ...env,
@@ -365,6 +385,15 @@ export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
     await stop();
     throw error;
   }
+}
+
+const STRAIGHT: Wires = { database: async (port) => port, target: async (port) => port };
+
+/** The same database behind another port. */
+function through(url: Secret, port: number): Secret {
+  const other = new URL(url.reveal());
+  other.port = String(port);
+  return new Secret('database URL', other.href);
 }
 
 function fulfilled<T>(settled: PromiseSettledResult<T>): PromiseFulfilledResult<T> {
@@ -415,8 +444,10 @@ async function connect(
   alice: Person,
   bob: Person,
   connection: Playground['connections'][number],
+  port: number,
 ): Promise<void> {
-  const { environments, ...config } = connection.config;
+  const { environments, ...given } = connection.config;
+  const config = { ...given, port };
   const value = (await readFile(connection.secret_file, 'utf8')).trim();
   const answer = await alice.propose(
     {
@@ -426,7 +457,10 @@ async function connect(
         provider: 'postgres',
         config,
         environments: Object.fromEntries(
-          Object.entries(environments).map(([name, ids]) => [name, [...(ids ?? [])]]),
+          Object.keys(environments).map((name) => [
+            name,
+            [`${config.host}:${port}/${config.database}`],
+          ]),
         ),
       },
     },

@@ -1,6 +1,6 @@
 /** The use cases, assembled: each member is one call into the file that holds it. */
 import { escapesAccepted, presentConnection } from '@countersign/authority';
-import { inputError } from '@countersign/core';
+import { CountersignError, inputError } from '@countersign/core';
 import {
   accessRequest,
   fileAccessRequest,
@@ -53,7 +53,12 @@ export function createUseCases(deps: Deps): UseCases {
       if (lease === null || lease.agent !== caller.agent) {
         throw inputError('not_found', 'There is no such lease of yours.');
       }
-      await deps.revoker.revoke([lease], 'its agent gave it back');
+      const { pending } = await deps.revoker.revoke([lease], 'its agent gave it back');
+      if (pending === 0) return;
+      throw new CountersignError(
+        'provider_unavailable',
+        'The credential could not be taken back yet. The broker tries again until it is gone.',
+      );
     },
     fileAccessRequest: (caller, request) => fileAccessRequest(deps, caller, request),
     accessRequest: (caller, id, wait, signal) => accessRequest(deps, caller, id, wait, signal),

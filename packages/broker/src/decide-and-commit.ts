@@ -3,7 +3,7 @@
  * decide again when another replica was faster. A decision that keeps going stale is refused, not looped.
  */
 import { fromInstant } from '@countersign/core';
-import { UNAVAILABLE } from './denying.ts';
+import { startBy, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import type { Intent, Outcome } from './ports.ts';
 
@@ -22,10 +22,10 @@ type Settled = Exclude<Outcome, { outcome: 'stale' }>;
 export type Attempt<T> =
   /** Nothing is allowed: what to answer, run only when the authority stood still meanwhile. */
   | { readonly refuse: () => Promise<T> }
-  /** Commit this; `null` from `settle` decides again. */
+  /** Commit this; `null` from `settle` decides again. `deadline` is for `requireStartBefore`. */
   | {
       readonly intent: Intent;
-      readonly settle: (outcome: Settled) => Promise<T | null>;
+      readonly settle: (outcome: Settled, deadline: number) => Promise<T | null>;
     };
 
 /** @throws CountersignError `broker_unavailable` when no attempt was decided on present authority */
@@ -40,6 +40,8 @@ export async function decideAndCommit<T>(
     if ('refuse' in attempted) await deps.authority.refresh();
     if (deps.authority.version !== version) continue;
     if ('refuse' in attempted) return await attempted.refuse();
+    // Law 4: from here on, not from the answer, which a stopped process or a slow network brings late.
+    const deadline = startBy();
     const [outcome] = await deps.journal.commit([
       { ...attempted.intent, authorityVersion: version },
     ]);
@@ -48,7 +50,7 @@ export async function decideAndCommit<T>(
       await deps.authority.refresh();
       continue;
     }
-    const settled = await attempted.settle(outcome);
+    const settled = await attempted.settle(outcome, deadline);
     if (settled !== null) return settled;
   }
   throw UNAVAILABLE();

@@ -16,7 +16,7 @@ export function UNAVAILABLE(): CountersignError {
   );
 }
 
-/** Milliseconds until which an action may start whose commit has just been answered. */
+/** Milliseconds until which an action may start whose commit is about to be sent. */
 export function startBy(): number {
   // By the monotonic clock, so that a wall clock set back in between buys no time.
   return performance.now() + START_WITHIN;

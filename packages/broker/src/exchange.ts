@@ -5,7 +5,7 @@
 import { CountersignError } from '@countersign/core';
 import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
 import { gatherFacts, judgeTargets, type Target } from './deciding.ts';
-import { denied, deniedBy, oauthErrorOf, replayed, startBy, UNAVAILABLE } from './denying.ts';
+import { denied, deniedBy, oauthErrorOf, replayed, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { leaseDecision, mintLease, planLease } from './mint-lease.ts';
@@ -56,8 +56,7 @@ async function attempt(
       uses: obligations.uses,
       lease,
     },
-    async settle({ outcome }) {
-      const deadline = startBy();
+    async settle({ outcome }, deadline) {
       switch (outcome) {
         case 'committed':
           return await mintLease(deps, verdict, lease, deadline);

@@ -27,7 +27,6 @@ import {
   oauthErrorOf,
   replayed,
   requireStartBefore,
-  startBy,
   UNAVAILABLE,
 } from './denying.ts';
 import type { Deps } from './deps.ts';
@@ -114,8 +113,7 @@ async function attempt(
       ...entryIntent(minting.decision, 'decision', minting.body, once),
       notAfter: minting.until,
     },
-    async settle({ outcome }) {
-      const deadline = startBy();
+    async settle({ outcome }, deadline) {
       if (outcome === 'replayed') {
         return await replayed(deps, { agent: who.agent, stage: 'issue' });
       }

@@ -193,7 +193,11 @@ export interface Leases {
   page(query: { readonly after: string | null; readonly limit: number }): Promise<readonly Lease[]>;
   /** Moves pending → active; false when it is pending no more (revoked meanwhile). */
   activate(id: string): Promise<boolean>;
-  /** Live leases past their end, or pending since before `pendingBefore`, that nobody has claimed. */
+  /**
+   * Live leases that nobody has claimed and that are past their end, or pending since before
+   * `pendingBefore`, or whose revocation was begun and not finished. `limit` of each connection, so that
+   * many of one hide none of another.
+   */
   due(query: {
     readonly now: number;
     readonly pendingBefore: number;
@@ -206,8 +210,8 @@ export interface Leases {
    * claimed by another. A claim lapses by itself, for a claimer that died.
    */
   claim(id: string, now: number): Promise<Lease | null>;
-  /** Notes why a revoke failed and lets the claim lapse at `retryAt` (ms). */
-  postpone(id: string, trouble: string, retryAt: number): Promise<void>;
+  /** Notes why a revoke failed and lets the claims lapse at `retryAt` (ms). */
+  postpone(ids: readonly string[], trouble: string, retryAt: number): Promise<void>;
 }
 
 export interface NewAccessRequest {

@@ -15,10 +15,11 @@ const PENDING_TOO_LONG = 60_000;
 /** How long a human waits for open sessions to be cut before being told that some are not yet. */
 const CUT_WITHIN = 10_000;
 const LOOK_AGAIN = 200;
+/** Of one connection. */
 const DUE_AT_ONCE = 256;
 
 /**
- * Sets about revoking everything past its end, and what a crash left pending. It waits for none of it:
+ * Sets about revoking everything past its end, and what was begun and left. It waits for none of it:
  * a target that does not answer delays its own leases only.
  */
 export async function reapDue(deps: Deps): Promise<void> {
@@ -36,10 +37,13 @@ export async function countLeases(deps: Deps): Promise<LeaseCensus> {
   return await deps.leases.census({ now: deps.clock.now(), pendingFor: PENDING_TOO_LONG });
 }
 
-/** Revokes every live lease whose grants or agent no longer stand, whoever changed that. */
+/**
+ * Revokes every live lease whose grants or agent no longer stand, whoever changed that. One that was
+ * tried already is `reapDue`'s, at its time.
+ */
 export async function revokeWithoutAuthority(deps: Deps): Promise<Swept> {
   const live = await deps.leases.live(null);
-  const ended = live.filter((lease) => !stillStands(deps, lease));
+  const ended = live.filter((lease) => lease.trouble === null && !stillStands(deps, lease));
   return await deps.revoker.revoke(ended, 'its authority ended');
 }
 

@@ -11,14 +11,19 @@ import type { Lease } from './ports.ts';
 
 /** Leases of one connection that are worked on at once. */
 const PARALLEL = 2;
-/** Milliseconds until a lease that could not be taken back is tried again. */
-const RETRY_AFTER = 5_000;
+/** Milliseconds until a lease that could not be taken back is tried again; twice as long each time… */
+const FIRST_RETRY = 1_000;
+/** …up to this: how long a lease may outlive the return of a target that was away. */
+const LONGEST_RETRY = 60_000;
 
 export interface Swept {
   readonly revoked: number;
   /** Those that could not be taken back yet; they stay listed and are tried again. */
   readonly pending: number;
 }
+
+/** Another replica has the lease: neither gone nor in trouble. */
+const BUSY = new CountersignError('conflict', 'another replica is at it');
 
 type Named = Pick<Lease, 'id' | 'connection'>;
 
@@ -45,6 +50,8 @@ interface Queue {
 export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   const queues = new Map<string, Queue>();
   const known = new Map<string, Promise<boolean>>();
+  /** How often each lease was tried in vain, by this process. */
+  const failures = new Map<string, number>();
 
   function enqueue(lease: Named, reason: string): Promise<boolean> {
     const present = known.get(lease.id);
@@ -65,17 +72,24 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   async function work(connection: string, queue: Queue): Promise<void> {
     for (let job = queue.waiting.shift(); job !== undefined; job = queue.waiting.shift()) {
       const failure = await attempt(deps, job.lease.id, job.reason);
+      if (failure === null) failures.delete(job.lease.id);
+      else if (failure !== BUSY) await putOff(queue, job, failure);
       job.done(failure === null);
-      if (failure instanceof ProviderError && failure.kind === 'unavailable') {
-        // The target is not there: the rest of its queue would only wait for the same answer.
-        for (const other of queue.waiting.splice(0)) {
-          await postpone(deps, other.lease.id, failure);
-          other.done(false);
-        }
-      }
     }
     queue.running -= 1;
     if (queue.running === 0) queues.delete(connection);
+  }
+
+  /** One word to the operator and one write, however many leases wait for the same target. */
+  async function putOff(queue: Queue, job: Job, failure: Error): Promise<void> {
+    const isAway = failure instanceof ProviderError && failure.kind === 'unavailable';
+    // The target is not there: the rest of its queue would only wait for the same answer.
+    const others = isAway ? queue.waiting.splice(0) : [];
+    const failed = (failures.get(job.lease.id) ?? 0) + 1;
+    failures.set(job.lease.id, failed);
+    const delay = Math.min(FIRST_RETRY * 2 ** Math.min(failed - 1, 10), LONGEST_RETRY);
+    await postpone(deps, [job, ...others], failure, delay);
+    for (const other of others) other.done(false);
   }
 
   return {
@@ -93,7 +107,7 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   };
 }
 
-/** @returns null when the lease is gone, else why it is not yet (`busy` where another has it). */
+/** @returns null when the lease is gone, else why it is not yet. */
 async function attempt(
   deps: Omit<Deps, 'revoker'>,
   id: string,
@@ -103,16 +117,13 @@ async function attempt(
     const lease = await deps.leases.claim(id, deps.clock.now());
     if (lease === null) {
       const present = await deps.leases.find(id);
-      const isLive = present?.state === 'pending' || present?.state === 'active';
-      return isLive ? new CountersignError('conflict', 'another replica is at it') : null;
+      return present?.state === 'pending' || present?.state === 'active' ? BUSY : null;
     }
     await takeBack(deps, lease, reason);
     deps.changes.notify();
     return null;
   } catch (error) {
-    const failure = error instanceof Error ? error : new Error('unknown');
-    await postpone(deps, id, failure);
-    return failure;
+    return error instanceof Error ? error : new Error('unknown');
   }
 }
 
@@ -135,14 +146,23 @@ async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: strin
   if (lease.state === 'pending') await provider.issuer?.revoke(opened, lease.id);
 }
 
-async function postpone(deps: Omit<Deps, 'revoker'>, id: string, failure: Error): Promise<void> {
+async function postpone(
+  deps: Omit<Deps, 'revoker'>,
+  jobs: readonly Job[],
+  failure: Error,
+  delay: number,
+): Promise<void> {
   const trouble = isOurs(failure) ? failure.message : 'unexpected error';
-  deps.log.warn({ lease: id, trouble }, 'a lease could not be revoked yet');
+  const ids = jobs.map(({ lease }) => lease.id);
+  deps.log.warn(
+    { lease: ids[0], leases: ids.length, trouble, retry_in: delay / 1000 },
+    'a lease could not be revoked yet',
+  );
   try {
-    await deps.leases.postpone(id, trouble, deps.clock.now() + RETRY_AFTER);
+    await deps.leases.postpone(ids, trouble, deps.clock.now() + delay);
   } catch (error) {
     deps.log.warn(
-      { lease: id, trouble: isOurs(error) ? error.message : 'unexpected error' },
+      { lease: ids[0], trouble: isOurs(error) ? error.message : 'unexpected error' },
       'nor put off',
     );
   }

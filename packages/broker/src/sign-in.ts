@@ -5,7 +5,7 @@ import { CountersignError, Secret, toInstant, uuidv7 } from '@countersign/core';
 import { mintSessionToken, peekDeviceKid, verifyDeviceAssertion } from '@countersign/tokens';
 import { type ShownKey, Unauthenticated, verifyShownKey } from './authenticate.ts';
 import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
-import { requireStartBefore, startBy, UNAVAILABLE } from './denying.ts';
+import { requireStartBefore, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import type { Decided, Session, SignInInput } from './use-cases.ts';
@@ -42,8 +42,7 @@ async function attempt(
   };
   return {
     intent: entryIntent(decision, 'session.opened', body, [signer.once, shown.once]),
-    async settle({ outcome }) {
-      const deadline = startBy();
+    async settle({ outcome }, deadline) {
       if (outcome === 'replayed') {
         throw new Unauthenticated('replayed', 'This assertion or proof was used before.');
       }

@@ -1,14 +1,34 @@
 /** Leases for reading and reaping. They begin and end in `Journal.commit` only. */
 import type { Lease, Leases } from '@countersign/broker';
 import { type Clock, isUuid } from '@countersign/core';
-import { and, asc, desc, eq, gt, inArray, isNull, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  inArray,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import { guarded } from './database.ts';
 import type { KekRing } from './kek-ring.ts';
 import { signerOfLease } from './row-macs.ts';
 import { leases, type Tables } from './tables.ts';
 
-/** How long a claim keeps other replicas away; then whoever took it counts as dead. */
-const CLAIM_MS = 90_000;
+/**
+ * How long a claim keeps other replicas away; then whoever took it counts as dead. Two that revoke the
+ * same lease do no harm, so it is short: a crash must not leave a session open for longer.
+ */
+const CLAIM_MS = 15_000;
+/** The furthest that a claim or a postponement reaches. */
+const FURTHEST_MS = 90_000;
 /** How far the clocks of two replicas may be apart: each within five seconds of the database's. */
 const CLOCKS_MS = 10_000;
 
@@ -64,16 +84,21 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
       const ended = or(
         lte(leases.expiresAt, new Date(now)),
         and(eq(leases.state, 'pending'), lt(leases.createdAt, new Date(pendingBefore))),
+        // Whoever began to revoke it may be gone, or was told to come again.
+        isNotNull(leases.claimedUntil),
+        isNotNull(leases.trouble),
       );
+      const place = sql<number>`row_number() over (
+        partition by ${leases.connection} order by ${leases.expiresAt})`.as('place');
+      const ranked = tables
+        .select({ ...getTableColumns(leases), place })
+        .from(leases)
+        .where(and(isLive, isFree(now), ended))
+        .as('ranked');
       const rows = await guarded('read leases that are due', () =>
-        tables
-          .select()
-          .from(leases)
-          .where(and(isLive, isFree(now), ended))
-          .orderBy(asc(leases.expiresAt))
-          .limit(limit),
+        tables.select().from(ranked).where(lte(ranked.place, limit)).orderBy(asc(ranked.expiresAt)),
       );
-      return rows.map(toLease);
+      return rows.map(({ place: _, ...row }) => toLease(row));
     },
 
     async census({ now, pendingFor }) {
@@ -112,13 +137,14 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
       return row === undefined ? null : toLease(row);
     },
 
-    async postpone(id, trouble, retryAt) {
-      const claimedUntil = new Date(Math.max(retryAt, clock.now()));
+    async postpone(ids, trouble, retryAt) {
+      const now = clock.now();
+      const claimedUntil = new Date(Math.min(Math.max(retryAt, now), now + FURTHEST_MS));
       await guarded('postpone a revocation', () =>
         tables
           .update(leases)
           .set({ trouble, claimedUntil })
-          .where(and(eq(leases.id, id), isLive)),
+          .where(and(inArray(leases.id, [...ids]), isLive)),
       );
     },
   };
@@ -129,6 +155,6 @@ function isFree(now: number) {
   return or(
     isNull(leases.claimedUntil),
     lte(leases.claimedUntil, new Date(now)),
-    gt(leases.claimedUntil, new Date(now + CLAIM_MS + CLOCKS_MS)),
+    gt(leases.claimedUntil, new Date(now + FURTHEST_MS + CLOCKS_MS)),
   );
 }

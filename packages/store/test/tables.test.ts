@@ -77,7 +77,7 @@ describe('a lease', () => {
     await store.leases.activate(late.id);
     await store.leases.claim(late.id, now);
     expect(await census()).toEqual({ pending: 2, active: 1, due: 2, troubled: 0, latest: 5_000 });
-    await store.leases.postpone(late.id, 'unreachable', now + 5_000);
+    await store.leases.postpone([late.id], 'unreachable', now + 5_000);
     expect(await census()).toMatchObject({ due: 2, troubled: 1 });
     // As reaping sees it, what was pending too long is late as of then.
     expect(await census(-10_000)).toMatchObject({ due: 3 });
@@ -115,11 +115,28 @@ describe('a lease', () => {
     expect(await due(store)).toEqual([]);
   });
 
+  it('is due when its revocation was begun and nobody is at it any more', async () => {
+    const { id } = await begin();
+    await store.leases.activate(id);
+    expect(await due(store)).toEqual([]);
+    await other.leases.claim(id, Date.now());
+    expect(await due(store)).toEqual([]);
+    expect(await due(store, { now: Date.now() + 91_000 })).toMatchObject([{ id }]);
+  });
+
+  it('is due however many of another connection are due before it', async () => {
+    for (const expiresAt of [1000, 1001, 1002]) await begin({ expiresAt });
+    const { id } = await begin({ connection: 'other', expiresAt: 2000 });
+    const some = await due(store, { limit: 2 });
+    expect(some).toHaveLength(3);
+    expect(some.map((one) => one.id)).toContain(id);
+  });
+
   it('that could not be revoked is tried again at its time, and says why', async () => {
     const { id } = await begin({ expiresAt: 1000 });
     await store.leases.claim(id, Date.now());
     const retryAt = Date.now() + 5000;
-    await store.leases.postpone(id, 'unreachable', retryAt);
+    await store.leases.postpone([id], 'unreachable', retryAt);
     expect(await due(other, { now: retryAt - 1 })).toEqual([]);
     expect(await due(other, { now: retryAt })).toMatchObject([{ id, trouble: 'unreachable' }]);
     expect(await other.leases.claim(id, retryAt - 1)).toBeNull();

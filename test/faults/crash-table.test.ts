@@ -1,0 +1,75 @@
+/**
+ * Every two-step action, broken at every step of its talk with its own database and with the target:
+ * the server killed, the step lost, the step done and reported failed. Short form: a step of each kind.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FAULTS, LONG, runWith, type Side, strikesFor } from './faults.ts';
+import { Auditor } from './invariants.ts';
+import { OPERATIONS } from './operations.ts';
+import { type Rig, rig } from './rig.ts';
+
+/** More than any operation has; an operation that never ends is a finding of its own. */
+const MOST_STEPS = 200;
+
+let deployed: Rig;
+let auditor: Auditor;
+let cases = 0;
+
+beforeAll(async () => {
+  deployed = await rig();
+  const { broker } = await deployed.alice.client.call('broker', {});
+  auditor = new Auditor(deployed, broker ?? '');
+});
+afterAll(async () => {
+  process.stderr.write(`crash table: ${cases} cases\n`);
+  await deployed.stop();
+});
+
+const SIDES: readonly Side[] = ['broker', 'target'];
+
+describe.each(OPERATIONS)('$name', (operation) => {
+  describe.each(SIDES)('on its wire to the %s', (side) => {
+    let steps: readonly string[];
+    test('goes through undisturbed', async () => {
+      const { watch, wrong } = await runWith(deployed, auditor, operation, side, null);
+      expect(wrong).toEqual([]);
+      ({ steps } = watch);
+    });
+
+    test.each(FAULTS.map((fault, turn) => ({ ...fault, turn })))(
+      '$name',
+      { timeout: 1_800_000 },
+      async (fault) => {
+        const found: string[] = [];
+        const run = async (strike: Parameters<typeof runWith>[4]) => {
+          cases += 1;
+          const { watch, wrong } = await runWith(deployed, auditor, operation, side, strike);
+          for (const each of wrong) found.push(`at ${watch.struck}: ${each}`);
+          return watch.struck !== null;
+        };
+        if (LONG && fault.only === undefined) {
+          for (let at = 1; at < MOST_STEPS; at += 1) {
+            if (!(await run({ ...fault.strike(deployed), at }))) break;
+          }
+        } else {
+          for (const strike of strikesFor(deployed, fault, steps, fault.turn)) await run(strike);
+        }
+        expect(found).toEqual([]);
+      },
+    );
+  });
+});
+
+describe('at the end', () => {
+  test('what the crashes left is gone', { timeout: 180_000 }, async () => {
+    for (const look of deployed.later) await look();
+    const live = async () =>
+      await deployed.own`
+        select id, state, trouble from countersign.leases where state in ('pending', 'active')`;
+    await expect.poll(live, { timeout: 90_000, interval: 500 }).toEqual([]);
+    const roles = await deployed.target`
+      select rolname from pg_roles where starts_with(rolname, 'csl_')`;
+    expect(roles).toEqual([]);
+    expect(await auditor.look()).toEqual([]);
+  });
+});

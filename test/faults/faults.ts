@@ -1,0 +1,116 @@
+/** The ways one step can fail, and one run of an operation in which one of them happens. */
+import type { Strike, Watch } from '../support/wire-proxy.ts';
+import type { Auditor } from './invariants.ts';
+import { type Operation, outcomeOf } from './operations.ts';
+import { LONG, type Rig } from './rig.ts';
+
+export type Side = 'broker' | 'target';
+
+export interface Fault {
+  readonly name: string;
+  readonly strike: (rig: Rig) => Omit<Strike, 'at'>;
+  /** Costs a new server process. */
+  readonly kills?: boolean;
+  /** Only steps like these can fail so. */
+  readonly only?: RegExp;
+}
+
+const OPENING = /^a session opens$/;
+/** What a full disk stops: anything that writes. */
+const WRITING = /\b(insert|update|delete|create|alter|grant|drop|reassign|commit)\b/i;
+
+export const FAULTS: readonly Fault[] = [
+  {
+    name: 'SIGKILL before the step',
+    kills: true,
+    strike: (rig) => ({ when: 'before', meanwhile: rig.kill, sees: 'drop' }),
+  },
+  {
+    name: 'SIGKILL after the step, before its answer',
+    kills: true,
+    strike: (rig) => ({ when: 'after', meanwhile: rig.kill, sees: 'drop' }),
+  },
+  { name: 'the step is lost', strike: () => ({ when: 'before', sees: 'drop' }) },
+  { name: 'the step is done and reported failed', strike: () => ({ when: 'after', sees: 'drop' }) },
+  {
+    name: 'disk full (53100)',
+    only: WRITING,
+    strike: () => ({ when: 'before', sees: { severity: 'ERROR', sqlstate: '53100' } }),
+  },
+  {
+    name: 'serialization failure (40001)',
+    only: WRITING,
+    strike: () => ({ when: 'before', sees: { severity: 'ERROR', sqlstate: '40001' } }),
+  },
+  {
+    name: 'out of connections (53300)',
+    only: OPENING,
+    strike: () => ({ when: 'before', sees: { severity: 'FATAL', sqlstate: '53300' } }),
+  },
+  {
+    name: 'shut down before the step (57P01)',
+    strike: () => ({ when: 'before', sees: { severity: 'FATAL', sqlstate: '57P01' } }),
+  },
+  {
+    name: 'shut down after the step (57P01)',
+    strike: () => ({ when: 'after', sees: { severity: 'FATAL', sqlstate: '57P01' } }),
+  },
+];
+
+/** One run. @returns the steps, which one was struck, and what did not hold */
+export async function runWith(
+  rig: Rig,
+  auditor: Auditor,
+  operation: Operation,
+  side: Side,
+  strike: Strike | null,
+): Promise<{ readonly watch: Watch; readonly wrong: readonly string[] }> {
+  const { exitCode, signalCode } = rig.server().process;
+  if (exitCode !== null || signalCode !== null) {
+    throw new Error(`the server ended by itself: ${rig.server().output()}`);
+  }
+  const attempt = await operation.prepare(rig);
+  const wire = rig.wires[side];
+  if (strike?.matching?.source === OPENING.source) {
+    // Every session has to be opened anew.
+    wire.down();
+    wire.up();
+  }
+  const watch = wire.watch(strike);
+  const outcome = await outcomeOf(attempt.run());
+  wire.rest();
+  await rig.restart();
+  const wrong: string[] = [];
+  await attempt.after(outcome).catch((error: unknown) => {
+    wrong.push(`${outcome.kind}: ${error instanceof Error ? error.message : 'unknown'}`);
+  });
+  wrong.push(...(await auditor.look()));
+  return { watch, wrong };
+}
+
+/** Which steps of an operation a fault strikes: all, one after the other; or, in short, one of a kind. */
+export function strikesFor(
+  rig: Rig,
+  fault: Fault,
+  steps: readonly string[],
+  turn: number,
+): readonly Strike[] {
+  const possible = steps.filter((step) => fault.only === undefined || fault.only.test(step));
+  const kinds = [...new Set(possible)];
+  const sparse = fault.kills === true ? 2 * SPARSE : SPARSE;
+  const some = kinds.filter((_, i) => i % sparse === turn % sparse);
+  const chosen = some.length > 0 ? some : kinds.slice(0, 1);
+  if (fault.only === OPENING) {
+    return [{ ...fault.strike(rig), at: 1, matching: OPENING }];
+  }
+  return chosen.map((step) => ({ ...fault.strike(rig), at: 1, matching: exactly(step) }));
+}
+
+/** In the short form each kind of step meets one fault in so many; a killed server takes a second to start. */
+const SPARSE = 8;
+
+function exactly(step: string): RegExp {
+  return new RegExp(`^${step.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
+}
+
+export { LONG };
