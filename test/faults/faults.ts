@@ -88,26 +88,29 @@ export async function runWith(
   return { watch, wrong };
 }
 
-/** Which steps of an operation a fault strikes: all, one after the other; or, in short, one of a kind. */
+/**
+ * The short form: for a fault one or two kinds of step, other ones for each fault, so that together they
+ * go round.
+ */
 export function strikesFor(
   rig: Rig,
   fault: Fault,
   steps: readonly string[],
   turn: number,
 ): readonly Strike[] {
-  const possible = steps.filter((step) => fault.only === undefined || fault.only.test(step));
-  const kinds = [...new Set(possible)];
-  const sparse = fault.kills === true ? 2 * SPARSE : SPARSE;
-  const some = kinds.filter((_, i) => i % sparse === turn % sparse);
-  const chosen = some.length > 0 ? some : kinds.slice(0, 1);
-  if (fault.only === OPENING) {
-    return [{ ...fault.strike(rig), at: 1, matching: OPENING }];
-  }
-  return chosen.map((step) => ({ ...fault.strike(rig), at: 1, matching: exactly(step) }));
+  if (fault.only === OPENING) return [{ ...fault.strike(rig), at: 1, matching: OPENING }];
+  // A killed server takes a second to start: only where something may be left half done.
+  const kinds = fault.kills === true ? WRITING : fault.only;
+  const possible = [...new Set(steps.filter((step) => kinds === undefined || kinds.test(step)))];
+  const chosen = [turn * 2, ...(fault.kills === true ? [] : [turn * 2 + 1])].map(
+    (place) => possible[place % possible.length] ?? '',
+  );
+  return [...new Set(chosen)].map((step) => ({
+    ...fault.strike(rig),
+    at: 1,
+    matching: exactly(step),
+  }));
 }
-
-/** In the short form each kind of step meets one fault in so many; a killed server takes a second to start. */
-const SPARSE = 8;
 
 function exactly(step: string): RegExp {
   return new RegExp(`^${step.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
