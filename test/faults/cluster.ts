@@ -14,7 +14,7 @@ interface DatabaseServer {
   stopNow(): Promise<void>;
 }
 
-export interface OwnServer extends DatabaseServer {
+interface OwnServer extends DatabaseServer {
   /** Where its files are; they belong to the account it runs as. */
   readonly dataDirectory: string;
   /** With crash recovery. Its old port may be another's by now, so it gets any. */
@@ -23,7 +23,7 @@ export interface OwnServer extends DatabaseServer {
   standby(name: string): Promise<Standby>;
 }
 
-export interface Standby extends DatabaseServer {
+interface Standby extends DatabaseServer {
   readonly sql: postgres.Sql;
   /** Receives nothing more from its primary. */
   detach(): Promise<void>;

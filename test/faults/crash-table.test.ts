@@ -3,10 +3,10 @@
  * the server killed, the step lost, the step done and reported failed. Short form: a step of each kind.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAULTS, LONG, runWith, strikesFor } from './faults.ts';
+import { FAULTS, runWith, strikesFor } from './faults.ts';
 import { Auditor } from './invariants.ts';
 import { OPERATIONS } from './operations.ts';
-import { type Rig, rig } from './rig.ts';
+import { LONG, type Rig, rig } from './rig.ts';
 
 /** More than any operation has; an operation that never ends is a finding of its own. */
 const MOST_STEPS = 200;

@@ -2,9 +2,9 @@
 import type { Strike, Watch } from '../support/wire-proxy.ts';
 import type { Auditor } from './invariants.ts';
 import { type Operation, outcomeOf } from './operations.ts';
-import { LONG, type Rig } from './rig.ts';
+import type { Rig } from './rig.ts';
 
-export type Side = 'broker' | 'target';
+type Side = 'broker' | 'target';
 
 export interface Fault {
   readonly name: string;
@@ -115,5 +115,3 @@ export function strikesFor(
 function exactly(step: string): RegExp {
   return new RegExp(`^${step.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
 }
-
-export { LONG };

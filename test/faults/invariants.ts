@@ -4,7 +4,7 @@ import { replayAuthority, type SeenTree, verifyExport } from '@countersign/verif
 import type { Rig } from './rig.ts';
 
 /** Login roles at the target that no live lease stands for. */
-export async function strayCredentials({ own, target }: Rig): Promise<string[]> {
+async function strayCredentials({ own, target }: Rig): Promise<string[]> {
   const live = async () => {
     const rows = await own<{ id: string }[]>`
       select id from countersign.leases where state in ('pending', 'active')`;
@@ -19,7 +19,7 @@ export async function strayCredentials({ own, target }: Rig): Promise<string[]> 
 }
 
 /** The same until it is so, for as long as a request under way may take to clear up behind itself. */
-export async function strayCredentialsAtLast(rig: Rig): Promise<string[]> {
+async function strayCredentialsAtLast(rig: Rig): Promise<string[]> {
   const deadline = Date.now() + 5_000;
   for (;;) {
     const strays = await strayCredentials(rig);

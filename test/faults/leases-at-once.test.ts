@@ -7,13 +7,13 @@ import { until } from './cluster.ts';
 import { Auditor } from './invariants.ts';
 import { LONG, type Rig, rig } from './rig.ts';
 
-const MANY = LONG ? 10_000 : 300;
+const MANY = LONG ? 10_000 : 200;
 /** Seconds in which they are all made, before they end. */
-const MAKING = LONG ? 900 : 45;
+const MAKING = LONG ? 900 : 25;
 /** Seconds in which they are all gone, once they ended. */
 const GOING = LONG ? 900 : 60;
 /** Seconds for which the target is away. */
-const AWAY = LONG ? 300 : 12;
+const AWAY = LONG ? 300 : 8;
 /** Mebibytes by which the server may grow. */
 const GROWTH = 256;
 

@@ -9,7 +9,7 @@ import { details, envelopeOf, grantDraft, newId } from '../support/deployment.ts
 import { openSession } from '../support/session.ts';
 import type { Rig } from './rig.ts';
 
-export interface Attempt {
+interface Attempt {
   /** The operation, once. */
   run(): Promise<unknown>;
   /** What must be so, whatever became of it, and that the same wish can be fulfilled now. */

@@ -232,13 +232,13 @@ export interface Deployment {
 }
 
 /** Of one server process; `env` goes before the deployment's own. */
-export interface ServerOptions {
+interface ServerOptions {
   readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What stands between servers and databases: the port each is given in place of the real one. */
-export interface Wires {
+interface Wires {
   database(port: number): Promise<number>;
   target(port: number, connection: string): Promise<number>;
 }
