@@ -97,7 +97,7 @@ describe('the database of the broker', () => {
       sees: 'deliver',
     });
     await refused(agent.exchange(token, null), 'provider_unavailable');
-    wires.broker.rest();
+    await wires.broker.rest();
     expect(watch.struck).not.toBeNull();
     // Written as intent, never begun, and taken back.
     const leases = await own<{ id: string; state: string }[]>`

@@ -276,12 +276,7 @@ const ask: Operation = {
     const authorization_details = details(['postgres:select'], ['public.vehicles']);
     await agent.me();
     const file = () => agent.ask({ authorization_details });
-    return {
-      run: file,
-      async after() {
-        await file();
-      },
-    };
+    return { run: file, after: async () => void (await file()) };
   },
 };
 

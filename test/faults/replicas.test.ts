@@ -59,10 +59,10 @@ function stopAt(matching: RegExp, when: 'before' | 'after') {
   });
   return {
     stopped: () => until(async () => watch.struck !== null),
-    goOn() {
-      wires.broker.rest();
+    async goOn() {
       release();
       broker.process.kill('SIGCONT');
+      await wires.broker.rest();
     },
   };
 }
@@ -82,7 +82,7 @@ describe('a replica stopped by SIGSTOP', () => {
     // The server's own timeout takes the head away from whoever sleeps on it.
     await until(async () => (await outcomeOf(other.token(ASKED))).kind === 'answered', 20_000);
     expect((await outcomeOf(other.token(ASKED))).kind).toBe('answered');
-    stop.goOn();
+    await stop.goOn();
     await asking;
     await until(async () => (await outcomeOf(deployed.agent.token(ASKED))).kind === 'answered');
     expect(await auditor.look()).toEqual([]);
@@ -97,7 +97,7 @@ describe('a replica stopped by SIGSTOP', () => {
     await stop.stopped();
     const since = performance.now();
     await until(async () => performance.now() - since > 2_500);
-    stop.goOn();
+    await stop.goOn();
     expect((await exchanging).kind).toBe('refused');
     const leases = await own<{ id: string; state: string }[]>`
       select id, state from countersign.leases order by id desc`;

@@ -43,6 +43,7 @@ export class WireLink {
   #withholding: Withholding | null = null;
   #whenQuiet: (() => void)[] = [];
   #turn: Promise<unknown> = Promise.resolve();
+  #striking: Promise<void> = Promise.resolve();
 
   constructor(client: Socket, server: Socket, rules: Rules) {
     this.#client = client;
@@ -67,6 +68,11 @@ export class WireLink {
       else this.#withholding.complete();
       this.#quiet();
     });
+  }
+
+  /** Resolves when the strike on this connection, if there was one, is over. */
+  async struck(): Promise<void> {
+    await this.#striking;
   }
 
   cut(): void {
@@ -112,11 +118,16 @@ export class WireLink {
       this.#unanswered += 1;
       return this.#forward();
     }
+    this.#striking = this.#strike(strike, opens, /^commit/i.test(label));
+    await this.#striking;
+  }
+
+  async #strike(strike: Strike, opens: boolean, isCommit: boolean): Promise<void> {
     const answer = strike.when === 'after' ? await this.#doAndWithhold(opens) : null;
     await strike.meanwhile?.();
     if (strike.sees === 'drop') return this.cut();
     if (strike.sees === 'deliver') return this.#deliver(answer);
-    await this.#fail(strike.sees, answer !== null, /^commit/i.test(label));
+    await this.#fail(strike.sees, answer !== null, isCommit);
   }
 
   /** @returns the answer, which the client has not seen. */

@@ -37,8 +37,8 @@ export interface Wire {
   readonly port: number;
   /** Counts from now on, and strikes once. */
   watch(strike: Strike | null): Watch;
-  /** Counts and strikes no more. */
-  rest(): void;
+  /** Counts and strikes no more; resolves when a strike that has begun is over. */
+  rest(): Promise<void>;
   /** Ends every connection, and accepts none until `up`. */
   down(): void;
   /** Accepts connections, from now on to this port. */
@@ -99,8 +99,9 @@ export async function startWireProxy(port: number): Promise<Wire> {
       watching = { steps: [], struck: null, strike };
       return watching;
     },
-    rest() {
+    async rest() {
       watching = null;
+      await Promise.all([...links].map((link) => link.struck()));
     },
     down,
     up(to) {
