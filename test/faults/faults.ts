@@ -90,9 +90,14 @@ export async function runWith(
   return { watch, wrong };
 }
 
+/** How many kinds of step a fault meets in the short form. A killed server takes a second to start. */
+export function enoughOf(fault: Fault): number {
+  return fault.kills === true || fault.only === OPENING ? 1 : 2;
+}
+
 /**
- * The short form: for a fault one or two kinds of step, other ones for each fault, so that together they
- * go round.
+ * The short form: kinds of step from another one on for each fault, so that together they go round. Some
+ * may be of work in the background, which is not there each time.
  */
 export function strikesFor(
   rig: Rig,
@@ -101,13 +106,11 @@ export function strikesFor(
   turn: number,
 ): readonly Strike[] {
   if (fault.only === OPENING) return [{ ...fault.strike(rig), at: 1, matching: OPENING }];
-  // A killed server takes a second to start: only where something may be left half done.
+  // Only where something may be left half done.
   const kinds = fault.kills === true ? WRITING : fault.only;
   const possible = [...new Set(steps.filter((step) => kinds === undefined || kinds.test(step)))];
-  const chosen = [turn * 2, ...(fault.kills === true ? [] : [turn * 2 + 1])].map(
-    (place) => possible[place % possible.length] ?? '',
-  );
-  return [...new Set(chosen)].map((step) => ({
+  const first = (turn * 2) % Math.max(possible.length, 1);
+  return [...possible.slice(first), ...possible.slice(0, first)].map((step) => ({
     ...fault.strike(rig),
     at: 1,
     matching: exactly(step),
