@@ -1,6 +1,6 @@
 /** Countersign's own PostgreSQL stops, is full, is slow or is another: refused while it lasts, and then no more. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtemp, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, rmdir, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -143,6 +143,7 @@ describe('the database of the broker', () => {
       await own.unsafe('drop tablespace small');
     } finally {
       await new Promise((resolve) => spawn('umount', ['-l', disk]).once('exit', resolve));
+      await rmdir(disk);
     }
   });
 });
