@@ -38,7 +38,11 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
     requireSame(member, drafted[member], value);
   }
   if (request.kind === 'grant.create' && statement.kind === 'grant.create') {
-    requireSameRights(request.body.permissions ?? [], statement.body.permissions);
+    if (request.body.sql === undefined) {
+      requireSameRights(request.body.permissions ?? [], statement.body.permissions);
+    } else {
+      requireOnly(request.body.resource ?? '', statement.body.permissions);
+    }
     requireDefaultLimits(request.body, statement.body);
   }
   if (request.kind === 'agent.register' && statement.kind === 'agent.register') {
@@ -135,7 +139,7 @@ function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set
 }
 
 function wantedGrant(state: AuthorityState, body: DraftOf<'grant.create'>['body']) {
-  const { agent, connection, environment, permissions, ...rest } = body;
+  const { agent, connection, environment, permissions, resource, ...rest } = body;
   return {
     request: null,
     sql: null,
@@ -168,6 +172,13 @@ function requireSameRights(wanted: Wanted, drafted: Drafted): void {
     if (!rights.some((r) => r.operation === operation && standsFor(resource, r.resource))) {
       throw differs(`It leaves out ${operation} on ${resource}. Name it as the catalog does.`);
     }
+  }
+}
+
+/** SQL counts as all its operations; where it runs is what was asked for, and nowhere else. */
+function requireOnly(resource: string, drafted: Drafted): void {
+  for (const other of drafted.flatMap(({ resources }) => resources)) {
+    if (other !== resource) throw differs(`It runs on ${other}, which you did not ask for.`);
   }
 }
 

@@ -14,6 +14,7 @@ import { addGenesis } from './commands/genesis.ts';
 import { addGrant } from './commands/grant.ts';
 import { addHuman } from './commands/human.ts';
 import { addKeys } from './commands/keys.ts';
+import { addMigrate } from './commands/migrate.ts';
 import { addPending } from './commands/pending.ts';
 import { addRequest } from './commands/request.ts';
 import { addServer } from './commands/server.ts';
@@ -102,6 +103,7 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
     addConnection,
     addAgent,
     addGrant,
+    addMigrate,
     addPending,
     addSign,
     addRequest,

@@ -109,6 +109,25 @@ describe('countersign_broker', () => {
     await playground.stop();
   });
 
+  it('lends the rights of the owner, for a migration, and takes them back', async () => {
+    const playground = await start();
+    const broker = await asBroker(playground, 'rental_staging');
+    await broker.unsafe(`
+      create role lease_4 login noinherit password 'p4';
+      grant connect on database rental_staging to lease_4;
+      grant rental_owner to lease_4 with inherit false, set true`);
+    const lease = login(playground, 'lease_4', 'p4', 'rental_staging');
+    await expect(lease`select from bookings`).rejects.toMatchObject({ code: '42P01' });
+    await lease`set role rental_owner`;
+    await lease`alter table public.bookings add column note text`;
+    await lease.end();
+    await broker.unsafe(
+      `grant lease_4 to countersign_broker with inherit true, set true;
+      drop owned by lease_4; drop role lease_4`,
+    );
+    await playground.stop();
+  });
+
   it('is kept from everything else', async () => {
     const playground = await start();
     const broker = await asBroker(playground, 'rental_production');
@@ -127,13 +146,13 @@ describe('countersign_broker', () => {
       'create database mine',
       'drop database rental_staging',
       'create role mighty superuser',
-      'grant rental_owner to lease_3',
       'grant pg_read_all_data to lease_3',
       'grant pg_signal_backend to lease_3',
       'set role pg_signal_backend',
       'set role countersign',
       'alter role countersign password null',
-      'alter role rental_owner login',
+      'alter role rental_owner superuser',
+      'alter role rental_owner createdb',
       'select rolpassword from pg_authid',
       'create temporary table mine ()',
       `copy public.bookings to program 'cat'`,

@@ -287,11 +287,19 @@ function grantCreate(state: AuthorityState, statement: StatementOf<'grant.create
       `Connection ${connection.name} maps nothing into that environment.`,
     );
   }
-  if (body.sql !== null) return inputError('invalid_request', `A grant that holds SQL ${LATER}.`);
+  if (body.sql !== null && (body.max_uses !== 1 || body.assessment === null)) {
+    return inputError(
+      'invalid_request',
+      'A grant that holds SQL is run once, and says what it will do.',
+    );
+  }
   const refusal = permissionsRefusal(state, body, connection.body.provider);
   if (refusal !== null) return refusal;
 
   if (!isDeleteCapableGrant(state, body)) {
+    if (body.sql !== null) {
+      return inputError('invalid_request', 'No operation of this grant stands for running SQL.');
+    }
     return body.pins === null && body.sender === null
       ? null
       : inputError('invalid_request', 'Only a delete-capable grant has pins and a sender.');

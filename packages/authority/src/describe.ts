@@ -4,6 +4,7 @@
  */
 import type { Statement, StatementOf } from '@countersign/contract';
 import { isDeleteCapable, isNarrowed } from '@countersign/core';
+import { dryRunFacts, dryRunWarnings, sqlFacts } from './describe-script.ts';
 import {
   describeEscapes,
   describeFreeze,
@@ -228,9 +229,23 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
   if (body.sender !== null && !registeredKeys(state.agents.get(body.agent)).includes(body.sender)) {
     warnings.push(`Tokens are bound to a key of the access request: ${readAloud(body.sender)}`);
   }
+  const where = `in ${environment?.name ?? body.environment} on ${connection}`;
+  const resources = [...new Set(body.permissions.flatMap((permission) => permission.resources))];
+  if (body.sql !== null) {
+    warnings.unshift(...dryRunWarnings(body.assessment));
+  } else if (operations.some((operation) => operation.effect === 'execute')) {
+    warnings.push(`What it runs ${agent} chooses, not you: it can do whatever can be done there.`);
+  }
   return {
-    headline: `Let ${agent} do this in ${environment?.name ?? body.environment} on ${connection}.`,
+    headline:
+      body.sql === null
+        ? `Let ${agent} do this ${where}.`
+        : `Run this SQL once ${where}, with the rights of the owner of ${resources.join(', ')}.`,
     facts: [
+      // Law 1: what it would do comes before anything else that could fill the screen.
+      ...(body.sql === null ? [] : dryRunFacts(body.assessment)),
+      ...(body.sql === null ? [] : sqlFacts(body.sql)),
+      ...(body.sql === null ? [] : [{ label: 'run by', value: `${agent}, or who signs this` }]),
       ...body.permissions.map((permission) => ({
         label: permission.operations.map((op) => `${op.name} (${op.effect})`).join(', '),
         value: permission.resources.join(', '),
@@ -242,7 +257,7 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
       { label: 'each lease', value: `at most ${duration(body.ttl)}` },
       { label: 'stands for', value: `${duration(body.valid_for)} once it is signed` },
       { label: 'reason', value: body.reason },
-      ...(body.assessment === null
+      ...(body.assessment === null || body.sql !== null
         ? []
         : [{ label: 'takes with it', value: visible(JSON.stringify(body.assessment.body)) }]),
     ],

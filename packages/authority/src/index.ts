@@ -2,6 +2,7 @@ export { draftedEffect } from './admissible.ts';
 export { canonicalBytes, digestOf, digestOfDocument } from './canonical.ts';
 export { catalogDigest, latestOperation, recordedEffect } from './catalog.ts';
 export { describe, duration } from './describe.ts';
+export { dryRunFacts, sqlFacts } from './describe-script.ts';
 export {
   type DecodedStatement,
   decodeStatement,

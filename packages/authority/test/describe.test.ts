@@ -191,7 +191,55 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
   takes with it: {"note":"a\\nb\\u{202e}c","rows":12}
   needs: 0 of 2 signatures; missing: 2 × approver; an admin
 ! Delete-capable: db:drop (delete), db:run (execute). What it does cannot be taken back.
-! Tokens are bound to a key of the access request: ${readAloud(zoe.kid)}`,
+! Tokens are bound to a key of the access request: ${readAloud(zoe.kid)}
+! What it runs ci chooses, not you: it can do whatever can be done there.`,
+  ],
+  [
+    'SQL that would draw on the screen',
+    'grant.create',
+    (t) =>
+      dangerousGrant(t, t.production, [permission({ 'db:drop': 'delete' }, ['orders'])], {
+        sql: 'DROP TABLE a;\n\u202eDROP\u001b[2J TABLE b\n',
+        assessment: {
+          kind: 'dry-run',
+          v: 1,
+          body: {
+            server: 'PostgreSQL 18',
+            schema: 'orders',
+            owner: 'app\nowner',
+            dropped: ['table orders.a', 'table orders.b\n  needs: 2 of 2'],
+            emptied: ['table orders.c'],
+            rows: [{ table: 'orders.d', inserted: 1, updated: 2, deleted: 3 }],
+            altered: [],
+            created: ['SECURITY DEFINER function orders.f()'],
+            rewritten: [],
+            omitted: 7,
+            dry_run: 'x',
+          },
+        },
+      }),
+    () => `Run this SQL once in production on main, with the rights of the owner of orders.
+  dry run: on PostgreSQL 18, as app\\u{a}owner, undone
+  drops: table orders.a
+  drops: table orders.b\\u{a}  needs: 2 of 2
+  empties: table orders.c
+  rows: orders.d: 3 deleted, 2 updated, 1 inserted
+  creates: SECURITY DEFINER function orders.f()
+  and: 7 more, not listed
+  SQL: DROP TABLE a;
+  2: \\u{202e}DROP\\u{1b}[2J TABLE b
+  run by: ci, or who signs this
+  db:drop (delete): orders
+  uses: 1
+  each lease: at most 15 min
+  stands for: 1 h once it is signed
+  reason: nightly report
+  needs: 0 of 2 signatures; missing: 2 × approver; an admin
+! In the dry run it drops 2 object(s), empties 1 table(s), deletes 3 row(s).
+! It leaves 1 function(s) that run with the owner's rights.
+! The dry run found more than could be listed.
+! The dry run is what it did then. SQL that asks what it finds can do something else when it is run.
+! Delete-capable: db:drop (delete). What it does cannot be taken back.`,
   ],
 ];
 

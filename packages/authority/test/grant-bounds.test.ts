@@ -21,6 +21,8 @@ async function outcomeOf(t: Team, body: Body, change: { sign_by?: string } = {})
   return await t.broker.propose(draft, t.alice.key, t.bob.key, t.carol.key);
 }
 
+const TRIED = { kind: 'dry-run', v: 1, body: {} };
+
 describe('bounds of a delete-capable grant', () => {
   const dump = [permission({ 'db:dump': 'reveal' }, ['orders'])];
   const run = [permission({ 'db:run': 'execute' }, ['orders'])];
@@ -51,7 +53,22 @@ describe('bounds of a delete-capable grant', () => {
       { sender: sha256('x'), request: '9b2f64a0-7e5c-4c1e-8d3a-0a1b2c3d4e5f' },
       null,
     ],
-    ['SQL', DROP, 'staging', { sql: 'DROP TABLE orders' }, /holds SQL is not available/],
+    ['SQL, tried', DROP, 'staging', { sql: 'DROP TABLE t', assessment: TRIED }, null],
+    ['SQL, not tried', DROP, 'staging', { sql: 'DROP TABLE t' }, /says what it will do/],
+    [
+      'SQL to be run twice',
+      DROP,
+      'staging',
+      { sql: 'DROP TABLE t', assessment: TRIED, max_uses: 2 },
+      /is run once/,
+    ],
+    [
+      'SQL, any number of times',
+      DROP,
+      'staging',
+      { sql: 'x', assessment: TRIED, max_uses: null },
+      /is run once/,
+    ],
     ['no use', DROP, 'staging', { max_uses: 0 }, /max_uses/],
     ['less than no use', DROP, 'staging', { max_uses: -1 }, /max_uses/],
     ['no time', DROP, 'staging', { valid_for: 0 }, /valid_for/],

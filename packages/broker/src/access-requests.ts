@@ -105,11 +105,19 @@ function completeDetail(deps: Deps, detail: RequestedDetail): GrantedDetail {
       `${detail.environment} is not an environment of ${detail.connection}.`,
     );
   }
+  const rules = deps.rules.get(provider.name);
+  const production = state.environments.get(environment)?.rule.class === 'production';
   const resources = new Set<string>();
   for (const operation of detail.operations) {
     const known = provider.catalog.operations.find((each) => each.name === operation);
-    if (known?.exchangeable !== true) {
+    if (known?.exchangeable !== true && rules?.runnable(operation) !== true) {
       throw inputError('invalid_request', `${operation} is not an operation that can be granted.`);
+    }
+    if (production && rules?.runnable(operation) === true) {
+      throw inputError(
+        'invalid_request',
+        `${operation} in production takes the exact SQL: ask a human to propose a migration.`,
+      );
     }
     for (const resource of detail.resources) {
       const canonical = provider.canonicalResource(operation, resource);

@@ -162,7 +162,8 @@ export async function authenticateAgent(
   if (agent.disabledAt !== null) {
     return await refuseDisabled(deps, agent, 'it presented a token after it was disabled');
   }
-  return { kind: 'agent', agent: agent.id, jti: claims.jti, jkt, claims };
+  const { jti, grants } = claims;
+  return { kind: 'agent', agent: agent.id, jti, jkt, grants, claims };
 }
 
 async function refuseDisabled(deps: Deps, agent: Agent, reason: string): Promise<never> {

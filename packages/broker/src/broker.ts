@@ -21,6 +21,7 @@ import { idOf } from './named.ts';
 import { readiness } from './readiness.ts';
 import { removalOf } from './remove-connection.ts';
 import { requireRole } from './roles.ts';
+import { runGrant } from './run-grant.ts';
 import { signIn } from './sign-in.ts';
 import { propose, reject, sign } from './statements.ts';
 import type { UseCases } from './use-cases.ts';
@@ -161,6 +162,7 @@ export function createUseCases(deps: Deps): UseCases {
       const items = page.slice(0, query.limit).map((lease) => leaseView(state, lease));
       return { items, next: page.length > query.limit ? (items.at(-1)?.id ?? null) : null };
     },
+    runGrant: (caller, grant, request) => runGrant(deps, caller, grant, request),
     explain: (request) => explain(deps, request),
     auditEntries: (query) =>
       listEntries(deps, {

@@ -10,6 +10,7 @@ import {
   type Denied,
   decide,
   type Facts,
+  type Question,
   type ResourceRules,
 } from '@countersign/policy';
 import type { Provider } from '@countersign/provider-kit';
@@ -56,17 +57,21 @@ export interface Target {
   readonly connection: string;
   readonly environment: string;
   readonly asks: readonly Ask[];
+  /** Only by this grant, where one is named. */
+  readonly grant: string | null;
 }
 
 /** Groups details by connection and environment, in the order they first appear. */
 export function targetsOf(details: readonly RequestedDetail[]): Target[] {
-  const targets = new Map<string, { connection: string; environment: string; asks: Ask[] }>();
+  const targets = new Map<string, Target & { readonly asks: Ask[] }>();
   for (const detail of details) {
-    const key = `${detail.connection} ${detail.environment}`;
+    const grant = detail.grant ?? null;
+    const key = `${detail.connection} ${detail.environment} ${grant ?? ''}`;
     const target = targets.get(key) ?? {
       connection: detail.connection,
       environment: detail.environment,
-      asks: [],
+      asks: [] as Ask[],
+      grant,
     };
     target.asks.push({
       operations: detail.operations === undefined ? null : [...new Set(detail.operations)],
@@ -90,6 +95,7 @@ export function everyTarget(deps: Deps, agent: string): Target[] {
       connection: connection.name,
       environment: environment.name,
       asks: [{ operations: null, resources: null }],
+      grant: null,
     });
   }
   return [...seen.values()];
@@ -132,6 +138,7 @@ export function rulesOf(
         exchangeable: (operation) =>
           provider.catalog.operations.find((known) => known.name === operation)?.exchangeable ===
           true,
+        runnable: (operation) => provider.runner?.operations.includes(operation) === true,
       },
     ]),
   );
@@ -154,12 +161,16 @@ export function judgeTargets(
     readonly agent: string;
     readonly sender: string | null;
     readonly grants: readonly string[] | null;
+    readonly use: Question['use'];
   },
   now: number,
 ): Judged {
   const verdicts: TargetVerdict[] = [];
   for (const target of targets) {
-    const verdict = decide(facts, { ...who, ...target }, now);
+    const { connection, environment, asks, grant } = target;
+    const grants =
+      grant === null ? who.grants : (who.grants ?? [grant]).filter((id) => id === grant);
+    const verdict = decide(facts, { ...who, connection, environment, asks, grants }, now);
     if (!verdict.allowed) return { allowed: false, target, verdict };
     verdicts.push({ target, verdict });
   }

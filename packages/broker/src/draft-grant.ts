@@ -17,13 +17,16 @@ import { inputError } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
+import { dryRun } from './dry-run.ts';
 import { idOf } from './named.ts';
 import type { AccessRequest } from './ports.ts';
 import { type Body, DAY, statementAround } from './statement-around.ts';
+import type { HumanCaller } from './use-cases.ts';
 
 /** @throws CountersignError of the input codes */
 export async function draftGrant(
   deps: Deps,
+  caller: HumanCaller,
   request: DraftOf<'grant.create'>,
 ): Promise<DraftAnswer> {
   const { state } = deps.authority;
@@ -36,21 +39,29 @@ export async function draftGrant(
     throw inputError('conflict', 'This access request was answered already.');
   }
   const first = asked?.details[0];
-  const agent = idOf(state, 'agent', body.agent ?? asked?.agent);
+  const sql = body.sql ?? null;
+  const agent = idOf(state, 'agent', body.agent ?? asked?.agent ?? onlyAgentFor(state, sql));
   const connectionId = idOf(state, 'connection', body.connection ?? first?.connection);
   const environment = idOf(state, 'environment', body.environment ?? first?.environment);
   if (asked !== null && asked.agent !== agent) {
     throw inputError('invalid_request', 'The access request is by another agent.');
   }
-  const wanted = body.permissions ?? permissionsAsked(asked);
+  const wanted =
+    sql === null
+      ? (body.permissions ?? permissionsAsked(asked))
+      : scriptPermissions(deps, connectionId, body);
   const permissions = await completePermissions(deps, { connectionId, environment, wanted });
+  const assessment =
+    sql === null
+      ? null
+      : await tryScript(deps, caller, { connectionId, environment, sql, permissions });
   const shape = {
     agent,
     connection: connectionId,
     environment,
     permissions,
-    sql: null,
-    assessment: null,
+    sql,
+    assessment,
     request: body.request ?? null,
     reason: body.reason,
   };
@@ -90,6 +101,65 @@ export async function draftGrant(
     },
     { signWithin: DAY },
   );
+}
+
+/** A grant names an agent; where there is one only, SQL that humans would run themselves needs no name. */
+function onlyAgentFor(state: AuthorityState, sql: string | null): string | undefined {
+  if (sql === null) return undefined;
+  const enabled = [...state.agents.values()].filter(({ disabledAt }) => disabledAt === null);
+  const [only, ...others] = enabled;
+  if (only !== undefined && others.length === 0) return only.id;
+  throw inputError(
+    'invalid_request',
+    only === undefined
+      ? 'A grant is for an agent, and none is registered: countersign agent add.'
+      : `Say with --agent which agent may run it: ${enabled.map(({ name }) => name).join(', ')}. Whoever signs it may run it as well.`,
+  );
+}
+
+/** Ownership knows no halves: SQL counts as all that its operations stand for. */
+function scriptPermissions(
+  deps: Deps,
+  connectionId: string,
+  body: DraftOf<'grant.create'>['body'],
+): Wanted {
+  if (body.permissions !== undefined || body.request !== undefined || body.resource === undefined) {
+    throw inputError(
+      'invalid_request',
+      'A grant that holds SQL names the schema as resource, no permissions and no access request.',
+    );
+  }
+  if (body.max_uses !== undefined && body.max_uses !== 1) {
+    throw inputError('invalid_request', 'A grant that holds SQL is used once.');
+  }
+  const provider = deps.authority.state.connections.get(connectionId)?.body.provider ?? '';
+  const operations = deps.providers.get(provider)?.runner?.operations;
+  if (operations === undefined) {
+    throw inputError('invalid_request', `${provider} runs no SQL.`);
+  }
+  return [{ operations, resources: [body.resource] }];
+}
+
+async function tryScript(
+  deps: Deps,
+  caller: HumanCaller,
+  tried: {
+    readonly connectionId: string;
+    readonly environment: string;
+    readonly sql: string;
+    readonly permissions: readonly Permission[];
+  },
+): Promise<Body<'grant.create'>['assessment']> {
+  const connection = deps.authority.state.connections.get(tried.connectionId);
+  const [resource, ...others] = new Set(tried.permissions.flatMap(({ resources }) => resources));
+  if (connection === undefined || resource === undefined || others.length > 0) {
+    throw inputError('invalid_request', 'SQL is tried on one schema.');
+  }
+  const { environment, sql } = tried;
+  if (connection.body.mapping[environment] === undefined) {
+    throw inputError('conflict', `${connection.name} maps nothing into that environment.`);
+  }
+  return await dryRun(deps, caller, { connection, environment, resource, sql });
 }
 
 type Wanted = readonly {

@@ -76,7 +76,7 @@ async function draftStatement(
       return await draftConnection(deps, request);
     case 'grant.create':
       requireRole(state, caller, ['admin', 'approver']);
-      return await draftGrant(deps, request);
+      return await draftGrant(deps, caller, request);
     case 'escape.accept':
       requireRole(state, caller, ['admin', 'approver']);
       return await draftEscapes(deps, request);

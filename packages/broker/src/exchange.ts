@@ -39,7 +39,8 @@ async function attempt(
   const agent = claims.sub;
   const facts = await gatherFacts(deps, agent);
   // Only the grants the token names may cover it: a pointer to authority, never authority itself.
-  const who = { agent, sender: claims.cnf?.jkt ?? null, grants: claims.grants };
+  const sender = claims.cnf?.jkt ?? null;
+  const who = { agent, sender, grants: claims.grants, use: 'credential' as const };
   const judged = judgeTargets(facts, [target], who, now);
   if (!judged.allowed) {
     return { refuse: () => deniedBy(deps, { ...judged, agent, stage: 'exchange', once }) };

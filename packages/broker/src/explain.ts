@@ -1,7 +1,7 @@
 /** The decision for one operation, step by step, and what an agent may do now. Decides nothing. */
 import { grantStanding, haltOf, nameKey, registeredKeys } from '@countersign/authority';
 import type { ExplainView, MeView } from '@countersign/contract';
-import { toInstant } from '@countersign/core';
+import { providerOf, toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
 import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
 import type { Deps } from './deps.ts';
@@ -37,6 +37,7 @@ export async function explain(
       },
     ],
     grants: null,
+    use: 'either' as const,
   };
   const senders = candidatesFor(facts, { agent, connection, environment, grants: null }, now)
     .map(({ grant }) => grant.body.sender)
@@ -75,6 +76,25 @@ export async function explain(
   };
 }
 
+/** Whether a script stands for the operation, which the broker itself would run. */
+function isRunnable(deps: Deps, operation: string): boolean {
+  return deps.rules.get(providerOf(operation))?.runnable(operation) === true;
+}
+
+function runsUnder(
+  deps: Deps,
+  rights: readonly { readonly operation: string; readonly resource: string }[],
+  sql: string | null,
+): MeView['grants'][number]['runs'] {
+  const run = rights.filter(({ operation }) => isRunnable(deps, operation));
+  if (run.length === 0) return null;
+  return {
+    operations: [...new Set(run.map(({ operation }) => operation))],
+    resources: [...new Set(run.map(({ resource }) => resource))],
+    sql,
+  };
+}
+
 /** What this agent may do now, by grant, and what it could ask for where it has any connection. */
 export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
   const { state } = deps.authority;
@@ -108,6 +128,7 @@ export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
           grant.body.max_uses === null
             ? null
             : grant.body.max_uses - (facts.uses.get(grant.id) ?? 0),
+        runs: runsUnder(deps, rights, grant.body.sql),
       });
     }
   }
@@ -118,7 +139,7 @@ export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
     may_request: [...deps.providers.values()]
       .filter(({ name }) => providers.size === 0 || providers.has(name))
       .flatMap(({ catalog }) => catalog.operations)
-      .filter((operation) => operation.exchangeable)
+      .filter(({ name, exchangeable }) => exchangeable || isRunnable(deps, name))
       .map((operation) => ({ operation: operation.name, summary: operation.summary })),
   };
 }

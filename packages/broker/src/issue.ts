@@ -93,7 +93,8 @@ async function attempt(
   { now }: At,
 ): Promise<Attempt<Decided<IssuedToken>>> {
   const { client, once, shown, targets } = question;
-  const who = { agent: client.agent.id, sender: shown?.jkt ?? null, grants: null };
+  const sender = shown?.jkt ?? null;
+  const who = { agent: client.agent.id, sender, grants: null, use: 'either' as const };
   const facts = await gatherFacts(deps, who.agent);
   const judged =
     targets === null
@@ -158,7 +159,7 @@ function judgeWhateverIsGranted(
 
 /** Codes that concern the agent itself, wherever it wants to go. */
 const STOPPED: ReadonlySet<DenialCode> = new Set(['unauthenticated', 'agent_disabled', 'frozen']);
-const NOWHERE: Target = { connection: '', environment: '', asks: [] };
+const NOWHERE: Target = { connection: '', environment: '', asks: [], grant: null };
 
 async function tooMuch(
   deps: Deps,

@@ -56,7 +56,7 @@ export function leaseDecision(token: string, judged: TargetVerdict, lease: NewLe
 }
 
 /** Rights by grant and effect, each group a full product: an entry is bounded, a product is not. */
-function grouped(rights: readonly CoveredRight[]) {
+export function grouped(rights: readonly CoveredRight[]) {
   const groups = new Map<string, { grant: string; effect: string; rights: CoveredRight[] }>();
   for (const right of rights) {
     const key = `${right.grant} ${right.effect}`;

@@ -4,6 +4,7 @@ import type { ProposeRequest, StatementOf } from '@countersign/contract';
 import { inputError } from '@countersign/core';
 import { sealedEffect } from './connection-proposal.ts';
 import type { Deps } from './deps.ts';
+import { requireOwnDryRun } from './dry-run.ts';
 import { codeHash } from './one-time-code.ts';
 import type { RowEffect } from './ports.ts';
 import type { HumanCaller } from './use-cases.ts';
@@ -37,7 +38,8 @@ export async function effectsOf(
     case 'connection.set':
       return [await sealedEffect(deps, statement, request.credential)];
     case 'grant.create':
-      requireExchangeable(deps, statement);
+      requireUsable(deps, statement);
+      if (statement.body.sql !== null) await requireOwnDryRun(deps, statement.body);
       return await requestEffect(deps, statement);
     case 'statement.reject': {
       // A rejected connection loses its secret.
@@ -51,14 +53,29 @@ export async function effectsOf(
   }
 }
 
-/** What humans sign can be used as it stands: canonical resources, operations that are minted. */
-function requireExchangeable(deps: Deps, { body }: StatementOf<'grant.create'>): void {
-  const connection = deps.authority.state.connections.get(body.connection);
+/** What humans sign can be used as it stands: canonical resources, operations that are minted or run. */
+function requireUsable(deps: Deps, { body }: StatementOf<'grant.create'>): void {
+  const { state } = deps.authority;
+  const connection = state.connections.get(body.connection);
   const rules = deps.rules.get(connection?.body.provider ?? '');
+  const production = state.environments.get(body.environment)?.rule.class === 'production';
   for (const { operations, resources } of body.permissions) {
     for (const { name } of operations) {
-      if (rules?.exchangeable(name) !== true) {
+      const runnable = rules?.runnable(name) === true;
+      if (body.sql !== null && (!runnable || resources.length > 1)) {
+        throw inputError(
+          'invalid_request',
+          'A grant that holds SQL is for one schema, and no more.',
+        );
+      }
+      if (rules?.exchangeable(name) !== true && !runnable) {
         throw inputError('invalid_request', `No credential is ever minted for ${name}.`);
+      }
+      if (runnable && production && body.sql === null) {
+        throw inputError(
+          'invalid_request',
+          `In a production-class environment ${name} takes the exact SQL: countersign migrate propose.`,
+        );
       }
       const odd = resources.find((resource) => rules.canonical(name, resource) !== resource);
       if (odd !== undefined) {

@@ -7,8 +7,9 @@ import { CountersignError } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
-import type { Lease, LeaseCensus } from './ports.ts';
+import type { Lease, LeaseCensus, NewLease } from './ports.ts';
 import type { Swept } from './revoker.ts';
+import { isRun } from './run-entries.ts';
 
 /** Milliseconds. A pending lease older than this was left by a crash: nothing starts so late (Law 4). */
 const PENDING_TOO_LONG = 60_000;
@@ -29,7 +30,9 @@ export async function reapDue(deps: Deps): Promise<void> {
     pendingBefore: now - PENDING_TOO_LONG,
     limit: DUE_AT_ONCE,
   });
-  void deps.revoker.revoke(due, 'it ended');
+  // A run is pending for as long as its script takes, and ends where its lease does.
+  const ended = due.filter((lease) => lease.expiresAt <= now || !isRun(deps, lease));
+  void deps.revoker.revoke(ended, 'it ended');
 }
 
 /** How many leases are live, late or in trouble, by the same measure as `reapDue`. */
@@ -112,11 +115,15 @@ export async function reapStraysOf(deps: Deps, connection: Connection): Promise<
   }
 }
 
-/** Law 1: a lease stands only while its agent, and every grant behind it, does, and nothing of it is frozen. */
+/** Law 1: a row that was edited by hand stands for nothing. */
 function stillStands(deps: Deps, lease: Lease): boolean {
+  return lease.intact && leaseStands(deps, lease);
+}
+
+/** Law 1: a lease stands only while its agent, and every grant behind it, does, and nothing of it is frozen. */
+export function leaseStands(deps: Deps, lease: NewLease): boolean {
   const { state } = deps.authority;
-  // Law 1: a row that was edited by hand stands for nothing.
-  if (!lease.intact || lease.grants.length === 0) return false;
+  if (lease.grants.length === 0) return false;
   const agent = state.agents.get(lease.agent);
   if (agent === undefined || agent.disabledAt !== null) return false;
   if (haltOf(state, lease) !== null) return false;

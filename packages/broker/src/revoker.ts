@@ -6,8 +6,9 @@ import { CountersignError, uuidv7 } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
-import { entryIntent } from './intents.ts';
+import { intentOf } from './intents.ts';
 import type { Lease } from './ports.ts';
+import { endingOf } from './run-entries.ts';
 
 /** Leases of one connection that are worked on at once. */
 const PARALLEL = 2;
@@ -135,9 +136,11 @@ async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: strin
   const { provider, opened } = await openConnection(deps, connection);
   await provider.issuer?.revoke(opened, lease.id);
   const body = { lease: lease.id, agent: lease.agent, decision: lease.decision, reason };
+  const revoked = { id: uuidv7(deps.clock, deps.random), type: 'lease.revoked', body };
+  const entries = [revoked, ...(await endingOf(deps, provider, opened, lease, reason))];
   await deps.journal.commit([
     {
-      ...entryIntent(uuidv7(deps.clock, deps.random), 'lease.revoked', body),
+      ...intentOf(entries, { changesAuthority: false }),
       effects: [{ kind: 'lease-state', id: lease.id, from: ['pending', 'active'], to: 'revoked' }],
     },
   ]);

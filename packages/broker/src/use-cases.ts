@@ -23,6 +23,7 @@ import type {
   MeView,
   ProposeRequest,
   RequestedDetail,
+  RunView,
   StatementAnswer,
   StatementSignature,
   StatementView,
@@ -71,6 +72,8 @@ export interface AgentCaller {
   readonly agent: string;
   readonly jti: string;
   readonly jkt: string | null;
+  /** Ids that its token names. */
+  readonly grants: readonly string[];
 }
 
 export interface HumanCaller {
@@ -226,6 +229,12 @@ export interface UseCases {
   grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
   grant(id: string): Promise<GrantView>;
   freezes(page: PageQuery & { readonly standing: boolean }): Promise<PageOf<FreezeView>>;
+  /** @throws CountersignError of the input codes; a SQL error is no refusal but what came of it */
+  runGrant(
+    caller: AgentCaller | HumanCaller,
+    grant: string,
+    request: { readonly sql: string | null; readonly resource: string | null },
+  ): Promise<Decided<RunView>>;
   leases(page: PageQuery): Promise<PageOf<LeaseView>>;
   explain(request: {
     readonly agent: string;

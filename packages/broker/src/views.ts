@@ -221,6 +221,8 @@ export function grantView(
     signatures: signaturesView(state, requirement, record.signatures),
     request: body.request,
     reason: body.reason,
+    sql: body.sql,
+    assessment: body.assessment,
   };
 }
 

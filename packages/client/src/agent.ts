@@ -10,6 +10,7 @@ import {
   CLIENT_ASSERTION_JWT,
   type MeView,
   type RequestedDetail,
+  type RunView,
   TOKEN_EXCHANGE,
   type TokenAnswer,
 } from '@countersign/contract';
@@ -64,6 +65,8 @@ export interface Agent {
   /** Where a request stands; waits for a change, up to so many seconds (0 to 30). */
   poll(id: string, waitSeconds: number): Promise<AccessRequestView>;
   giveBack(leaseId: string): Promise<void>;
+  /** Has the broker run the SQL that a grant holds, or `sql` where it holds none. */
+  run(grant: string, body: BodyOf<'runGrant'>, signal?: AbortSignal): Promise<RunView>;
 }
 
 const KIND = /^urn:countersign:params:oauth:token-type:([a-z0-9-]+)$/;
@@ -150,6 +153,28 @@ export function createAgent(client: Client, identity: AgentIdentity): Agent {
         params: { id },
         query: { wait: waitSeconds },
       }),
+    run: async (id, body, signal) => {
+      const { grants } = await (await asking()).call('me', {});
+      const held = grants.find((grant) => grant.id === id);
+      // Without such a grant the broker says no in its own words.
+      const caller =
+        held === undefined || held.runs === null
+          ? await asking()
+          : client.as(
+              await token([
+                {
+                  type: 'countersign',
+                  connection: held.connection,
+                  environment: held.environment,
+                  operations: held.runs.operations,
+                  resources: held.runs.resources,
+                  grant: id,
+                },
+              ]),
+            );
+      const input = { params: { id }, body };
+      return await caller.call('runGrant', signal === undefined ? input : { ...input, signal });
+    },
     giveBack: async (id) => {
       await (await asking()).call('giveBackLease', { params: { id } });
     },

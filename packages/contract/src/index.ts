@@ -1,3 +1,4 @@
+export { DryRunAssessment } from './assessments.ts';
 export { GrantedDetail, RequestedDetail, RequestedDetails } from './authorization-details.ts';
 export {
   type AuthorityEntryType,
@@ -72,6 +73,7 @@ export {
   MeView,
   OAuthProblem,
   Problem,
+  RunView,
   StatementAnswer,
   StatementView,
 } from './views.ts';

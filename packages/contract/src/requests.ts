@@ -52,6 +52,10 @@ const GrantDraft = z.strictObject({
   valid_for: z.number().int().min(1).max(31_536_000).exactOptional(),
   max_uses: z.number().int().min(1).max(1_000_000).exactOptional(),
   request: Id.exactOptional(),
+  /** A migration: the exact SQL, tried now and undone, to be run once. It takes `resource`. */
+  sql: z.string().min(1).max(16_384).exactOptional(),
+  /** The schema whose owner's rights the SQL has; its operations the server fills in. */
+  resource: Resource.exactOptional(),
   reason: Reason,
 });
 
@@ -164,6 +168,13 @@ export const FileAccessRequest = z.strictObject({
   dpop_jkt: Digest.exactOptional(),
 });
 export const RejectAccessRequest = z.strictObject({ reason: Reason });
+
+export const RunRequest = z.strictObject({
+  /** The agent's own SQL, under a grant that holds none. */
+  sql: z.string().min(1).max(16_384).exactOptional(),
+  /** The schema, where the grant names several. */
+  resource: Resource.exactOptional(),
+});
 
 export const ExplainRequest = z.strictObject({
   agent: NameOrId,

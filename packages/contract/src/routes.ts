@@ -13,6 +13,7 @@ import {
   ProposeRequest,
   RejectAccessRequest,
   RejectRequest,
+  RunRequest,
   SignRequest,
   TokenAnswer,
   TokenRequest,
@@ -33,6 +34,7 @@ import {
   LeaseView,
   MeView,
   pageOf,
+  RunView,
   StatementAnswer,
   StatementView,
 } from './views.ts';
@@ -310,6 +312,16 @@ export const routes = {
     query: Page.extend({ standing: z.enum(['true', 'false']).exactOptional() }),
     status: 200,
     answer: pageOf(FreezeView),
+  }),
+  runGrant: route({
+    method: 'post',
+    path: '/v1/grants/{id}/run',
+    summary: 'Run the SQL a grant holds, once; or the agent’s own, where the grant lets it.',
+    auth: 'agent-or-human',
+    params: ById,
+    body: { type: 'json', schema: RunRequest },
+    status: 200,
+    answer: RunView,
   }),
   leases: route({
     method: 'get',

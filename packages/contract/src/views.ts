@@ -168,8 +168,39 @@ export const GrantView = z.object({
   signatures: z.array(SignatureView),
   request: Id.nullable(),
   reason: z.string(),
+  /** The SQL it holds, and what the dry run said of it. */
+  sql: GrantCreateBody.shape.sql,
+  assessment: GrantCreateBody.shape.assessment,
 });
 export type GrantView = z.infer<typeof GrantView>;
+
+/** What became of SQL that the broker ran, without anything that it read. */
+export const RunView = z.object({
+  /** Its lease. */
+  id: Id,
+  grant: Id,
+  /** failed: PostgreSQL refused it and undid all of it. */
+  outcome: z.enum(['committed', 'failed']),
+  changes: z
+    .object({
+      created: z.number().int(),
+      altered: z.number().int(),
+      dropped: z.number().int(),
+      rows: z.number().int(),
+      digest: Digest,
+    })
+    .nullable(),
+  failure: z
+    .object({
+      /** SQLSTATE. */
+      code: z.string(),
+      name: z.string().nullable(),
+      /** Characters into the SQL, from 1. */
+      position: z.number().int().nullable(),
+    })
+    .nullable(),
+});
+export type RunView = z.infer<typeof RunView>;
 
 export const AccessRequestView = z.object({
   id: Id,
@@ -237,6 +268,15 @@ export const MeView = z.object({
       resources: z.array(z.string()),
       until: Instant,
       uses_left: z.number().int().nullable(),
+      /** What the broker runs under it (`POST /v1/grants/{id}/run`); null: nothing. */
+      runs: z
+        .object({
+          operations: z.array(z.string()),
+          resources: z.array(z.string()),
+          /** The very SQL, else the agent's own is run. */
+          sql: z.string().nullable(),
+        })
+        .nullable(),
     }),
   ),
   /** Operations of the catalogs it could ask for. */

@@ -122,6 +122,15 @@ export function createHandlers(options: HandlerOptions): Handlers {
         call,
         await useCases.freezes({ ...pageOf(call), standing: call.query.standing === 'true' }),
       ),
+    runGrant: async ({ caller, params, body }) =>
+      renderDecided(
+        await useCases.runGrant(caller, params.id, {
+          sql: body.sql ?? null,
+          resource: body.resource ?? null,
+        }),
+        issuer,
+        (view) => json(200, view),
+      ),
     leases: async (call) => page(call, await useCases.leases(pageOf(call))),
     explain: async ({ body }) =>
       json(200, await useCases.explain({ ...body, resource: body.resource ?? null })),

@@ -13,7 +13,7 @@ function appThatListens() {
     ...brokerApp({
       authenticateAgent: async (token) => {
         presented.push({ as: 'agent', token });
-        return { kind: 'agent', agent: 'cursor', jti: 'j', jkt: null };
+        return { kind: 'agent', agent: 'cursor', jti: 'j', jkt: null, grants: [] };
       },
       authenticateHuman: async (token) => {
         presented.push({ as: 'human', token });

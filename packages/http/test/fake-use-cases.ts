@@ -86,6 +86,8 @@ const grant: GrantView = {
   signatures: [],
   request: null,
   reason: 'because',
+  sql: null,
+  assessment: null,
 };
 
 const credential: ExchangedCredential = {
@@ -133,7 +135,7 @@ const nothing = <T>(items: readonly T[] = []) => Promise.resolve({ items, next: 
 const base: UseCases = {
   authenticateAgent: async ({ token }) => {
     if (token !== 'agent' && !token.startsWith('e')) refuseToken();
-    return { kind: 'agent', agent: 'cursor', jti: 'j', jkt: null };
+    return { kind: 'agent', agent: 'cursor', jti: 'j', jkt: null, grants: [] };
   },
   authenticateHuman: async ({ token }) => {
     if (token !== 'human' && !token.startsWith('e')) refuseToken();
@@ -194,6 +196,11 @@ const base: UseCases = {
   grants: () => nothing([grant]),
   grant: async () => grant,
   freezes: () => nothing(),
+  runGrant: async () => ({
+    allowed: true,
+    decision: DECISION,
+    value: { id: ID, grant: ID, outcome: 'committed', changes: null, failure: null },
+  }),
   leases: () => nothing(),
   explain: async () => ({
     allowed: false,

@@ -146,6 +146,19 @@ export type Coverage =
   | { readonly covered: true; readonly right: CoveredRight }
   | { readonly covered: false; readonly code: DenialCode; readonly text: string };
 
+/**
+ * Law 1: in a production-class environment the broker runs only SQL that humans signed; a grant for an
+ * agent's own holds no more once the environment is of that class, or is not known not to be.
+ */
+function asScript(candidate: Candidate, environmentClass: string | null): Candidate {
+  const unsigned = candidate.status === 'active' && candidate.grant.body.sql === null;
+  if (!unsigned || (environmentClass !== null && environmentClass !== 'production')) {
+    return candidate;
+  }
+  const reasons = ['in a production-class environment only SQL that humans signed is run'];
+  return { ...candidate, status: 'suspended', reasons };
+}
+
 /** The most telling code first: a grant that once covered it says more than that none does. */
 const TELLING: readonly (readonly [Candidate['status'], DenialCode])[] = [
   ['exhausted', 'grant_exhausted'],
@@ -167,7 +180,11 @@ export function cover(
   environmentClass: string | null,
   sender: string | null = null,
 ): Coverage {
-  const covering = candidates.filter((candidate) => grantCovers(rules, candidate.grant, right));
+  const covering = candidates
+    .filter((candidate) => grantCovers(rules, candidate.grant, right))
+    .map((candidate) =>
+      rules.runnable(right.operation) ? asScript(candidate, environmentClass) : candidate,
+    );
   const demand = ({ grant, effect }: Usable): number => {
     if (grant.body.sender !== null && grant.body.sender !== sender) return 3;
     if (isDeleteCapable(effect)) return 2;

@@ -182,8 +182,12 @@ function unknownOperation(
       providerOf(operation) === provider &&
       recordedEffect(facts.authority, { operation, resource: '', environmentClass: null }) !== null;
     if (!known) return `${operation} is in no catalog of ${provider}.`;
-    if (!rules.exchangeable(operation)) {
-      return `${operation} is known, and no credential is ever minted for it.`;
+    const minted = rules.exchangeable(operation) && question.use !== 'script';
+    const run = rules.runnable(operation) && question.use !== 'credential';
+    if (!minted && !run) {
+      return question.use === 'script'
+        ? `${operation} is known, and no script stands for it.`
+        : `${operation} is known, and no credential is ever minted for it.`;
     }
   }
   return null;

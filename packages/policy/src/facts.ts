@@ -12,6 +12,8 @@ export interface ResourceRules {
   whole(resource: string): string;
   /** Whether credentials may be minted for the operation. */
   exchangeable(operation: string): boolean;
+  /** Whether the broker itself runs scripts for it, instead of minting anything. */
+  runnable(operation: string): boolean;
 }
 
 export interface Right {
@@ -46,6 +48,8 @@ export interface Question {
   readonly environment: string;
   /** Each the full product of its operations and resources; together their union. */
   readonly asks: readonly Ask[];
+  /** What it is for: a credential, a script that the broker runs, or (a token) either. */
+  readonly use: 'credential' | 'script' | 'either';
   /** Only these grants may cover it (those a token names); null: any. */
   readonly grants: readonly string[] | null;
 }

@@ -86,6 +86,7 @@ function questionOf(asks: fc.Arbitrary<readonly Ask[]>): fc.Arbitrary<Question> 
     environment: mostly('production', 'staging', 'live'),
     asks,
     grants: mostly<readonly string[] | null>(null, ['grant-0'], ['grant-1', 'grant-2'], []),
+    use: fc.constantFrom('either' as const, 'credential' as const),
   });
 }
 

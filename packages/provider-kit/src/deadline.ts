@@ -7,8 +7,8 @@ import { type ProviderCall, wrapCalls } from './wrap.ts';
 export type Deadlines = Readonly<Partial<Record<ProviderCall, number>>>;
 
 /**
- * The same provider, whose named calls end in time. What is late may still happen: `issue`, `revoke`
- * and `reap` then fail with `unknown_outcome`, calls that only ask with `unavailable`.
+ * The same provider, whose named calls end in time. What is late may still happen: `issue`, `revoke`,
+ * `reap` and `run` then fail with `unknown_outcome`, calls that only ask with `unavailable`.
  */
 export function withDeadline(provider: Provider, deadlines: Deadlines): Provider {
   return wrapCalls(provider, async (call, work) => {
@@ -27,7 +27,7 @@ export function withDeadline(provider: Provider, deadlines: Deadlines): Provider
 }
 
 function lateError(name: string, call: ProviderCall, milliseconds: number): ProviderError {
-  const changes = call === 'issue' || call === 'revoke' || call === 'reap';
+  const changes = call === 'issue' || call === 'revoke' || call === 'reap' || call === 'run';
   return new ProviderError(
     changes ? 'unknown_outcome' : 'unavailable',
     `${name} did not finish ${call} within ${milliseconds / 1000} s.`,

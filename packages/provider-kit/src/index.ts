@@ -4,6 +4,8 @@ export type {
   AcceptedEscape,
   Assessment,
   ConnectionCheck,
+  DryRun,
+  DryRunOrder,
   Escape,
   IssuedCredential,
   Issuer,
@@ -11,8 +13,14 @@ export type {
   LeaseRight,
   Provider,
   ProviderConnection,
+  Ran,
   ReapReport,
   ResolvedConfig,
+  Runner,
+  RunOrder,
+  RunOutcome,
+  ScriptChanges,
+  ScriptFailure,
 } from './provider.ts';
 export { sanitizeErrors } from './sanitize.ts';
 export { type ProviderCall, wrapCalls } from './wrap.ts';

@@ -116,6 +116,83 @@ export interface Issuer {
   ): Promise<ReapReport>;
 }
 
+/** A script, and the resource whose owner's rights it would have (for PostgreSQL a schema). */
+interface ScriptOrder {
+  readonly script: string;
+  /** Canonical. */
+  readonly resource: string;
+  /** Throws when it is too late to begin (Law 4); called right before the first thing that lasts. */
+  readonly requireStart: () => void;
+}
+
+/** What a script would do, tried and undone. It leaves nothing but what no transaction undoes. */
+export interface DryRunOrder extends ScriptOrder {
+  /** UUIDv7: names derive from it, and its time says when it was left by a crash. */
+  readonly id: string;
+}
+
+export interface RunOrder extends ScriptOrder {
+  /** Its login is taken back as every lease's, by `Issuer.revoke`, which also ends the script. */
+  readonly leaseId: string;
+  /** Milliseconds since the epoch; what still runs then is ended. */
+  readonly expiresAt: number;
+  /** The granted operations: a change that none of them stands for is undone. */
+  readonly operations: readonly string[];
+  /** True when humans signed this very script; what an agent chose has less leeway. */
+  readonly signed: boolean;
+  /** Called when only the commit is left. It makes `mark` durable; when it throws, all is undone. */
+  readonly beforeCommit: (mark: string, changes: ScriptChanges) => Promise<void>;
+}
+
+/** What a script changed, by the provider's own account, in short. */
+export interface ScriptChanges {
+  readonly created: number;
+  readonly altered: number;
+  readonly dropped: number;
+  readonly rows: number;
+  /** base64url SHA-256 over all of it. */
+  readonly digest: string;
+}
+
+/** A script that failed, without the provider's words: they can hold anything it read. */
+export interface ScriptFailure {
+  /** The provider's closed code, for PostgreSQL the SQLSTATE. */
+  readonly code: string;
+  /** What the provider calls that code; null where that is not said here. */
+  readonly name: string | null;
+  /** Characters into the script, from 1; null when the provider does not say. */
+  readonly position: number | null;
+}
+
+export type DryRun =
+  | { readonly ok: true; readonly assessment: Assessment }
+  | { readonly ok: false; readonly failure: ScriptFailure };
+
+export type Ran =
+  | { readonly outcome: 'committed'; readonly changes: ScriptChanges }
+  | { readonly outcome: 'failed'; readonly failure: ScriptFailure }
+  /** Undone: it changed what only these other operations stand for. */
+  | { readonly outcome: 'exceeded'; readonly operations: readonly string[] };
+
+export type RunOutcome = 'committed' | 'rolled_back' | 'unknown';
+
+/** Optional capability: runs scripts with an owner's rights, each in one transaction. */
+export interface Runner {
+  /** Operations that a script stands for; no credential is ever minted for them. */
+  readonly operations: readonly string[];
+  /** Seconds. */
+  readonly longestRun: number;
+  /** @throws ProviderError */
+  dryRun(connection: ProviderConnection, order: DryRunOrder): Promise<DryRun>;
+  /**
+   * Runs it once. What it leaves of itself `Issuer.revoke` takes away, whatever happened.
+   * @throws ProviderError; `unknown_outcome` when only `outcome` can tell
+   */
+  run(connection: ProviderConnection, order: RunOrder): Promise<Ran>;
+  /** What became of the run with this mark, once its lease was revoked. @throws ProviderError */
+  outcome(connection: ProviderConnection, mark: string): Promise<RunOutcome>;
+}
+
 /** What a delete would take with it, for the humans who are asked to sign. */
 export interface Assessment {
   readonly kind: string;
@@ -169,6 +246,7 @@ export interface Provider {
   sameTarget(a: ProviderConnection, b: ProviderConnection): Promise<boolean>;
   check(connection: ProviderConnection): Promise<ConnectionCheck>;
   readonly issuer?: Issuer;
+  readonly runner?: Runner;
   /** Closes pools. */
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@
  * Cross-cutting concerns wrap the one Provider interface; this is the seam they share, so that a
  * new method of the contract cannot be forgotten by one of them.
  */
-import type { Issuer, Provider } from './provider.ts';
+import type { Issuer, Provider, Runner } from './provider.ts';
 
 /** The calls of a provider that ask somebody else something. */
 export type ProviderCall =
@@ -13,15 +13,18 @@ export type ProviderCall =
   | 'close'
   | 'issue'
   | 'revoke'
-  | 'reap';
+  | 'reap'
+  | 'dryRun'
+  | 'run'
+  | 'outcome';
 
 /** Runs one call of a provider; `work` starts it. */
 export type AroundCall = <T>(call: ProviderCall, work: () => Promise<T>) => Promise<T>;
 
 /** The same provider with `around` around each asynchronous call. The pure methods are untouched. */
 export function wrapCalls(provider: Provider, around: AroundCall): Provider {
-  const { issuer } = provider;
-  const wrapped: Omit<Provider, 'issuer'> = {
+  const { issuer, runner } = provider;
+  const wrapped: Omit<Provider, 'issuer' | 'runner'> = {
     name: provider.name,
     catalog: provider.catalog,
     canonicalResource: (operation, resource) => provider.canonicalResource(operation, resource),
@@ -37,7 +40,11 @@ export function wrapCalls(provider: Provider, around: AroundCall): Provider {
     check: (connection) => around('check', () => provider.check(connection)),
     close: () => around('close', () => provider.close()),
   };
-  return issuer === undefined ? wrapped : { ...wrapped, issuer: wrapIssuer(issuer, around) };
+  return {
+    ...wrapped,
+    ...(issuer === undefined ? {} : { issuer: wrapIssuer(issuer, around) }),
+    ...(runner === undefined ? {} : { runner: wrapRunner(runner, around) }),
+  };
 }
 
 function wrapIssuer(issuer: Issuer, around: AroundCall): Issuer {
@@ -48,5 +55,15 @@ function wrapIssuer(issuer: Issuer, around: AroundCall): Issuer {
     issue: (connection, order) => around('issue', () => issuer.issue(connection, order)),
     revoke: (connection, leaseId) => around('revoke', () => issuer.revoke(connection, leaseId)),
     reap: (connection, live) => around('reap', () => issuer.reap(connection, live)),
+  };
+}
+
+function wrapRunner(runner: Runner, around: AroundCall): Runner {
+  return {
+    operations: runner.operations,
+    longestRun: runner.longestRun,
+    dryRun: (connection, order) => around('dryRun', () => runner.dryRun(connection, order)),
+    run: (connection, order) => around('run', () => runner.run(connection, order)),
+    outcome: (connection, mark) => around('outcome', () => runner.outcome(connection, mark)),
   };
 }

@@ -1,6 +1,6 @@
 /** Grants: one agent, some operations on named resources, one connection in one environment. */
 
-import { duration } from '@countersign/authority';
+import { dryRunFacts, duration, sqlFacts } from '@countersign/authority';
 import type { GrantView } from '@countersign/contract';
 import { EXIT } from '../exit-status.ts';
 import { usageFailure } from '../failure.ts';
@@ -161,6 +161,11 @@ const show: Act = async (context, given) => {
             `${shortTime(each.at)}${each.counts ? '' : ', counts no more'}${each.vouched_by_one ? ', vouched for by one person' : ''}`,
           ] as const,
       ),
+      ...(view.sql === null
+        ? []
+        : [...dryRunFacts(view.assessment), ...sqlFacts(view.sql)].map(
+            ({ label, value }) => [label, value] as const,
+          )),
       ['reason', view.reason],
       ...(view.request === null ? [] : [['answers', view.request] as const]),
       ['id', view.id],

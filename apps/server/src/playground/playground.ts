@@ -143,7 +143,8 @@ async function build(server: EmbeddedPostgres, password: Secret): Promise<void> 
 /**
  * CREATEROLE makes the lease's roles. Membership in the owner is what GRANT, REASSIGN OWNED and
  * migrations need, for tables of the future too; it inherits, so the broker must be trusted with
- * these tables. It cannot hand the owner's role itself to anyone: it has no ADMIN option on it.
+ * these tables. ADMIN lets it lend the owner's rights to the login of one migration; with CREATEROLE it
+ * may then change the owner's role too, short of what it has not itself.
  */
 function rolesSql(password: Secret): string {
   return `
@@ -155,7 +156,7 @@ do $$ begin
     create role ${BROKER_ROLE} login createrole password '${password.reveal()}';
   end if;
 end $$;
-grant ${RENTAL_OWNER} to ${BROKER_ROLE} with admin false, inherit true, set true;
+grant ${RENTAL_OWNER} to ${BROKER_ROLE} with admin true, inherit true, set true;
 grant pg_signal_backend to ${BROKER_ROLE} with admin false, inherit true, set false;
 `;
 }

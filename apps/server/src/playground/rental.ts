@@ -15,8 +15,7 @@ export function rentalSql(environment: RentalEnvironment): string {
   return `
 revoke all on schema public from public;
 revoke execute on function lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) from public;
-grant usage, create on schema public to ${RENTAL_OWNER};
-grant usage on schema public to ${BROKER_ROLE} with grant option;
+alter schema public owner to ${RENTAL_OWNER};
 
 set role ${RENTAL_OWNER};
 alter default privileges revoke execute on functions from public;

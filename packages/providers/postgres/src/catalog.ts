@@ -22,19 +22,16 @@ const TABLE_OPERATIONS: ReadonlyMap<string, TableOperation> = new Map([
 ]);
 
 /** Ownership knows no halves, so these get no login: the broker runs their SQL itself. */
-const SCHEMA_OPERATIONS: ReadonlySet<string> = new Set([
-  'postgres:create',
-  'postgres:alter',
-  'postgres:drop',
-]);
+export const SCHEMA_OPERATIONS = ['postgres:alter', 'postgres:create', 'postgres:drop'] as const;
+
+/** True for what is done to a schema as a whole, by SQL with its owner's rights. */
+export function isSchemaOperation(operation: string): boolean {
+  return (SCHEMA_OPERATIONS as readonly string[]).includes(operation);
+}
 
 /** Null: not an operation that is exchanged. */
 export function tableOperation(operation: string): TableOperation | null {
   return TABLE_OPERATIONS.get(operation) ?? null;
-}
-
-export function isKnownOperation(operation: string): boolean {
-  return TABLE_OPERATIONS.has(operation) || SCHEMA_OPERATIONS.has(operation);
 }
 
 function describe(name: string, summary: string, effects: readonly EffectRule[]): CatalogOperation {

@@ -142,7 +142,7 @@ export class Targets {
  * settings could bend: the search path, endless statements, commits that are not durable; and what
  * would take longer over our queries of the catalogs than they do: compiling, and planning them anew.
  */
-async function proveSession(tx: Transaction, config: DraftConfig): Promise<Reached> {
+export async function proveSession(tx: Transaction, config: DraftConfig): Promise<Reached> {
   const [row] = await tx<
     {
       system_identifier: string;

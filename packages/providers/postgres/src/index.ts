@@ -7,7 +7,7 @@ import {
   sanitizeErrors,
   withDeadline,
 } from '@countersign/provider-kit';
-import { catalog, tableOperation } from './catalog.ts';
+import { catalog, SCHEMA_OPERATIONS, tableOperation } from './catalog.ts';
 import { checkTarget } from './check.ts';
 import { describeConfig, parseConfig } from './config.ts';
 import { openTarget, type Target, Targets } from './connect.ts';
@@ -17,6 +17,7 @@ import { reapLeases } from './reap.ts';
 import { resolveConfig } from './resolve.ts';
 import { canonicalResource, covers, formatResource, parsePattern, wholeOf } from './resource.ts';
 import { revokeLease } from './revoke.ts';
+import { dryRun, LONGEST_RUN, outcomeOf, run } from './runner.ts';
 import { sameTarget } from './same-target.ts';
 
 export interface PostgresProviderPorts {
@@ -34,6 +35,10 @@ const DEADLINES = {
   sameTarget: 15_000,
   issue: 45_000,
   revoke: 60_000,
+  dryRun: 90_000,
+  // A script has its own limit; then its login, its session and two looks at the catalogs.
+  run: (LONGEST_RUN + 60) * 1000,
+  outcome: 15_000,
 } as const;
 
 export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
@@ -70,7 +75,16 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
         revoke: async (connection, leaseId) =>
           revokeLease(target(connection), leaseRole(connection.brokerTag, leaseId)),
         reap: async (connection, live) =>
-          reapLeases(target(connection), connection.brokerTag, live),
+          reapLeases(target(connection), connection.brokerTag, live, ports.clock),
+      },
+      runner: {
+        operations: SCHEMA_OPERATIONS,
+        longestRun: LONGEST_RUN,
+        dryRun: async (connection, order) =>
+          dryRun(target(connection), connection.brokerTag, order, ports),
+        run: async (connection, order) =>
+          run(target(connection), connection.brokerTag, order, ports),
+        outcome: async (connection, mark) => outcomeOf(target(connection), mark),
       },
       close: () => targets.close(),
     }),
@@ -100,7 +114,7 @@ async function expand(
   if (schema === null || tableOperation(operation) === null) {
     throw new ProviderError(
       'refused',
-      'This is neither a table, nor columns of one, nor schema.*.',
+      'This is neither a table, nor columns of one, nor schema.*, nor a schema for what is done to schemas.',
     );
   }
   const tables = await target().transaction(

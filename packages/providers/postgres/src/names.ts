@@ -11,20 +11,39 @@ const DIGEST = /^[0-9a-f]{64}$/;
 /** What every lease role begins with, whichever broker's. */
 export const LEASE_ROLES = 'csl_';
 
+/** What every group role begins with, whichever broker's. */
+export const GROUP_ROLES = 'csg_';
+
 /** What every lease role of this broker begins with. */
 export function leaseRolePrefix(brokerTag: string): string {
   return `${LEASE_ROLES}${checked(brokerTag)}_`;
 }
 
+/** What the login of every dry run of this broker begins with: none is a lease, so none is reaped as one. */
+export function dryRunRolePrefix(brokerTag: string): string {
+  return `csd_${checked(brokerTag)}_`;
+}
+
 /** What every group role of this broker begins with. */
 export function groupRolePrefix(brokerTag: string): string {
-  return `csg_${checked(brokerTag)}_`;
+  return `${GROUP_ROLES}${checked(brokerTag)}_`;
 }
 
 /** @throws ProviderError `refused` when the lease id is no UUID */
 export function leaseRole(brokerTag: string, leaseId: string): string {
   if (!isUuid(leaseId)) throw new ProviderError('refused', 'A lease id must be a UUID.');
   return `${leaseRolePrefix(brokerTag)}${leaseId.replaceAll('-', '')}`;
+}
+
+/** @throws ProviderError `refused` when the id is no UUID */
+export function dryRunRole(brokerTag: string, id: string): string {
+  if (!isUuid(id)) throw new ProviderError('refused', 'The id of a dry run must be a UUID.');
+  return `${dryRunRolePrefix(brokerTag)}${id.replaceAll('-', '')}`;
+}
+
+/** Milliseconds: when a dry run began, as the UUIDv7 in its role's name says. */
+export function dryRunBegan(brokerTag: string, role: string): number {
+  return Number.parseInt(role.slice(dryRunRolePrefix(brokerTag).length).slice(0, 12), 16);
 }
 
 /** The lease that a role of this broker was made for, or null when it is no lease role. */

@@ -1,8 +1,16 @@
 /** What a crash leaves behind is found by its name and goes the way of every lease. */
+import type { Clock } from '@countersign/core';
 import { ProviderError, type ReapReport } from '@countersign/provider-kit';
 import type { Target } from './connect.ts';
-import { groupRolePrefix, leaseIdOf, leaseRolePrefix } from './names.ts';
+import {
+  dryRunBegan,
+  dryRunRolePrefix,
+  groupRolePrefix,
+  leaseIdOf,
+  leaseRolePrefix,
+} from './names.ts';
 import { joinRole, revokeLease } from './revoke.ts';
+import { DRY_RUN_ENDS } from './runner.ts';
 
 /** Group roles without members are kept for the next lease, up to this many in a database. */
 const SPARE_GROUP_ROLES = 200;
@@ -12,6 +20,7 @@ export async function reapLeases(
   target: Target,
   brokerTag: string,
   live: () => Promise<ReadonlySet<string>>,
+  clock: Clock,
 ): Promise<ReapReport> {
   const roles = await target.transaction(
     (tx) => tx<{ rolname: string }[]>`
@@ -32,9 +41,24 @@ export async function reapLeases(
       failed.push({ leaseId, error: new ProviderError(error.kind, error.message) });
     }
   }
+  await dropDryRuns(target, brokerTag, clock);
   // Tidying only: a spare group role does no harm, and what was revoked must still be reported.
   await dropSpareGroupRoles(target, brokerTag).catch(() => {});
   return failed.length === 0 ? { revoked } : { revoked, failed };
+}
+
+/** The logins of dry runs that a crash left: none lives as long as this. */
+async function dropDryRuns(target: Target, brokerTag: string, clock: Clock): Promise<void> {
+  const roles = await target.transaction(
+    (tx) => tx<{ rolname: string }[]>`
+      SELECT rolname FROM pg_roles
+      WHERE starts_with(rolname::text, ${dryRunRolePrefix(brokerTag)}::text) ORDER BY rolname`,
+  );
+  for (const { rolname } of roles) {
+    if (dryRunBegan(brokerTag, rolname) + DRY_RUN_ENDS > clock.now()) continue;
+    // The next reap tries again; what was revoked must still be reported.
+    await revokeLease(target, rolname).catch(() => {});
+  }
 }
 
 /** Only groups of this very database: what a role may do elsewhere is not ours to see or drop. */

@@ -1,8 +1,9 @@
 /**
- * The resources of PostgreSQL: `schema.table`, `schema.table(col,…)`, and the pattern `schema.*` that
- * only a draft knows. One table has one spelling here, however it was quoted.
+ * The resources of PostgreSQL: `schema.table`, `schema.table(col,…)`, `schema` for SQL that runs with
+ * the rights of its owner, and the pattern `schema.*` that only a draft knows. One object has one
+ * spelling here, however it was quoted.
  */
-import { isKnownOperation, tableOperation } from './catalog.ts';
+import { isSchemaOperation, tableOperation } from './catalog.ts';
 
 export interface TableResource {
   readonly schema: string;
@@ -76,9 +77,20 @@ export function parsePattern(text: string): string | null {
   return names.skip('.*') && names.atEnd() ? schema : null;
 }
 
+/** Any accepted spelling of a schema; null when it is none. */
+export function parseSchema(text: string): string | null {
+  const names = new NameReader(text);
+  const schema = names.next();
+  return schema !== null && !isSystemSchema(schema) && names.atEnd() ? schema : null;
+}
+
 /** `Provider.canonicalResource`: one spelling for each resource an operation can be used on. */
 export function canonicalResource(operation: string, text: string): string | null {
-  if (!isKnownOperation(operation)) return null;
+  if (isSchemaOperation(operation)) {
+    const schema = parseSchema(text);
+    return schema === null ? null : formatName(schema);
+  }
+  if (tableOperation(operation) === null) return null;
   const resource = parseResource(text);
   if (resource === null) return null;
   if (resource.columns !== null && tableOperation(operation)?.narrowable !== true) return null;
@@ -95,6 +107,8 @@ export function wholeOf(text: string): string {
 export function covers(operation: string, granted: string, requested: string): boolean {
   if (canonicalResource(operation, granted) !== granted) return false;
   if (canonicalResource(operation, requested) !== requested) return false;
+  // Ownership of a schema is had or not: it covers itself.
+  if (isSchemaOperation(operation)) return granted === requested;
   const [wide, narrow] = [parseResource(granted), parseResource(requested)];
   if (wide === null || narrow === null) return false;
   if (wide.schema !== narrow.schema || wide.table !== narrow.table) return false;

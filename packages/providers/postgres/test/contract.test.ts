@@ -29,7 +29,11 @@ for (const source of await serverSources()) {
           valid: ['sales.booking', 'sales.room'],
           invalid: ['sales.booking(id)', 'sales.*'],
         },
-        { operation: 'postgres:drop', valid: ['sales.booking'], invalid: ['sales'] },
+        {
+          operation: 'postgres:drop',
+          valid: ['sales', '"sales"', '"Sal""es"'],
+          invalid: ['', 'sales.booking', 'sales.*', 'pg_catalog', 'information_schema', 'a b'],
+        },
       ],
       leases: {
         leaseId: () => randomUUID(),

@@ -63,9 +63,25 @@ describe('canonicalResource', () => {
     expect(canonicalResource(SELECT, spelling)).toBeNull();
   });
 
-  it.each(['delete', 'truncate', 'create', 'alter', 'drop'])('%s knows no columns', (name) => {
+  it.each(['delete', 'truncate'])('%s knows no columns', (name) => {
     expect(canonicalResource(`postgres:${name}`, 'public.orders')).toBe('public.orders');
     expect(canonicalResource(`postgres:${name}`, 'public.orders(id)')).toBeNull();
+  });
+
+  it.each(['create', 'alter', 'drop'])('%s is of a schema as a whole', (name) => {
+    expect(canonicalResource(`postgres:${name}`, '"public"')).toBe('public');
+    expect(canonicalResource(`postgres:${name}`, '"Pub.lic"')).toBe('"Pub.lic"');
+    for (const other of [
+      'public.orders',
+      'public.*',
+      'pg_toast',
+      'information_schema',
+      'public ',
+    ]) {
+      expect(canonicalResource(`postgres:${name}`, other), other).toBeNull();
+    }
+    expect(covers(`postgres:${name}`, 'public', 'public')).toBe(true);
+    expect(covers(`postgres:${name}`, 'public', 'sales')).toBe(false);
   });
 
   const name = fc

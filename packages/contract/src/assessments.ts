@@ -1,0 +1,26 @@
+/** What a grant's `assessment` holds, by kind and version, for whoever shows it before it is signed. */
+import { z } from 'zod';
+
+const Names = z.array(z.string());
+const Count = z.number().int().min(0);
+
+/** Kind `dry-run`, version 1: SQL that was tried in one transaction and undone. */
+export const DryRunAssessment = z.object({
+  server: z.string(),
+  schema: z.string(),
+  /** Whose rights the SQL had. */
+  owner: z.string(),
+  dropped: Names,
+  /** Tables that held something before and nothing after. */
+  emptied: Names,
+  rows: z.array(z.object({ table: z.string(), inserted: Count, updated: Count, deleted: Count })),
+  altered: Names,
+  created: Names,
+  /** Tables that got a new file, and were locked while it was written. */
+  rewritten: Names,
+  /** How many names were left out, so that it fits into a statement. */
+  omitted: Count,
+  /** The ledger entry by which the broker vouches for it. */
+  dry_run: z.string(),
+});
+export type DryRunAssessment = z.infer<typeof DryRunAssessment>;
