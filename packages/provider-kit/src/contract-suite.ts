@@ -87,6 +87,15 @@ function describeCatalog(subject: () => ContractSubject): void {
     }
   });
 
+  it('runs scripts only for known operations that no credential is minted for', () => {
+    const { provider } = subject();
+    for (const name of provider.runner?.operations ?? []) {
+      const known = provider.catalog.operations.find((operation) => operation.name === name);
+      expect(known, name).toMatchObject({ exchangeable: false });
+    }
+    expect(provider.runner?.longestRun ?? 1).toBeGreaterThan(0);
+  });
+
   it('gives samples for known operations only', () => {
     const known = new Set(subject().provider.catalog.operations.map(({ name }) => name));
     for (const { operation } of subject().samples) expect(known.has(operation)).toBe(true);
@@ -182,6 +191,7 @@ function describeFailures(subject: () => ContractSubject): void {
         issuer.reap(unreachable, async () => new Set()),
       );
     }
+    if (provider.runner !== undefined) attempts.push(provider.runner.outcome(unreachable, '1'));
     for (const failure of await Promise.all(attempts.map(failureOf))) {
       expect(failure.kind).toBe('unavailable');
       expect(failure.cause).toBeUndefined();

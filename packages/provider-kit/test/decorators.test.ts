@@ -28,8 +28,11 @@ function failing(call: () => Promise<never>): Provider {
     check: call,
     close: call,
     issuer: { ...issuer, issue: call, revoke: call, reap: call },
+    runner: { operations: [], longestRun: 1, dryRun: call, run: call, outcome: call },
   };
 }
+
+const SCRIPT = { script: 'x', resource: 'y', requireStart: () => undefined };
 
 const CALLS = {
   expand: (provider: Provider) => provider.expand(connection, 'keys:open', 'door/a'),
@@ -47,6 +50,17 @@ const CALLS = {
     }),
   revoke: (provider: Provider) => provider.issuer?.revoke(connection, 'l'),
   reap: (provider: Provider) => provider.issuer?.reap(connection, async () => new Set()),
+  dryRun: (provider: Provider) => provider.runner?.dryRun(connection, { id: 'd', ...SCRIPT }),
+  run: (provider: Provider) =>
+    provider.runner?.run(connection, {
+      leaseId: 'l',
+      expiresAt: 0,
+      operations: [],
+      signed: true,
+      beforeCommit: async () => undefined,
+      ...SCRIPT,
+    }),
+  outcome: (provider: Provider) => provider.runner?.outcome(connection, '1'),
 } as const;
 
 const failure = (call: Promise<unknown> | undefined): Promise<unknown> =>
@@ -78,14 +92,15 @@ describe.each(Object.entries(CALLS))('%s', (name, call) => {
       failing(() => new Promise<never>(() => {})),
       { [name]: 1 },
     );
-    const changes = ['issue', 'revoke', 'reap'].includes(name);
+    const changes = ['issue', 'revoke', 'reap', 'run'].includes(name);
     expect(await failure(call(silent))).toMatchObject({
       kind: changes ? 'unknown_outcome' : 'unavailable',
     });
   });
 });
 
-it('has no issuer where the provider has none', () => {
+it('has no issuer and no runner where the provider has none', () => {
   const { issuer: _, ...provider } = createKeyProvider();
   expect('issuer' in sanitizeErrors(provider)).toBe(false);
+  expect('runner' in sanitizeErrors(provider)).toBe(false);
 });

@@ -123,7 +123,7 @@ export async function executeScript(
   }
 }
 
-/** Ours again, whatever a script set: nobody's rights, no names of its own, our encoding and limits. */
+/** Ours again, whatever a script set: nobody's rights or names, our encoding and limits, a durable commit. */
 async function settle(sql: Transaction, timeout: number): Promise<void> {
   await sql.unsafe('SET LOCAL ROLE NONE; RESET ALL');
   await sql`
@@ -131,7 +131,10 @@ async function settle(sql: Transaction, timeout: number): Promise<void> {
       pg_catalog.set_config('client_encoding', 'UTF8', true),
       pg_catalog.set_config('statement_timeout', ${String(timeout)}::text, true),
       pg_catalog.set_config('lock_timeout', ${String(LOCK_TIMEOUT)}::text, true),
-      pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', true)`;
+      pg_catalog.set_config('idle_in_transaction_session_timeout', '60s', true),
+      pg_catalog.set_config('synchronous_commit', CASE
+        WHEN pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off' THEN 'on'
+        ELSE pg_catalog.current_setting('synchronous_commit') END, true)`;
 }
 
 /** Law 1: what was signed is what runs, the very text, as one value. @returns null when it went through */
