@@ -46,7 +46,7 @@ export const RULES: ResourceRules = {
     (granted.length === 1 && requested.startsWith(`${granted}(`)) ||
     (granted.endsWith('(x,y)') && requested.length === 4 && requested[0] === granted[0]),
   whole: (resource) => resource.replace(/\(.*$/, ''),
-  runnable: (name) => name === 'db:script',
+  runnable: () => false,
   exchangeable: (name) => CATALOG.operations.some((op) => op.name === name && op.exchangeable),
 };
 
