@@ -116,11 +116,14 @@ describe('a migration', () => {
   test('is run by a human who signed it, and by none who did not', async () => {
     const { alice, bob } = deployment;
     const id = await proposed('CREATE TABLE by_bob (id int)');
-    await refused(bob.client.call('runGrant', { params: { id }, body: {} }), 'forbidden');
+    await refused(bob.client.call('runGrant', { params: { id }, body: {} }), 'conflict');
     await bob.sign(id);
     const view = await bob.client.call('runGrant', { params: { id }, body: {} });
     expect(view.outcome).toBe('committed');
     await refused(alice.client.call('runGrant', { params: { id }, body: {} }), 'grant_exhausted');
+    const other = await lent();
+    const body = { sql: 'CREATE TABLE by_alice (id int)' };
+    await refused(alice.client.call('runGrant', { params: { id: other }, body }), 'forbidden');
   });
 
   test('before the second human signs', async () => {

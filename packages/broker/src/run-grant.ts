@@ -123,6 +123,9 @@ async function notTheirs(
   grant: string,
 ): Promise<Decided<never>> {
   if (caller.kind === 'human') {
+    if (deps.authority.state.statements.get(grant)?.status === 'pending') {
+      throw inputError('conflict', 'It waits for signatures still: countersign pending --all.');
+    }
     throw inputError(
       'forbidden',
       'You can run a grant that holds SQL and that you have signed yourself; its agent can too.',
