@@ -290,6 +290,18 @@ describe('a dry run', () => {
     expect(await production`select count(*) from public.bookings`).toEqual(before);
   });
 
+  test('where it is frozen', async () => {
+    const { alice, bob, cursor } = deployment;
+    const id = await signed('CREATE TABLE frozen (id int)');
+    const target = { kind: 'connection' as const, id: 'pg-production' };
+    const stop = await alice.propose({ kind: 'freeze', body: { target, reason: 'stop' } });
+    await refused(proposed('SELECT 1'), 'conflict');
+    await refused(bob.client.call('runGrant', { params: { id }, body: {} }), 'frozen');
+    expect(['not_granted', 'frozen']).toContain(await codeOf(run(cursor, id)));
+    await alice.propose({ kind: 'unfreeze', body: { freeze: stop.id, reason: 'go on' } });
+    expect((await run(cursor, id)).outcome).toBe('committed');
+  });
+
   test('by somebody who is no admin, or without a signature of theirs', async () => {
     const body = {
       kind: 'grant.create' as const,

@@ -54,7 +54,7 @@ export async function draftGrant(
   const assessment =
     sql === null
       ? null
-      : await tryScript(deps, caller, { connectionId, environment, sql, permissions });
+      : await tryScript(deps, caller, { connectionId, environment, agent, sql, permissions });
   const shape = {
     agent,
     connection: connectionId,
@@ -146,6 +146,7 @@ async function tryScript(
   tried: {
     readonly connectionId: string;
     readonly environment: string;
+    readonly agent: string;
     readonly sql: string;
     readonly permissions: readonly Permission[];
   },
@@ -155,11 +156,11 @@ async function tryScript(
   if (connection === undefined || resource === undefined || others.length > 0) {
     throw inputError('invalid_request', 'SQL is tried on one schema.');
   }
-  const { environment, sql } = tried;
+  const { environment, agent, sql } = tried;
   if (connection.body.mapping[environment] === undefined) {
     throw inputError('conflict', `${connection.name} maps nothing into that environment.`);
   }
-  return await dryRun(deps, caller, { connection, environment, resource, sql });
+  return await dryRun(deps, caller, { connection, environment, agent, resource, sql });
 }
 
 type Wanted = readonly {

@@ -3,7 +3,7 @@
  * without anybody's signature, so it takes an admin and has entries of its own, before and after.
  */
 import { createHash } from 'node:crypto';
-import { type Connection, canonicalBytes } from '@countersign/authority';
+import { type Connection, canonicalBytes, haltOf } from '@countersign/authority';
 import type { StatementOf } from '@countersign/contract';
 import { inputError, uuidv7 } from '@countersign/core';
 import { decodeEntry } from '@countersign/ledger';
@@ -25,6 +25,8 @@ export interface DryRunTarget {
   readonly connection: Connection;
   /** Environment id. */
   readonly environment: string;
+  /** Agent id: for whom it would be granted. */
+  readonly agent: string;
   readonly resource: string;
   readonly sql: string;
 }
@@ -36,7 +38,7 @@ export async function dryRun(
   target: DryRunTarget,
 ): Promise<SignedAssessment> {
   const id = uuidv7(deps.clock, deps.random);
-  const { connection, environment, resource, sql } = target;
+  const { connection, environment, agent, resource, sql } = target;
   const asked = {
     human: caller.human,
     connection: connection.id,
@@ -46,6 +48,9 @@ export async function dryRun(
   };
   const deadline = await decideAndCommit(deps, async () => {
     requireRole(deps.authority.state, caller, ['admin']);
+    // A freeze stops what touches the target, and this does.
+    const stop = haltOf(deps.authority.state, { environment, connection: connection.id, agent });
+    if (stop !== null) throw inputError('conflict', 'It is frozen, so no SQL is tried there.');
     const body = { verdict: 'allowed', stage: 'dry-run', ...asked };
     return {
       intent: entryIntent(id, 'decision', body),

@@ -13,6 +13,7 @@ import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { grouped, planLease } from './mint-lease.ts';
 import type { NewLease } from './ports.ts';
+import { requireUnfrozen } from './roles.ts';
 import { runScript } from './run-script.ts';
 import type { AgentCaller, Decided, HumanCaller } from './use-cases.ts';
 
@@ -53,6 +54,7 @@ async function attempt(
   if (grant === undefined || !mayRun(deps, caller, grant)) {
     return { refuse: () => notTheirs(deps, caller, id) };
   }
+  if (caller.kind === 'human') requireUnfrozen(deps.authority.state, caller);
   const plan = planOf(deps, grant, input);
   const facts = await gatherFacts(deps, grant.body.agent);
   const who = {
