@@ -8,7 +8,7 @@ import type { RunView } from '@countersign/contract';
 import { inputError, toInstant } from '@countersign/core';
 import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
 import { gatherFacts, judgeTargets, type Target, type TargetVerdict } from './deciding.ts';
-import { denied, deniedBy, oauthErrorOf, startBy, UNAVAILABLE } from './denying.ts';
+import { denied, deniedBy, oauthErrorOf, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { grouped, planLease } from './mint-lease.ts';
@@ -80,8 +80,7 @@ async function attempt(
       uses: obligations.uses,
       lease,
     },
-    async settle({ outcome }) {
-      const deadline = startBy();
+    async settle({ outcome }, deadline) {
       switch (outcome) {
         case 'committed': {
           const { script, resource } = plan;
