@@ -1,9 +1,10 @@
 /** The listener: who may knock, and how it lets everyone go at a stop. */
-import type { AddressInfo } from 'node:net';
-import { type Http2Bindings, type HttpBindings, serve as listen } from '@hono/node-server';
+import { createServer } from 'node:http';
+import { getRequestListener, type Http2Bindings, type HttpBindings } from '@hono/node-server';
 import type { Config } from './config.ts';
 import type { App } from './metrics/measured.ts';
 import type { Stopping } from './stopping.ts';
+import { REQUEST_LIMITS, readable, refuseUnreadable } from './unreadable.ts';
 
 /** Milliseconds that requests under way are given at a stop. */
 const LONGEST_DRAIN = 10_000;
@@ -50,41 +51,33 @@ export async function openListener(options: ListenerOptions): Promise<Listening>
     if (stopping.begun.aborted) response.headers.set('connection', 'close');
     return response;
   }
+  const handle = getRequestListener(answer, { hostname: config.host });
+  const server = createServer(
+    { ...REQUEST_LIMITS, keepAliveTimeout: KEEP_IDLE },
+    readable((incoming, outgoing) => void handle(incoming, outgoing)),
+  );
+  refuseUnreadable(server);
   return await new Promise((resolve, reject) => {
-    const server = listen(
-      {
-        fetch: answer,
-        hostname: config.host,
-        port: config.port,
-        serverOptions: {
-          maxHeaderSize: 32_768,
-          requestTimeout: 60_000,
-          headersTimeout: 15_000,
-          keepAliveTimeout: KEEP_IDLE,
-        },
-      },
-      (address: AddressInfo) => {
-        resolve({
-          port: address.port,
-          close: () =>
-            new Promise((closed) => {
-              const cut = (): void => {
-                if ('closeAllConnections' in server) server.closeAllConnections();
-              };
-              const timer = setTimeout(cut, LONGEST_DRAIN);
-              server.close(() => {
-                clearTimeout(timer);
-                stopping.cutting.removeEventListener('abort', cut);
-                closed();
-              });
-              if ('closeIdleConnections' in server) server.closeIdleConnections();
-              stopping.cutting.addEventListener('abort', cut, { once: true });
-              if (stopping.cutting.aborted) cut();
-            }),
-        });
-      },
-    );
     server.once('error', reject);
+    server.listen(config.port, config.host, () => {
+      const address = server.address();
+      resolve({
+        port: typeof address === 'object' && address !== null ? address.port : config.port,
+        close: () =>
+          new Promise((closed) => {
+            const cut = (): void => server.closeAllConnections();
+            const timer = setTimeout(cut, LONGEST_DRAIN);
+            server.close(() => {
+              clearTimeout(timer);
+              stopping.cutting.removeEventListener('abort', cut);
+              closed();
+            });
+            server.closeIdleConnections();
+            stopping.cutting.addEventListener('abort', cut, { once: true });
+            if (stopping.cutting.aborted) cut();
+          }),
+      });
+    });
   });
 }
 

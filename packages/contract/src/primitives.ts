@@ -11,11 +11,23 @@ export const Name = z
   )
   .refine((name) => !isUuid(name), 'a name is not an id: ids are looked up where names are');
 
-export const Id = z.string().refine(isUuid, 'an id is a lower-case UUID');
-export const StatementId = z.string().refine(isUuidV7, 'a statement id is a lower-case UUIDv7');
+// What a refinement checks, `meta` says in the OpenAPI document too.
+export const Id = z
+  .string()
+  .refine(isUuid, 'an id is a lower-case UUID')
+  .meta({ format: 'uuid', pattern: `^${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}$` });
+export const StatementId = z
+  .string()
+  .refine(isUuidV7, 'a statement id is a lower-case UUIDv7')
+  .meta({ format: 'uuid', pattern: `^${hex(8)}-${hex(4)}-7${hex(3)}-[89ab]${hex(3)}-${hex(12)}$` });
 export const Instant = z
   .string()
-  .refine(isInstant, 'a time is UTC with milliseconds, e.g. 2026-11-20T12:00:00.000Z');
+  .refine(isInstant, 'a time is UTC with milliseconds, e.g. 2026-11-20T12:00:00.000Z')
+  .meta({ format: 'date-time' });
+
+function hex(length: number): string {
+  return `[0-9a-f]{${length}}`;
+}
 
 /** base64url of a SHA-256: fingerprints, thumbprints (RFC 7638), commitments, digests. */
 export const Digest = z
@@ -55,7 +67,8 @@ export const PublicJwk = z.union([Ed25519Jwk, P256Jwk]);
 export const Operation = z
   .string()
   .max(160)
-  .refine(isOperation, 'an operation is <provider>:<name>, e.g. postgres:select');
+  .refine(isOperation, 'an operation is <provider>:<name>, e.g. postgres:select')
+  .meta({ pattern: '^[a-z][a-z0-9-]{0,31}:[A-Za-z][A-Za-z0-9_./-]{0,127}$' });
 
 /** A provider's canonical id of a thing. Control characters would let it lie on a screen. */
 export const Resource = z
