@@ -21,6 +21,8 @@ const EXPECTED = [
   'apps/server/',
   'test/architecture/',
   'test/attacks/',
+  'test/conformance/oauth',
+  'test/conformance/schemathesis',
   'test/e2e/',
   // Skipped where there is no haproxy; CI installs it.
   'test/e2e/replicas.test.ts',

@@ -1,6 +1,6 @@
 /** The whole statement around a drafted body: version, broker, times. */
-import type { DraftAnswer, Statement, StatementOf } from '@countersign/contract';
-import { toInstant } from '@countersign/core';
+import { type DraftAnswer, Statement, type StatementOf } from '@countersign/contract';
+import { inputError, toInstant } from '@countersign/core';
 import type { Deps } from './deps.ts';
 
 /** Milliseconds. */
@@ -8,7 +8,10 @@ export const DAY = 86_400_000;
 
 export type Body<K extends Statement['kind']> = StatementOf<K>['body'];
 
-/** @param options.signWithin milliseconds until `sign_by`; seven days when left out */
+/**
+ * @param options.signWithin milliseconds until `sign_by`; seven days when left out
+ * @throws CountersignError `invalid_request`
+ */
 export function statementAround<K extends Statement['kind']>(
   deps: Deps,
   kind: K,
@@ -26,6 +29,14 @@ export function statementAround<K extends Statement['kind']>(
     sign_by: toInstant(now + (options.signWithin ?? 7 * DAY)),
     body,
   };
-  // Kind and body belong together by this function's signature; the union cannot see that.
-  return { statement: statement as unknown as Statement, notes: [...(options.notes ?? [])] };
+  // What is drafted is what could be signed: a draft that no fold would read is refused here.
+  const read = Statement.safeParse(statement);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw inputError(
+      'invalid_request',
+      `This would be no valid statement: ${issue?.path.join('.') ?? kind}: ${issue?.message ?? 'not valid'}.`,
+    );
+  }
+  return { statement: read.data, notes: [...(options.notes ?? [])] };
 }
