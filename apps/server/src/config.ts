@@ -33,6 +33,13 @@ export class ConfigError extends Error {
 
 /** Seconds; whoever stops servers kills them sooner or later. */
 const LONGEST_GRACE = 300;
+
+/** A wrong value as it may be repeated: short, and with nothing that could steer a terminal. */
+export function shown(value: string): string {
+  const plain = value.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
+  return plain.length <= 80 ? plain : `${plain.slice(0, 80)}…`;
+}
+
 const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'];
 const KNOWN = [
   'COUNTERSIGN_ISSUER',
@@ -59,7 +66,10 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
   const env = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   for (const name of Object.keys(env)) {
     if (name.startsWith('COUNTERSIGN_') && !KNOWN.includes(name)) {
-      throw new ConfigError(name, `is not a variable of Countersign. Known: ${KNOWN.join(', ')}.`);
+      throw new ConfigError(
+        shown(name),
+        `is not a variable of Countersign. Known: ${KNOWN.join(', ')}.`,
+      );
     }
   }
   if (isSet(env['COUNTERSIGN_MIRROR'])) {
@@ -71,7 +81,7 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
   const port = readPort(env['PORT']);
   const host = env['HOST'] ?? '127.0.0.1';
   if (isIP(host) === 0 && host !== 'localhost') {
-    throw new ConfigError('HOST', `must be an IP address or localhost, not "${host}".`);
+    throw new ConfigError('HOST', `must be an IP address or localhost, not "${shown(host)}".`);
   }
   const dataDir = readDataDir(env);
   const trustedProxies = readProxies(env['COUNTERSIGN_TRUSTED_PROXIES']);
@@ -106,7 +116,7 @@ function readPort(value: string | undefined): number {
   if (value === undefined) return 8420;
   const port = /^\d{1,5}$/.test(value) ? Number(value) : -1;
   if (port < 1 || port > 65_535) {
-    throw new ConfigError('PORT', `must be a number from 1 to 65535, not "${value}".`);
+    throw new ConfigError('PORT', `must be a number from 1 to 65535, not "${shown(value)}".`);
   }
   return port;
 }
@@ -153,7 +163,7 @@ function readProxies(value: string | undefined): BlockList | null {
     ) {
       throw new ConfigError(
         'COUNTERSIGN_TRUSTED_PROXIES',
-        `must be IP addresses or CIDR ranges separated by commas; "${item}" is neither.`,
+        `must be IP addresses or CIDR ranges separated by commas; "${shown(item)}" is neither.`,
       );
     }
     list.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
@@ -166,7 +176,7 @@ function readIssuer(value: string | undefined, port: number, proxies: BlockList 
   if (!URL.canParse(value) || new URL(value).origin !== value) {
     throw new ConfigError(
       'COUNTERSIGN_ISSUER',
-      `must be an origin without a path or trailing slash, e.g. https://broker.example.com, not "${value}".`,
+      `must be an origin without a path or trailing slash, e.g. https://broker.example.com, not "${shown(value)}".`,
     );
   }
   const url = new URL(value);

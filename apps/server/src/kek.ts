@@ -28,6 +28,8 @@ export type KekBytes = Secret<Uint8Array>;
 
 /** More lines than this are no rotation but a mistake. */
 const MOST_KEYS = 4;
+/** Bytes; a key takes 45. */
+const LARGEST_FILE = 1024;
 
 /**
  * The keys of the file, oldest first, at least one.
@@ -67,7 +69,15 @@ export function readKeks(file: string, firstStart: boolean): readonly KekBytes[]
 function read(file: string): readonly KekBytes[] | null {
   let text: string;
   try {
-    if ((statSync(file).mode & 0o077) !== 0) {
+    const status = statSync(file);
+    // A pipe would be waited for, and might answer each reader otherwise.
+    if (!status.isFile() || status.size > LARGEST_FILE) {
+      throw new ConfigError(
+        'COUNTERSIGN_KEK_FILE',
+        `names ${file}, which is not a regular file of 32 bytes in base64.`,
+      );
+    }
+    if ((status.mode & 0o077) !== 0) {
       throw new ConfigError(
         'COUNTERSIGN_KEK_FILE',
         `names ${file}, which others can read. Run: chmod 600 ${file}`,

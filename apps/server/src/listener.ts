@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { getRequestListener, type Http2Bindings, type HttpBindings } from '@hono/node-server';
 import type { Config } from './config.ts';
 import type { App } from './metrics/measured.ts';
+import { unlistenable } from './preflight.ts';
 import type { Stopping } from './stopping.ts';
 import { REQUEST_LIMITS, readable, refuseUnreadable } from './unreadable.ts';
 
@@ -58,7 +59,7 @@ export async function openListener(options: ListenerOptions): Promise<Listening>
   );
   refuseUnreadable(server);
   return await new Promise((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(unlistenable(error, config.host, config.port)));
     server.listen(config.port, config.host, () => {
       const address = server.address();
       resolve({

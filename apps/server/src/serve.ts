@@ -19,6 +19,7 @@ import { createInstruments } from './metrics/instruments.ts';
 import { measureBatch, measuredApp, measuredLog } from './metrics/measured.ts';
 import { createScrape } from './metrics/scrape.ts';
 import { readMetricsToken } from './metrics/token.ts';
+import { preflight } from './preflight.ts';
 import { untilSignalled } from './signals.ts';
 import { createStopping, pause } from './stopping.ts';
 import { startTicking } from './ticking.ts';
@@ -52,6 +53,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
   const instruments = createInstruments();
   const metricsToken = readMetricsToken(config.metricsTokenFile);
   try {
+    await preflight(config);
     const { store, embedded } = await openDatabase(config, log, measureBatch(instruments));
     if (embedded !== null) undo.push(() => embedded.stop());
     undo.push(() => store.close());
@@ -159,9 +161,6 @@ function greeting(config: Config, running: Running): string {
 }
 
 function unexpected(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return 'the port is in use. Stop the other process, or set PORT to another one.';
-  }
   return error instanceof Error ? (error.stack ?? error.message) : 'unexpected error';
 }
 
