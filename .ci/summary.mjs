@@ -23,6 +23,8 @@ const EXPECTED = [
   'test/attacks/',
   'test/conformance/oauth',
   'test/conformance/schemathesis',
+  'test/conformance/postgres-clients',
+  'test/conformance/pgbouncer',
   'test/e2e/',
   // Skipped where there is no haproxy; CI installs it.
   'test/e2e/replicas.test.ts',

@@ -213,7 +213,7 @@ function readDrain(value: string | undefined, hasReplicas: boolean): number {
   if (seconds < 0 || seconds > LONGEST_GRACE) {
     throw new ConfigError(
       'COUNTERSIGN_DRAIN_SECONDS',
-      `must be whole seconds from 0 to ${LONGEST_GRACE}, not "${value}".`,
+      `must be whole seconds from 0 to ${LONGEST_GRACE}, not "${shown(value)}".`,
     );
   }
   return seconds;

@@ -63,11 +63,12 @@ export function addAudit(program: Registrar): void {
 }
 
 const log: Act = async (context, given) => {
+  const [agent, type] = [given.text('agent'), given.text('type')];
+  const limit = parseCount(given.text('limit') ?? `${DEFAULT_LINES}`, '--limit', 1);
   const { client } = await takeSeat(context);
-  const [agent, type, limit] = [given.text('agent'), given.text('type'), given.text('limit')];
   const { items } = await client.call('auditEntries', {
     query: {
-      limit: Math.min(500, parseCount(limit ?? `${DEFAULT_LINES}`, '--limit', 1)),
+      limit: Math.min(500, limit),
       ...(agent === undefined ? {} : { agent }),
       ...(type === undefined ? {} : { type }),
     },

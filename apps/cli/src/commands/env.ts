@@ -42,6 +42,11 @@ export function addEnv(program: Registrar): void {
 const set: Act = async (context, given) => {
   const [quorum, coolOff] = [given.text('quorum'), given.text('coolOff')];
   const groups = [...new Set(given.list('group'))].sort();
+  // Read before anybody is asked anything: what was typed wrong is said at once.
+  const rule = {
+    ...(quorum === undefined ? {} : { quorum: parseCount(quorum, '--quorum', 2) }),
+    ...(coolOff === undefined ? {} : { cool_off: parseDuration(coolOff, '--cool-off') }),
+  };
   const seat = await takeSeat(context);
   const named = given.text('class') ?? (await presentClass(context, seat, given.arg(0)));
   if (named === null) {
@@ -53,8 +58,7 @@ const set: Act = async (context, given) => {
     body: {
       name: given.arg(0),
       class: named ?? DEFAULT_CLASS,
-      ...(quorum === undefined ? {} : { quorum: parseCount(quorum, '--quorum', 2) }),
-      ...(coolOff === undefined ? {} : { cool_off: parseDuration(coolOff, '--cool-off') }),
+      ...rule,
       ...(groups.length === 0 ? {} : { groups }),
       ...(given.flag('requireDpop') ? { require_dpop: true } : {}),
     },

@@ -68,6 +68,7 @@ const propose: Act = async (context, given) => {
       '--op postgres:select --resource public.bookings',
     );
   }
+  const limits = grantLimits(given);
   const answer = await proposeSigned(context, await takeSeat(context), {
     kind: 'grant.create',
     id: newStatementId(),
@@ -76,7 +77,7 @@ const propose: Act = async (context, given) => {
       connection: given.need('connection'),
       environment: given.need('env'),
       permissions: [{ operations, resources }],
-      ...grantLimits(given),
+      ...limits,
       reason: given.need('reason'),
     },
   });

@@ -120,6 +120,7 @@ function linesOf(context: Context, view: AccessRequestView): string[] {
 type Permissions = NonNullable<DraftOf<'grant.create'>['body']['permissions']>;
 
 const answer: Act = async (context, given) => {
+  const limits = grantLimits(given);
   const seat = await takeSeat(context);
   const view = await find(seat, given.arg(0));
   const [first] = view.authorization_details;
@@ -142,7 +143,7 @@ const answer: Act = async (context, given) => {
       connection: first.connection,
       environment: first.environment,
       permissions: permissionsOf(there, given.list('op'), given.list('resource')),
-      ...grantLimits(given),
+      ...limits,
       request: view.id,
       reason: given.text('reason') ?? view.reason ?? `asked for by ${view.agent}`,
     },
