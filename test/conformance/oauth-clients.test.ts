@@ -8,6 +8,7 @@ import * as oauth from 'oauth4webapi';
 import * as openid from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { registerSecretAgent } from '../support/secret-agent.ts';
 
 const ASKED = JSON.stringify(details(['postgres:select'], ['public.bookings']));
 const INSECURE = { [oauth.allowInsecureRequests]: true };
@@ -232,6 +233,32 @@ describe.each(['EdDSA', 'ES256'])('oauth4webapi with %s', (alg) => {
         error: 'invalid_token',
         resource_metadata: expect.stringContaining(issuer.origin),
       },
+    });
+  });
+});
+
+describe('a client secret (RFC 6749 section 2.3.1)', () => {
+  test.each([
+    ['client_secret_basic', oauth.ClientSecretBasic],
+    ['client_secret_post', oauth.ClientSecretPost],
+  ])('%s mints a token, and a wrong one is read as invalid_client', async (method, by) => {
+    const client = { client_id: `with-${method.replaceAll('_', '-')}` };
+    const { secret } = await registerSecretAgent(deployment, client.client_id);
+    const mint = async (text: string) => {
+      const answer = await oauth.clientCredentialsGrantRequest(
+        server,
+        client,
+        by(text),
+        {},
+        INSECURE,
+      );
+      return await oauth.processClientCredentialsResponse(server, client, answer);
+    };
+    expect(server.token_endpoint_auth_methods_supported).toContain(method);
+    expect((await mint(secret.reveal())).token_type).toBe('bearer');
+    // A refusal with a challenge is read as the challenge.
+    await expect(mint(`${secret.reveal().slice(0, -8)}AAAAAAAA`)).rejects.toMatchObject({
+      status: 401,
     });
   });
 });

@@ -2,7 +2,7 @@
  * The API by a stranger's reading of its own OpenAPI document: schemathesis makes what the document admits
  * and what it does not, and checks each answer against it. `COUNTERSIGN_TEST_LONG=1` looks for longer.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,6 +31,7 @@ const CHECKS = [
 let deployment: Deployment;
 let proxy: SigningProxy;
 let directory: string;
+let running: ChildProcess | undefined;
 
 beforeAll(async () => {
   if (python.missing !== null) return;
@@ -39,6 +40,7 @@ beforeAll(async () => {
   proxy = await startSigningProxy(deployment, await operationsOf(deployment.broker.url));
 });
 afterAll(async () => {
+  running?.kill('SIGKILL');
   await proxy?.close();
   await deployment?.stop();
   if (directory !== undefined) await rm(directory, { recursive: true, force: true });
@@ -62,13 +64,14 @@ async function schemathesis(...options: readonly string[]) {
     ],
     { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  running = child;
   const [report, [status]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   return { report, status };
 }
 
 test.skipIf(python.missing !== null)(
   'holds every answer to the document',
-  { timeout: long ? 1_800_000 : 240_000 },
+  { timeout: long ? 3_600_000 : 600_000 },
   async () => {
     const { report, status } = await schemathesis(
       ...(long
