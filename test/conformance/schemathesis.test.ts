@@ -77,7 +77,8 @@ test.skipIf(python.missing !== null)(
       ...(long
         ? ['--seed', '20261120', '--max-examples', '300', '--phases', 'coverage,fuzzing,stateful']
         : ['--generation-deterministic', '--phases', 'coverage']),
-      ...['--workers', '2'],
+      // Python 3.11 miscounts its own recursion when two threads parse at once.
+      ...['--workers', '1'],
     );
     expect({ status, report: status === 0 ? '' : report.slice(-20_000) }).toEqual({
       status: 0,
