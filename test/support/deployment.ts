@@ -88,17 +88,20 @@ export function personOf(
   name: string,
   device: { key: SigningKey; privateJwk: Secret },
 ): Promise<Person> {
-  return personAt(url, url, name, device);
+  return personAt(url, null, name, device);
 }
 
-/** The same at one replica of several: `url` is its own, `issuer` what all of them call themselves. */
+/**
+ * The same at one replica of several: `url` is its own, `issuer` what all of them call themselves; null:
+ * whatever it says.
+ */
 export async function personAt(
   url: string,
-  issuer: string,
+  issuer: string | null,
   name: string,
   device: { readonly key: SigningKey; readonly privateJwk: Secret },
 ): Promise<Person> {
-  const open = createClient({ server: url, issuer });
+  const open = createClient({ server: url, ...(issuer === null ? {} : { issuer }) });
   const session = await signIn(open, {
     device: device.key,
     session: (await newKey('session')).key,

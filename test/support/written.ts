@@ -13,13 +13,16 @@ export interface Watch {
 
 const Counted = z.object({ rows: z.coerce.number(), digest: z.string().nullable() });
 
-/** Looks at every table but replay ids (a proof is spent by being shown), the head and the tiles. */
+/**
+ * Looks at every table but replay ids (a proof is spent by being shown), the servers' signs of life, the
+ * head and the tiles.
+ */
 export async function watchWrites(databaseUrl: string): Promise<Watch> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   const tables = await sql<{ name: string }[]>`
     SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'countersign' AND c.relkind = 'r'
-      AND c.relname NOT IN ('replay_ids', 'head', 'tiles', 'entries') ORDER BY 1`;
+      AND c.relname NOT IN ('replay_ids', 'replicas', 'head', 'tiles', 'entries') ORDER BY 1`;
   let entries = -1;
   let before = new Map<string, string>();
 
