@@ -21,6 +21,7 @@ export interface LedgerEntry {
 }
 
 const KEYS = 'body,id,time,type,v';
+const TIME = ',"time":"';
 const TYPE = /^[a-z][a-z0-9._-]{0,63}$/;
 
 /**
@@ -31,6 +32,25 @@ export function encodeEntry(entry: LedgerEntry): Uint8Array {
   const bytes = encodeCanonical(requireEntry(entry));
   requireBound(bytes);
   return bytes;
+}
+
+/**
+ * The bytes of the same entry at another instant, without encoding it again: RFC 8785 sorts `time` before
+ * `type` and `v`, and every instant is as long, so it stands at a fixed place from the end. The bytes given
+ * are left as they are. Throws `invalid_request` for what is no instant, or bytes that are not of this type.
+ */
+export function retimeEntry(bytes: Uint8Array, type: string, time: string): Uint8Array {
+  const after = `","type":"${type}","v":1}`;
+  const from = bytes.length - after.length - time.length;
+  const retimed = Buffer.from(bytes);
+  if (!isInstant(time) || retimed.toString('latin1', from - TIME.length, from) !== TIME) {
+    throw inputError(
+      'invalid_request',
+      'The bytes are no entry of this type, or the time is none.',
+    );
+  }
+  retimed.write(time, from, 'latin1');
+  return retimed;
 }
 
 /**

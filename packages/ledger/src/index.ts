@@ -10,7 +10,13 @@ export {
   openCheckpoint,
   signCheckpoint,
 } from './checkpoint.ts';
-export { decodeEntry, encodeEntry, type LedgerEntry, MAX_ENTRY_BYTES } from './entry.ts';
+export {
+  decodeEntry,
+  encodeEntry,
+  type LedgerEntry,
+  MAX_ENTRY_BYTES,
+  retimeEntry,
+} from './entry.ts';
 export {
   type ConsistencyClaim,
   consistencyProof,

@@ -1,7 +1,13 @@
 import { CountersignError } from '@countersign/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeEntry, encodeEntry, type LedgerEntry, MAX_ENTRY_BYTES } from '../src/index.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  type LedgerEntry,
+  MAX_ENTRY_BYTES,
+  retimeEntry,
+} from '../src/index.ts';
 
 const ID = '01999f5e-7a40-7000-8000-000000000001';
 const TIME = '2026-11-20T09:00:00.000Z';
@@ -56,6 +62,28 @@ describe('canonical form (RFC 8785)', () => {
         );
       }),
     );
+  });
+
+  test('at another instant, it is as if it had been encoded there', () => {
+    const instant = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') });
+    fc.assert(
+      fc.property(jsonObject, instant, (body, date) => {
+        const time = date.toISOString();
+        const bytes = encodeEntry(entryOf(body));
+        expect(retimeEntry(bytes, 'decision', time)).toEqual(
+          encodeEntry({ ...entryOf(body), time }),
+        );
+        expect(bytes).toEqual(encodeEntry(entryOf(body)));
+      }),
+    );
+  });
+
+  test.each([
+    ['bytes of another type', 'lease.revoked', TIME],
+    ['a time that is none', 'decision', '2026-11-20T09:00:00Z'],
+    ['a time of another length', 'decision', '2026-11-20T09:00:00.0000Z'],
+  ])('%s are not given another instant', (_, type, time) => {
+    expect(() => retimeEntry(encodeEntry(entryOf({})), type, time)).toThrow(CountersignError);
   });
 
   test('no other bytes decode to the same entry', () => {

@@ -5,7 +5,7 @@
 import type { Intent, NewLease, OnceId, Outcome } from '@countersign/broker';
 import { isAuthorityEntryType } from '@countersign/contract';
 import { fromInstant, inputError, isUuid, toInstant } from '@countersign/core';
-import { appendLeaf, encodeEntry, leafHash, rangeRoot } from '@countersign/ledger';
+import { appendLeaf, encodeEntry, leafHash, rangeRoot, retimeEntry } from '@countersign/ledger';
 import { extendChain, type LedgerHead } from './head.ts';
 
 export type Refusal = Exclude<Outcome, { outcome: 'committed' }>;
@@ -29,14 +29,32 @@ export interface Prepared {
 /** @throws CountersignError `invalid_request` for an entry that is none (form or size), or a time that is none */
 export function prepare(intent: Intent, time: string): Prepared {
   requireTimes(intent);
-  let latest = { time, entries: encodeAll(intent, time) };
+  const drafts = intent.entries.map(({ id, type, body }) => ({
+    id,
+    type,
+    agent: agentOf(body),
+    authority: isAuthorityEntryType(type),
+    bytes: encodeEntry({ v: 1, id, time, type, body }),
+  }));
+  let latest: { readonly time: string; readonly entries: readonly EncodedEntry[] } | null = null;
   return {
     intent,
     encode(at) {
-      if (at !== latest.time) latest = { time: at, entries: encodeAll(intent, at) };
+      if (latest?.time !== at) {
+        const entries = drafts.map((draft) => {
+          const bytes = at === time ? draft.bytes : retimeEntry(draft.bytes, draft.type, at);
+          return { ...draft, bytes, leafHash: leafHash(bytes) };
+        });
+        latest = { time: at, entries };
+      }
       return latest.entries;
     },
   };
+}
+
+function agentOf(body: Readonly<Record<string, unknown>>): string | null {
+  const agent = body['agent'];
+  return typeof agent === 'string' && isUuid(agent) ? agent : null;
 }
 
 function requireTimes({ once, lease, effects }: Intent): void {
@@ -49,21 +67,6 @@ function requireTimes({ once, lease, effects }: Intent): void {
   if (!times.every((ms) => Number.isFinite(new Date(ms).getTime()))) {
     throw inputError('invalid_request', 'A time is not a number of milliseconds.');
   }
-}
-
-function encodeAll(intent: Intent, time: string): readonly EncodedEntry[] {
-  return intent.entries.map(({ id, type, body }) => {
-    const bytes = encodeEntry({ v: 1, id, time, type, body });
-    const agent = body['agent'];
-    return {
-      id,
-      type,
-      agent: typeof agent === 'string' && isUuid(agent) ? agent : null,
-      authority: isAuthorityEntryType(type),
-      bytes,
-      leafHash: leafHash(bytes),
-    };
-  });
 }
 
 /** What is gone already, as the database says. Empty while nobody asked it. */
