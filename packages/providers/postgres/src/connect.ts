@@ -38,8 +38,10 @@ export interface Target {
    * @throws ProviderError (inside this package a TargetError), never a driver error
    */
   transaction<T>(work: (tx: Transaction, reached: Reached) => Promise<T>): Promise<T>;
+  /** As `transaction`, again after a conflict: for what adds rows to the catalogs and changes none. */
+  again<T>(work: (tx: Transaction, reached: Reached) => Promise<T>): Promise<T>;
   /**
-   * As `transaction`, one at a time in this process and again after a conflict: for what changes
+   * As `again`, one at a time in this process: for what changes
    * access lists. No advisory lock: any lease could take it, and so brake every other's revocation.
    */
   exclusively<T>(work: (tx: Transaction, reached: Reached) => Promise<T>): Promise<T>;
@@ -79,6 +81,7 @@ export function openTarget(config: DraftConfig, credential: Secret, random: Rand
   return {
     config,
     transaction,
+    again: (work) => retryConflicts(() => transaction(work)),
     exclusively: (work) => {
       const mine = turn.then(() => retryConflicts(() => transaction(work)));
       turn = mine.catch(() => {});

@@ -28,6 +28,7 @@ function rightDigest(reached: Reached, right: TableRight): string {
 /**
  * The group role of one right, made in this transaction when missing.
  * Law 1, what was signed is what runs: its whole footprint is compared before each use.
+ * @param mayMake false where others may be changing access lists: then null for one that is missing
  * @throws ProviderError `misconfigured` when it is not exactly what it was made for
  */
 export async function requireGroupRole(
@@ -35,11 +36,13 @@ export async function requireGroupRole(
   reached: Reached,
   brokerTag: string,
   right: TableRight,
-): Promise<string> {
+  mayMake: boolean,
+): Promise<string | null> {
   const role = groupRole(brokerTag, rightDigest(reached, right));
   const expected = expectedFootprint([right], { canLogin: false });
   const existing = await readFootprint(tx, role);
   if (existing === null) {
+    if (!mayMake) return null;
     await tx.unsafe(
       [
         `CREATE ROLE ${role} NOLOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS`,

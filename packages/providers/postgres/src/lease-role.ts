@@ -24,6 +24,12 @@ export interface Mint {
 /** Seconds. */
 export const LONGEST_LIFETIME = 86_400;
 
+/**
+ * left over: a role of this very lease is there already. not in turn: it changes access lists, which is
+ * done one at a time. Nothing was changed then.
+ */
+type Minted = 'minted' | 'left over' | 'not in turn';
+
 /** @throws ProviderError; `unknown_outcome` when the commit's answer was lost: revoke by lease id */
 export async function issueLease(
   target: Target,
@@ -39,38 +45,48 @@ export async function issueLease(
   );
   const verifier = await scramVerifier(password.reveal(), random.bytes(16));
 
-  // A role of this name is what a crash left of this very lease: it goes the way of every lease.
   const lookout = lookIntoNeighbours(target);
-  const leftover = await target.transaction(async (tx) => {
-    await lookAhead(tx, lookout);
-    return await readFootprint(tx, role);
-  });
-  if (leftover !== null) await revokeLease(target, role);
-
-  await target.exclusively(async (tx, reached) => {
-    const rights = await resolveRights(tx, reached, target.config.database, order);
-    // Rights that need a second human must not outlive the lease, so no group ever holds them.
-    const direct = rights.filter(({ deleteCapable }) => deleteCapable).map(({ right }) => right);
-    const groups = new Set<string>();
-    for (const { right, deleteCapable } of rights) {
-      if (!deleteCapable) groups.add(await requireGroupRole(tx, reached, brokerTag, right));
-    }
-    order.requireStart();
-    await tx.unsafe(
-      [
-        `CREATE ROLE ${role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${order.maxConnections} VALID UNTIL ${plainLiteral(new Date(order.expiresAt).toISOString())} PASSWORD ${plainLiteral(verifier)}`,
-        // Names resolve only where they are qualified, so no schema can put its own in between.
-        `ALTER ROLE ${role} SET search_path = ''`,
-        // In one order everywhere: two leases of the same groups must not wait for each other.
-        ...[...groups].sort().map((group) => membership(reached, group, role)),
-        ...grantStatements(direct, role),
-      ].join('; '),
-    );
-    await requireExactly(tx, role, direct, [...groups]);
-    // Law 3: judged last, by what the role now could do; what is open takes all of this back.
-    const scope = { mode: 'lease', role, rights: rights.map(({ right }) => right) } as const;
-    requireClosed(await findEscapes(tx, scope, lookout), order.acceptedEscapes);
-  });
+  const mint =
+    (mayGrant: boolean) =>
+    async (tx: Transaction, reached: Reached): Promise<Minted> => {
+      // What a crash left of this very lease goes the way of every lease, before it is made anew.
+      if ((await readFootprint(tx, role)) !== null) return 'left over';
+      await lookAhead(tx, lookout);
+      const rights = await resolveRights(tx, reached, target.config.database, order);
+      // Rights that need a second human must not outlive the lease, so no group ever holds them.
+      const direct = rights.filter(({ deleteCapable }) => deleteCapable).map(({ right }) => right);
+      if (direct.length > 0 && !mayGrant) return 'not in turn';
+      const groups = new Set<string>();
+      for (const { right, deleteCapable } of rights) {
+        if (deleteCapable) continue;
+        const group = await requireGroupRole(tx, reached, brokerTag, right, mayGrant);
+        if (group === null) return 'not in turn';
+        groups.add(group);
+      }
+      order.requireStart();
+      await tx.unsafe(
+        [
+          `CREATE ROLE ${role} LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT ${order.maxConnections} VALID UNTIL ${plainLiteral(new Date(order.expiresAt).toISOString())} PASSWORD ${plainLiteral(verifier)}`,
+          // Names resolve only where they are qualified, so no schema can put its own in between.
+          `ALTER ROLE ${role} SET search_path = ''`,
+          // In one order everywhere: two leases of the same groups must not wait for each other.
+          ...[...groups].sort().map((group) => membership(reached, group, role)),
+          ...grantStatements(direct, role),
+        ].join('; '),
+      );
+      await requireExactly(tx, role, direct, [...groups]);
+      // Law 3: judged last, by what the role now could do; what is open takes all of this back.
+      const scope = { mode: 'lease', role, rights: rights.map(({ right }) => right) } as const;
+      requireClosed(await findEscapes(tx, scope, lookout), order.acceptedEscapes);
+      return 'minted';
+    };
+  // Most leases only join groups that are there, and wait for nobody; the others change access lists.
+  let minted = await target.again(mint(false));
+  if (minted === 'left over') await revokeLease(target, role);
+  if (minted !== 'minted') minted = await target.exclusively(mint(true));
+  if (minted !== 'minted') {
+    throw new ProviderError('unknown_outcome', 'A role of this lease is being made elsewhere.');
+  }
   const { host, port, database, sslmode } = target.config;
   return {
     kind: 'postgres',

@@ -79,7 +79,7 @@ export interface Sessions {
   close(): Promise<void>;
 }
 
-const MOST_SESSIONS = 2;
+const MOST_SESSIONS = 4;
 /** Milliseconds a session is kept without use. */
 const IDLE = 10_000;
 
