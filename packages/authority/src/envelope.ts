@@ -149,3 +149,18 @@ function isPrivateDeviceKey(
     typeof jwk.d === 'string'
   );
 }
+
+/** RFC 7638 thumbprints of the keys a statement introduces. */
+export async function thumbprintsIn(statement: Statement): Promise<string[]> {
+  switch (statement.kind) {
+    case 'genesis':
+    case 'human.enroll':
+      return [await thumbprintOf(statement.body.key)];
+    case 'agent.register':
+      return statement.body.auth.method === 'private_key_jwt'
+        ? await Promise.all(statement.body.auth.jwks.keys.map(thumbprintOf))
+        : [];
+    default:
+      return [];
+  }
+}

@@ -9,7 +9,6 @@ import {
   type Envelope,
   type Statement,
   StatementProposedBody,
-  type StatementSignature,
   StatementSignedBody,
 } from '@countersign/contract';
 import { CountersignError, fromInstant, inputError, providerOf } from '@countersign/core';
@@ -21,12 +20,13 @@ import {
   decodeStatement,
   shapeProblem,
   signerOf,
-  thumbprintOf,
+  thumbprintsIn,
   verifySignature,
 } from './envelope.ts';
-import { isFrozenKey, secondingRefusal } from './freezes.ts';
-import { couldCount, type Progress, progressOf, requirementOf } from './requirement.ts';
-import { type AuthorityState, type CountedSignature, signingHuman } from './state.ts';
+import { secondingRefusal } from './freezes.ts';
+import { type Progress, progressOf, requirementOf } from './requirement.ts';
+import { readSignatures } from './signatures.ts';
+import type { AuthorityState, CountedSignature, StatementRecord } from './state.ts';
 
 /** An authority entry as the ledger holds it. */
 export interface AuthorityEntry {
@@ -169,39 +169,56 @@ async function judgeSignature(state: AuthorityState, entry: AuthorityEntry): Pro
   refuseAssertions(parsed.data.assertions);
   const record = state.statements.get(parsed.data.statement);
   if (record === undefined) throw inputError('not_found', 'There is no such statement.');
-  const seconds = record.status === 'complete' && record.decoded.statement.kind === 'freeze';
-  if (record.status !== 'pending' && !seconds) {
+  const isSeconding = record.status === 'complete' && record.decoded.statement.kind === 'freeze';
+  if (record.status !== 'pending' && !isSeconding) {
     throw inputError('conflict', `This statement is ${record.status}; it collects no signatures.`);
   }
   const { decoded } = record;
+  const { signatures } = parsed.data;
   if (fromInstant(entry.time) > fromInstant(decoded.statement.sign_by)) {
     throw inputError('conflict', 'The time to sign this statement is over. Propose it anew.');
   }
-  if (parsed.data.signatures.length === 0) {
+  if (signatures.length === 0) {
     throw inputError('invalid_request', 'There is no signature in it.');
   }
-  const refusal = seconds ? secondingRefusal(state, decoded.statement.id) : null;
-  if (refusal !== null) throw refusal;
-  const requirement = requirementOf(state, decoded.statement);
-  const { counted } = await readSignatures(state, decoded, parsed.data.signatures, {
+  if (isSeconding) return await judgeSeconding(state, entry, record, signatures);
+  const isEnough = progressOf(
+    state,
+    requirementOf(state, decoded.statement),
+    record.signatures,
+  ).met;
+  const { counted } = await readSignatures(state, decoded, signatures, {
     // Suspended by a freeze and back since, signatures may be enough with nobody left to complete them:
     // then one of those who signed does, afresh.
-    already:
-      !seconds && progressOf(state, requirement, record.signatures).met ? [] : record.signatures,
+    already: isEnough ? [] : record.signatures,
     possession: null,
     at: entry.time,
   });
-  if (seconds) {
-    const progress = progressOf(state, requirement, [...record.signatures, ...counted]);
-    return {
-      ok: true,
-      statement: decoded.statement.id,
-      status: 'complete',
-      progress,
-      apply: () => applySecond(state, entry, decoded.statement.id, counted),
-    };
-  }
   return settle(state, entry, decoded, [...record.signatures, ...counted], { proposal: false });
+}
+
+/** A freeze took effect with its first signature; a second human's stands behind it. */
+async function judgeSeconding(
+  state: AuthorityState,
+  entry: AuthorityEntry,
+  { decoded, signatures: already }: StatementRecord,
+  signatures: Envelope['signatures'],
+): Promise<Judgement> {
+  const { id } = decoded.statement;
+  const refusal = secondingRefusal(state, id);
+  if (refusal !== null) throw refusal;
+  const { counted } = await readSignatures(state, decoded, signatures, {
+    already,
+    possession: null,
+    at: entry.time,
+  });
+  return {
+    ok: true,
+    statement: id,
+    status: 'complete',
+    progress: progressOf(state, requirementOf(state, decoded.statement), [...already, ...counted]),
+    apply: () => applySecond(state, entry, id, counted),
+  };
 }
 
 function judgeCatalog(state: AuthorityState, entry: AuthorityEntry): Judgement {
@@ -278,95 +295,4 @@ function checkTimes(statement: Statement, entryTime: string): void {
     throw inputError('invalid_request', 'The statement was issued in the future; check the clock.');
   }
   if (at > signBy) throw inputError('conflict', 'The time to sign this statement is over.');
-}
-
-/** RFC 7638 thumbprints of the keys a statement introduces. */
-async function thumbprintsIn(statement: Statement): Promise<string[]> {
-  switch (statement.kind) {
-    case 'genesis':
-    case 'human.enroll':
-      return [await thumbprintOf(statement.body.key)];
-    case 'agent.register':
-      return statement.body.auth.method === 'private_key_jwt'
-        ? await Promise.all(statement.body.auth.jwks.keys.map(thumbprintOf))
-        : [];
-    default:
-      return [];
-  }
-}
-
-/** Verifies each signature under the key it names and refuses every one that could not count. */
-async function readSignatures(
-  state: AuthorityState,
-  decoded: DecodedStatement,
-  signatures: readonly StatementSignature[],
-  context: {
-    readonly already: readonly CountedSignature[];
-    readonly possession: {
-      readonly kid: string;
-      readonly jwk: { kty: 'OKP'; crv: 'Ed25519'; x: string };
-    } | null;
-    readonly at: string;
-  },
-): Promise<{ counted: CountedSignature[]; possessed: boolean }> {
-  const requirement = requirementOf(state, decoded.statement);
-  const counted: CountedSignature[] = [];
-  let possessed = false;
-  for (const signature of signatures) {
-    const kid = signerOf(signature);
-    if (context.possession?.kid === kid) {
-      if (!(await verifySignature(decoded.payload, signature, context.possession.jwk))) {
-        throw inputError('forbidden', 'The signature of the new key does not verify.');
-      }
-      possessed = true;
-      continue;
-    }
-    const key = state.keys.get(kid);
-    const human = signingHuman(state, kid);
-    if (key === undefined || human === null) {
-      throw inputError('forbidden', 'A signature is by no key that may sign here.');
-    }
-    // Law 1: a frozen human keeps the veto, and counts where a freeze is lifted; nothing else.
-    if (requirement.frozenCount !== true && isFrozenKey(state, kid)) {
-      throw inputError(
-        'forbidden',
-        `${human.name} is frozen, and may only veto, or sign that a freeze is lifted.`,
-      );
-    }
-    if (!(await verifySignature(decoded.payload, signature, key.jwk))) {
-      throw inputError('forbidden', `The signature by ${human.name} does not verify.`);
-    }
-    // Law 1: distinct humans. A second signature by the same human, with any key, adds nothing.
-    if ([...context.already, ...counted].some((other) => other.human === human.id)) {
-      throw inputError(
-        'conflict',
-        `${human.name} has signed already; a second signature by the same human does not count.`,
-      );
-    }
-    if (!couldCount(requirement, human)) {
-      throw inputError('forbidden', `${human.name} has no role whose signature counts here.`);
-    }
-    if (vetoedBySelf(decoded.statement, human.id, state)) {
-      throw inputError(
-        'forbidden',
-        'Nobody vetoes their own removal or revocation, nor that a freeze of theirs is lifted.',
-      );
-    }
-    counted.push({ kid, human: human.id, at: context.at });
-  }
-  return { counted, possessed };
-}
-
-/** Law 1: nobody vetoes their own removal, revocation or freeze. */
-function vetoedBySelf(statement: Statement, human: string, state: AuthorityState): boolean {
-  if (statement.kind !== 'statement.reject') return false;
-  const target = state.statements.get(statement.body.statement)?.decoded.statement;
-  if (target?.kind === 'human.remove') return target.body.human === human;
-  if (target?.kind === 'key.revoke') return state.keys.get(target.body.key)?.human === human;
-  // A freeze takes effect at once, so that only its lifting could be vetoed: who froze others does not
-  // keep them frozen on one word.
-  if (target?.kind === 'unfreeze') {
-    return state.freezes.get(target.body.freeze)?.author === human;
-  }
-  return false;
 }
