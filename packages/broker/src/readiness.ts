@@ -1,12 +1,11 @@
 /** Whether this server could decide now: what a load balancer asks before it sends anyone here. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_CLOCK_SKEW } from '@countersign/core';
 import type { Deps } from './deps.ts';
 import type { Readiness } from './use-cases.ts';
 
 /** Milliseconds. A database that takes longer is as good as away: whoever asks does not wait for ever. */
 const LONGEST_LOOK = 2_000;
-/** Milliseconds. Law 4: a server whose clock differs from its database's by more than five seconds denies. */
-const MAX_SKEW = 5_000;
 
 export async function readiness(deps: Deps): Promise<Readiness> {
   const late = new AbortController();
@@ -23,7 +22,7 @@ export async function readiness(deps: Deps): Promise<Readiness> {
 async function look({ journal, authority }: Deps): Promise<Readiness> {
   try {
     const head = await journal.head();
-    if (Math.abs(head.clockSkew) > MAX_SKEW) return 'clock';
+    if (Math.abs(head.clockSkew) > MAX_CLOCK_SKEW) return 'clock';
     if (authority.version >= head.authorityVersion) return 'ready';
   } catch {
     return 'database';

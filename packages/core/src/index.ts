@@ -26,5 +26,5 @@ export { isUuid, isUuidV7, uuidv7 } from './ids.ts';
 export { isNarrowed, isOperation, providerOf } from './operations.ts';
 export type { Clock, Random } from './ports.ts';
 export { Secret } from './secret.ts';
-export { fromInstant, isInstant, toInstant } from './time.ts';
+export { fromInstant, isInstant, MAX_CLOCK_SKEW, toInstant } from './time.ts';
 export { VERSION } from './version.ts';

@@ -1,5 +1,8 @@
 /** Instants on the wire: RFC 3339, UTC, exactly milliseconds, so that there is one form per instant. */
 
+/** Law 4: milliseconds by which a server's clock and its database's may differ; beyond that it denies. */
+export const MAX_CLOCK_SKEW = 5_000;
+
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** True for the one canonical form, on a day that exists. */

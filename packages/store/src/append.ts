@@ -3,7 +3,7 @@
  * on that. It must not read any other table: its snapshot may be older than its wait for the head, so
  * only the head's columns, conditional upserts and unique inserts see what was committed meanwhile.
  */
-import { toInstant } from '@countersign/core';
+import { MAX_CLOCK_SKEW, toInstant } from '@countersign/core';
 import { encodeRange } from '@countersign/ledger';
 import type { Batch } from './batch.ts';
 import { arrayOf, type Querier } from './database.ts';
@@ -12,9 +12,6 @@ import { macOfLease } from './row-macs.ts';
 import type { Tile } from './tiles.ts';
 
 export const AUTHORITY_CHANNEL = 'countersign_authority';
-
-/** Milliseconds by which this server's clock and the database's may differ (Law 4). */
-const MAX_SKEW_MS = 5000;
 
 export interface Appended {
   /** 1: the batch is written. 0: the head was another, or the clocks differ; nothing is written. */
@@ -50,7 +47,7 @@ export async function append(
         time = ${head.time}, token_floor = ${head.tokenFloor}, mac = ${macOf(head)}
       where size = ${base.size} and root = ${base.root}
         and authority_version = ${base.authorityVersion} and fence = ${base.fence}
-        and abs(extract(epoch from clock_timestamp()) * 1000 - ${batch.now}) <= ${MAX_SKEW_MS}
+        and abs(extract(epoch from clock_timestamp()) * 1000 - ${batch.now}) <= ${MAX_CLOCK_SKEW}
       returning 1
     )${parts.length === 0 ? sql`` : parts.map((part) => sql`, ${part}`)}
     select (select count(*) from head)::int as head,
@@ -186,5 +183,5 @@ function leaseRows({ head, leases }: Batch) {
 
 /** True when the clocks are too far apart to decide anything. */
 export function clocksDiffer(now: number, dbNow: number): boolean {
-  return Math.abs(now - dbNow) > MAX_SKEW_MS;
+  return Math.abs(now - dbNow) > MAX_CLOCK_SKEW;
 }

@@ -4,7 +4,7 @@
  */
 import type { EntryDraft, Intent, Outcome } from '@countersign/broker';
 import { type Clock, CountersignError, toInstant } from '@countersign/core';
-import { append, clocksDiffer } from './append.ts';
+import { append } from './append.ts';
 import { Batch, NOTHING_TAKEN, type Prepared, prepare, type Refusal } from './batch.ts';
 import {
   isCertainlyUndone,
@@ -18,15 +18,9 @@ import {
   within,
 } from './database.ts';
 import { applyEffects, type CommitKeys, EffectLost } from './effects.ts';
-import {
-  countWritten,
-  type LedgerHead,
-  raiseFence,
-  readHeadRow,
-  unfaithful,
-  verifyHead,
-} from './head.ts';
+import { countWritten, type LedgerHead, raiseFence, unfaithful } from './head.ts';
 import type { KekRing } from './kek-ring.ts';
+import { KnownHead } from './known-head.ts';
 import { findTaken } from './taken.ts';
 import { completeTiles } from './tiles.ts';
 
@@ -65,34 +59,28 @@ export class Committer {
   readonly #sql: Sql;
   readonly #ring: KekRing;
   readonly #clock: Clock;
-  /** The head this replica saw last; only ever replaced by one that extends it. */
-  #known: LedgerHead | null = null;
+  readonly #head: KnownHead;
 
   constructor({ sql, ring, clock }: CommitterOptions) {
     this.#sql = sql;
     this.#ring = ring;
     this.#clock = clock;
+    this.#head = new KnownHead(sql, ring, clock);
   }
 
   /** Reads the head afresh and checks that it extends what was seen. */
   async refresh(): Promise<LedgerHead> {
-    return (await this.look()).head;
+    return (await this.#head.look()).head;
   }
 
   /** The same, with the milliseconds by which this server's clock is ahead of the database's. */
   async look(): Promise<{ readonly head: LedgerHead; readonly clockSkew: number }> {
-    const seen = this.#known;
-    const asked = this.#clock.now();
-    const row = await readHeadRow(this.#sql, false);
-    const clockSkew = (asked + this.#clock.now()) / 2 - row.db_now;
-    const head = await verifyHead(this.#sql, this.#ring, seen, row);
-    this.#remember(head);
-    return { head, clockSkew };
+    return await this.#head.look();
   }
 
   /** The head as this replica knows it. */
   async known(): Promise<LedgerHead> {
-    return this.#known ?? (await this.refresh());
+    return this.#head.seen ?? (await this.refresh());
   }
 
   /**
@@ -100,11 +88,10 @@ export class Committer {
    * that none of it is written under a key that has just been rotated away.
    */
   async underHead<T>(work: (tx: Tx, head: LedgerHead) => Promise<T>): Promise<T> {
-    const done = await within(
+    return await within(
       TRANSACTION_DEADLINE_MS,
-      transaction(this.#sql, async (tx) => work(tx, await this.#lockHead(tx))),
+      transaction(this.#sql, async (tx) => work(tx, await this.#head.lock(tx))),
     );
-    return done;
   }
 
   /**
@@ -166,7 +153,7 @@ export class Committer {
   async #commitOnKnown(
     batch: readonly Prepared[],
   ): Promise<readonly Outcome[] | 'behind' | 'losers'> {
-    const known = this.#known ?? (await this.refresh());
+    const known = await this.known();
     if (batch.some(({ intent }) => (intent.authorityVersion ?? 0) > known.authorityVersion)) {
       return 'behind';
     }
@@ -223,7 +210,7 @@ export class Committer {
   }
 
   async #plan(tx: Tx, batch: readonly Prepared[]): Promise<Plan> {
-    const head = await this.#lockHead(tx);
+    const head = await this.#head.lock(tx);
     const taken = await findTaken(
       tx,
       batch.map(({ intent }) => intent),
@@ -238,12 +225,6 @@ export class Committer {
     return { draft, outcomes };
   }
 
-  async #lockHead(tx: Tx): Promise<LedgerHead> {
-    const row = await readHeadRow(tx, true);
-    this.#requireClock(row.db_now);
-    return verifyHead(tx, this.#ring, this.#known, row);
-  }
-
   /** True when written; false when the head was another. @throws when the clocks differ */
   async #append(sql: Sql | Tx, draft: Batch): Promise<boolean> {
     draft.finish();
@@ -251,32 +232,13 @@ export class Committer {
     const tiles = await completeTiles(sql, draft.base.size, leaves);
     const appended = await within(STATEMENT_DEADLINE_MS, append(sql, draft, tiles));
     if (appended.head === 1) return true;
-    this.#requireClock(appended.db_now);
+    this.#head.requireClock(appended.db_now);
     return false;
   }
 
   #settle(draft: Batch, outcomes: readonly Outcome[]): readonly Outcome[] {
-    this.#remember(draft.head);
+    this.#head.remember(draft.head);
     return outcomes;
-  }
-
-  #remember(head: LedgerHead): void {
-    const known = this.#known;
-    const isLater =
-      known === null ||
-      head.size > known.size ||
-      (head.size === known.size && head.fence >= known.fence);
-    if (isLater) this.#known = head;
-  }
-
-  #requireClock(dbNow: number): void {
-    // Law 4: a server whose clock differs from its database's by more than five seconds denies.
-    if (clocksDiffer(this.#clock.now(), dbNow)) {
-      throw new CountersignError(
-        'broker_unavailable',
-        'The clock of this server and that of its database differ by more than five seconds.',
-      );
-    }
   }
 
   /**

@@ -59,6 +59,8 @@ export interface Keks {
   remake(progress: (done: number) => void): Promise<number>;
 }
 
+type Page = Awaited<ReturnType<MarkedTable['page']>>;
+
 interface Access {
   readonly ring: KekRing;
   readonly committer: Committer;
@@ -72,25 +74,19 @@ export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks 
   const refresh = () => guarded('read the head', () => committer.refresh());
 
   async function remakeTable(table: MarkedTable, progress: () => void): Promise<void> {
-    let after: string | null = null;
-    for (;;) {
-      const rows = await table.page(after, PAGE);
+    for await (const rows of pagesOf(table)) {
       const { kek: present } = await committer.known();
       const stale = rows.filter(({ under }) => under !== null && under.id !== present.id);
-      if (stale.length > 0) {
-        const changes = await Promise.all(
-          stale.map(async (row) => ({
-            key: row.key,
-            before: row.mark,
-            ...(await row.remake(present)),
-          })),
-        );
-        await table.write(changes);
-        stale.forEach(progress);
-      }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < PAGE) return;
-      after = last.key;
+      if (stale.length === 0) continue;
+      const changes = await Promise.all(
+        stale.map(async (row) => ({
+          key: row.key,
+          before: row.mark,
+          ...(await row.remake(present)),
+        })),
+      );
+      await table.write(changes);
+      stale.forEach(progress);
     }
   }
 
@@ -157,16 +153,11 @@ export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks 
       const under = new Map<string, number>();
       const foreign: string[] = [];
       for (const table of marked) {
-        let after: string | null = null;
-        for (;;) {
-          const rows = await table.page(after, PAGE);
+        for await (const rows of pagesOf(table)) {
           for (const row of rows) {
             if (row.under === null) foreign.push(`${table.name} ${row.key}`);
             else under.set(row.under.id, (under.get(row.under.id) ?? 0) + 1);
           }
-          const last = rows.at(-1);
-          if (last === undefined || rows.length < PAGE) break;
-          after = last.key;
         }
       }
       return { under, foreign };
@@ -184,4 +175,16 @@ export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks 
       return done;
     },
   };
+}
+
+/** Every row of a table, a page at a time, so that no rotation holds all of them. */
+async function* pagesOf(table: MarkedTable): AsyncIterable<Page> {
+  let after: string | null = null;
+  for (;;) {
+    const rows: Page = await table.page(after, PAGE);
+    yield rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < PAGE) return;
+    after = last.key;
+  }
 }
