@@ -155,6 +155,19 @@ test('after a leak nothing signed before verifies, at the server that was told a
   }
 });
 
+test('two leaks within a moment leave nothing of the first one, while the time stands still', async () => {
+  const [a, b] = await Promise.all([server(), server()]);
+  // Ahead of the ledger's, so that nothing moves it on.
+  now += HOUR;
+  await a.rotate(true);
+  const stolen = await sign(a);
+  await b.refresh();
+  await a.rotate(true);
+  await b.refresh();
+  expect([await verifies(a, stolen), await verifies(b, stolen)]).toEqual([false, false]);
+  expect(await verifies(b, await sign(a))).toBe(true);
+});
+
 describe('a row edited by hand', () => {
   test.each(['made_at', 'signs_from', 'ends_at'])(
     'whose %s was moved is no key',

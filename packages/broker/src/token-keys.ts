@@ -98,6 +98,10 @@ export async function createTokenKeys({ rows, clock, random, log }: Standing): P
     latest = turnOfRead;
     set = read;
     turns = loaded;
+    // A private key that signs no more is not kept.
+    for (const kid of signers.keys()) {
+      if (!loaded.some((turn) => turn.kid === kid)) signers.delete(kid);
+    }
   }
 
   /** Shared by whoever waits for it, and never more often than once a second. */
@@ -122,12 +126,12 @@ export async function createTokenKeys({ rows, clock, random, log }: Standing): P
     });
   }
 
-  /** due: only when its time has come, which another server may have seen first. */
-  async function rotate(why: 'due' | 'asked' | 'leak'): Promise<void> {
+  /** due: only when its time has come, which another server may have seen first. @returns whether it made one */
+  async function rotate(why: 'due' | 'asked' | 'leak'): Promise<boolean> {
     const atOnce = why === 'leak';
     const { publicJwk, privateJwk } = await generateSigningKey();
     const kid = await thumbprint(publicJwk);
-    await rows.change(async (at) => {
+    const isMade = await rows.change(async (at) => {
       const now = nowOf(at);
       const known = inTurn(at);
       const present = presentOf(known, now);
@@ -135,17 +139,20 @@ export async function createTokenKeys({ rows, clock, random, log }: Standing): P
       // Nobody waits for a key that is to replace none.
       const signsFrom = atOnce || present === null ? now : now + LEAD;
       if (!atOnce && known.some((key) => key.signsFrom > now)) return null;
-      const turn = { madeAt: now, signsFrom, endsAt: signsFrom + TURN + SLACK + LONGEST_TOKEN };
+      // The floor parts it from those that go; the time may stand still, at that of the ledger.
+      const madeAt = atOnce ? Math.max(now, ...known.map((key) => key.madeAt + 1)) : now;
+      const turn = { madeAt, signsFrom, endsAt: signsFrom + TURN + SLACK + LONGEST_TOKEN };
       const body = { key: 'token', from: present, to: kid, at_once: atOnce };
       return {
         add: { publicJwk, privateJwk, ...turn },
         remove: atOnce ? known.map((key) => key.kid) : [],
-        floor: atOnce ? now : null,
+        floor: atOnce ? madeAt : null,
         entry: { id: uuidv7(clock, random), type: 'keys.rotated', body },
         isUrgent: atOnce,
       };
     });
     await load();
+    return isMade;
   }
 
   const keys: TokenKeys = {
@@ -177,8 +184,7 @@ export async function createTokenKeys({ rows, clock, random, log }: Standing): P
         // Law 1: an edited row has no effect, and is reported.
         log.warn({ row }, 'a token key in the database is not as it was sealed, and is none');
       }
-      if (isDue(turns, nowOf(set))) {
-        await rotate('due');
+      if (isDue(turns, nowOf(set)) && (await rotate('due'))) {
         log.info({ kid: turns.at(-1)?.kid }, 'there is a new token key');
       }
       if (set.keys.length > standing().length) {
@@ -190,7 +196,9 @@ export async function createTokenKeys({ rows, clock, random, log }: Standing): P
         await load();
       }
     },
-    rotate: (atOnce) => rotate(atOnce ? 'leak' : 'asked'),
+    async rotate(atOnce) {
+      await rotate(atOnce ? 'leak' : 'asked');
+    },
   };
   await load();
   return keys;
