@@ -8,11 +8,11 @@ import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { reapStraysOf } from './revoke.ts';
 
-/** Milliseconds until a target that could not be searched is asked again. */
+/** Milliseconds until a connection that is not done is looked at again. */
 const RETRY_AFTER = 5_000;
 
 export interface Removals {
-  /** Destroys the credentials of removed connections that nothing needs any more. */
+  /** Destroys the credentials of removed connections that nothing needs any more. Rejects when one failed. */
   finish(): Promise<void>;
 }
 
@@ -22,15 +22,21 @@ export function createRemovals(deps: Deps): Removals {
   const retryAt = new Map<string, number>();
 
   async function attempt(connection: Connection): Promise<void> {
-    if (!(await deps.sealed.holds(connection.setBy))) {
-      done.add(connection.id);
+    const { id, setBy } = connection;
+    if (!(await deps.sealed.holds(setBy))) {
+      done.add(id);
+      retryAt.delete(id);
       return;
     }
-    // Law 4: no lease was committed since it was removed, so that none left is none to come.
-    const live = await deps.leases.live(connection.id);
-    if (live.length === 0 && (await reapStraysOf(deps, connection)))
-      await destroy(deps, connection);
-    else retryAt.set(connection.id, performance.now() + RETRY_AFTER);
+    try {
+      // Law 4: no lease was committed since it was removed, so that none left is none to come.
+      const live = await deps.leases.live(id);
+      if (live.length === 0 && (await reapStraysOf(deps, connection))) {
+        await destroy(deps, connection);
+      }
+    } finally {
+      retryAt.set(id, performance.now() + RETRY_AFTER);
+    }
   }
 
   return {
@@ -39,7 +45,9 @@ export function createRemovals(deps: Deps): Removals {
         ({ id, removedAt }) =>
           removedAt !== null && !done.has(id) && performance.now() >= (retryAt.get(id) ?? 0),
       );
-      await Promise.all(due.map(attempt));
+      // One that fails must not let the next round begin beside another that still goes on.
+      const attempts = await Promise.allSettled(due.map(attempt));
+      for (const tried of attempts) if (tried.status === 'rejected') throw tried.reason;
     },
   };
 }
