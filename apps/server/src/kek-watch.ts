@@ -26,7 +26,7 @@ export async function holdKeks(
   const server = { id: randomUUID(), name: `${hostname()}/${process.pid}` };
   const stop = new AbortController();
   let seen = '';
-  let complaint = '';
+  const complaints = new Map<string, string>();
   let announcedAt = Number.NEGATIVE_INFINITY;
   const announce = async (): Promise<void> => {
     await keks.announce(server);
@@ -40,20 +40,24 @@ export async function holdKeks(
     seen = version;
     announcedAt = Number.NEGATIVE_INFINITY;
   };
-  const orComplain = async (work: () => Promise<void>): Promise<void> => {
+  // Once for each trouble, and again when it comes back.
+  const orComplain = async (complaint: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
+      complaints.delete(complaint);
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'unknown';
-      if (reason !== complaint) log.warn({ reason }, 'the keys held before stay in use');
-      complaint = reason;
+      if (reason !== complaints.get(complaint)) log.warn({ reason }, complaint);
+      complaints.set(complaint, reason);
     }
   };
   await announce();
   const running = (async () => {
     while (!stop.signal.aborted) {
-      await orComplain(follow);
-      if (performance.now() - announcedAt >= ANNOUNCE_EVERY) await orComplain(announce);
+      await orComplain('the keys held before stay in use', follow);
+      if (performance.now() - announcedAt >= ANNOUNCE_EVERY) {
+        await orComplain('other servers are not told which keys this one holds', announce);
+      }
       await wait(LOOK, null, { signal: stop.signal, ref: false }).catch(() => undefined);
     }
   })();
