@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly onStranger: (peer: string) => void;
 }
 
-/** Law 4's worth nothing if the wire is open: an https issuer is spoken to through its proxies only. */
+/** Tokens travel here, so an https issuer is spoken to through its proxies only. @throws what listening does */
 export async function openListener(options: ListenerOptions): Promise<Listening> {
   const { config, stopping, app, from, opens, onStranger } = options;
   const { trustedProxies } = config;

@@ -14,16 +14,16 @@ import { holdKeks } from './kek-watch.ts';
 import { ledgerIsEmpty } from './ledger-is-empty.ts';
 import { openListener } from './listener.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { createMetricsAccess } from './metrics/access.ts';
-import { createInstruments } from './metrics/instruments.ts';
-import { measureBatch, measuredApp, measuredLog } from './metrics/measured.ts';
+import { createMetricsAccess, type MetricsAccess } from './metrics/access.ts';
+import { createInstruments, type Instruments } from './metrics/instruments.ts';
+import { type App, measureBatch, measuredApp, measuredLog } from './metrics/measured.ts';
 import { createScrape } from './metrics/scrape.ts';
 import { readMetricsToken } from './metrics/token.ts';
 import { preflight } from './preflight.ts';
 import { untilSignalled } from './signals.ts';
-import { createStopping, pause } from './stopping.ts';
+import { createStopping, pause, type Stopping } from './stopping.ts';
 import { startTicking } from './ticking.ts';
-import { systemClock, wire } from './wire.ts';
+import { systemClock, type Wired, wire } from './wire.ts';
 
 /** Milliseconds from the end of the grace to the end of the process, whatever hangs. */
 const LONGEST_STOP = 30_000;
@@ -66,27 +66,10 @@ export async function start(config: Config, log: Logger): Promise<Running> {
       token: metricsToken,
       behindProxy: config.trustedProxies !== null,
     });
-    const isReady = async () =>
-      !stopping.begun.aborted && (await wired.useCases.readiness()) === 'ready';
-    const app = createApp({
-      useCases: wired.useCases,
-      issuer: config.issuer,
-      version: VERSION,
-      clock: systemClock,
-      stopping: stopping.begun,
-      closing: stopping.closing,
-      metrics: {
-        admits: access.admits,
-        read: createScrape(wired.deps, instruments, isReady),
-      },
-      log: measuredLog(
-        {
-          request: (fields) => log.info(fields, 'request'),
-          error: (fields) => log.error(fields, 'request failed'),
-        },
-        instruments,
-      ),
-    });
+    const app = measuredApp(
+      openApp({ config, wired, instruments, access, stopping, log }),
+      instruments,
+    );
     const listener = await openListener({
       config,
       stopping,
@@ -96,7 +79,7 @@ export async function start(config: Config, log: Logger): Promise<Running> {
         instruments.strangers.inc();
         log.warn({ peer }, 'a peer that is no listed proxy was refused');
       },
-      app: measuredApp(app, instruments),
+      app,
     });
     undo.push(listener.close);
     return {
@@ -114,6 +97,36 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     await unwind();
     throw error;
   }
+}
+
+/** The use cases over HTTP, with what only the process knows: its stop, its metrics, its log. */
+function openApp(from: {
+  readonly config: Config;
+  readonly wired: Wired;
+  readonly instruments: Instruments;
+  readonly access: MetricsAccess;
+  readonly stopping: Stopping;
+  readonly log: Logger;
+}): App {
+  const { config, wired, instruments, access, stopping, log } = from;
+  const isReady = async () =>
+    !stopping.begun.aborted && (await wired.useCases.readiness()) === 'ready';
+  return createApp({
+    useCases: wired.useCases,
+    issuer: config.issuer,
+    version: VERSION,
+    clock: systemClock,
+    stopping: stopping.begun,
+    closing: stopping.closing,
+    metrics: { admits: access.admits, read: createScrape(wired.deps, instruments, isReady) },
+    log: measuredLog(
+      {
+        request: (fields) => log.info(fields, 'request'),
+        error: (fields) => log.error(fields, 'request failed'),
+      },
+      instruments,
+    ),
+  });
 }
 
 /** Runs until told to stop. What `npm start` and `countersign serve` do. */
