@@ -6,10 +6,11 @@ export interface BoundedWork {
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** @param limits how many run at once, and how many more may wait for their turn */
+/** @param limits how many run at once, how many more may wait for their turn, and what others are told */
 export function createBoundedWork(limits: {
   readonly running: number;
   readonly waiting: number;
+  readonly refusal: string;
 }): BoundedWork {
   const turns: (() => void)[] = [];
   let running = 0;
@@ -18,10 +19,7 @@ export function createBoundedWork(limits: {
     async run(work) {
       if (running >= limits.running) {
         if (turns.length >= limits.waiting) {
-          throw new CountersignError(
-            'broker_unavailable',
-            'Too many secrets are being verified for the first time. Try again shortly.',
-          );
+          throw new CountersignError('broker_unavailable', limits.refusal);
         }
         // Whoever ends hands its place over, so that nobody who comes later gets in between.
         await new Promise<void>((turn) => turns.push(turn));

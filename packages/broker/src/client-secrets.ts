@@ -37,7 +37,11 @@ export interface ClientSecrets {
 }
 
 /** argon2id runs in Node's pool of four threads, which files and names share. */
-const AT_ONCE = { running: 2, waiting: 64 } as const;
+const AT_ONCE = {
+  running: 2,
+  waiting: 64,
+  refusal: 'Too many secrets are being verified for the first time. Try again shortly.',
+} as const;
 /** Verified secrets remembered at once; the one not used for longest goes first. */
 const MOST_REMEMBERED = 10_000;
 

@@ -1,5 +1,4 @@
 /** From parsed `authorization_details` to verdicts: gathers the facts, asks policy, never writes. */
-
 import { presentConnection } from '@countersign/authority';
 import { type GrantedDetail, type RequestedDetail, RequestedDetails } from '@countersign/contract';
 import { CountersignError, type DenialCode } from '@countersign/core';

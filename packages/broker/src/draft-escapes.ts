@@ -31,10 +31,8 @@ export async function draftEscapes(
   });
   const trouble = check.findings.find(({ ok }) => !ok);
   if (!check.ok) {
-    throw inputError(
-      'invalid_request',
-      `What is open there could not be told. ${trouble?.text ?? ''}`,
-    );
+    const why = trouble === undefined ? '' : ` ${trouble.text}`;
+    throw inputError('invalid_request', `What is open there could not be told.${why}`);
   }
   const accepted = [...new Set(body.objects)].sort().map((object) => named(check.escapes, object));
   return statementAround(
@@ -57,7 +55,13 @@ export async function draftEscapes(
 /** The one escape of that name. Two that share it would leave open which of them was accepted. */
 function named(open: readonly Escape[], object: string): Escape {
   const [only, ...others] = open.filter((each) => each.object === object);
-  if (only !== undefined && others.length === 0) return only;
+  if (others.length > 0) {
+    throw inputError(
+      'invalid_request',
+      `Several are open there by the name ${object}. Close all but one.`,
+    );
+  }
+  if (only !== undefined) return only;
   throw inputError('invalid_request', `${object} is not open there now. ${listed(open)}`);
 }
 

@@ -2,7 +2,8 @@
  * Why a provider did not do what was asked. `refused`: the provider said no and nothing happened, so
  * a use comes back. `unavailable`: it was never reached. `misconfigured`: the connection as humans set
  * it cannot work. `escape`: what it would mint could do more than was granted, nothing happened, and
- * humans must close or accept that; a use comes back. `unknown_outcome`: something may have happened; reconcile, never retry blindly.
+ * humans must close or accept that; a use comes back. `unknown_outcome`: something may have happened;
+ * reconcile, never retry blindly.
  */
 export type ProviderErrorKind =
   | 'refused'
