@@ -90,6 +90,11 @@ export function shortTime(instant: string): string {
     .replace(/\.\d{3}Z$/, 'Z');
 }
 
+/** The same to the minute, for lists: `2026-11-20 12:00Z`. */
+export function minuteOf(instant: string): string {
+  return shortTime(instant).replace(/:\d\dZ$/, 'Z');
+}
+
 /** For each id the shortest prefix that no other has, of eight characters at least. */
 export function shortIds(ids: readonly string[]): ReadonlyMap<string, string> {
   const distinct = [...new Set(ids)];

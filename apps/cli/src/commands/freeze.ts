@@ -11,7 +11,7 @@ import { type Act, type Given, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
-import { shortIds, shortTime } from '../text.ts';
+import { minuteOf, shortIds } from '../text.ts';
 
 export function addFreeze(program: Registrar): void {
   targeted(
@@ -45,7 +45,7 @@ export function addFreeze(program: Registrar): void {
 
 function targeted(command: Command): Command {
   return command
-    .option('--all', 'everything')
+    .option('--all', 'everything, as one target')
     .option('--env <name>', 'an environment')
     .option('--connection <name>', 'a connection')
     .option('--agent <name>', 'an agent')
@@ -144,7 +144,7 @@ const list: Act = async (context, given) => {
           freezes.map((each) => [
             short.get(each.id) ?? each.id,
             [each.target.kind, each.name ?? each.target.id ?? ''].join(' ').trim(),
-            shortTime(each.frozen_at).replace(/:\d\dZ$/, 'Z'),
+            minuteOf(each.frozen_at),
             each.author,
             each.seconded_by ?? '',
             ...(all ? [each.lifted_at === null ? 'stands' : 'lifted'] : []),

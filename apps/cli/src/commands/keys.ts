@@ -1,14 +1,18 @@
 /** The server's own keys, for its operator: on a server's machine, with the server's environment. */
 import { CountersignError } from '@countersign/core';
-import type { KeyList } from '@countersign/server';
+import type { KekRotation, KeyList } from '@countersign/server';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { failed, usageFailure } from '../failure.ts';
 import { type Act, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { table } from '../table.ts';
+import { minuteOf } from '../text.ts';
 
 /** Milliseconds that servers are waited for: a few looks at their file. */
 const PATIENCE = 15_000;
+/** What is missing when the database or the key file are not the server's. */
+const AS_SERVED =
+  'countersign keys list   (as the user and in the environment of countersign serve)';
 
 export function addKeys(program: Registrar): void {
   const keys = noun(program, 'keys', "The server's own keys, on its machine.");
@@ -46,13 +50,13 @@ const rotate: Act = async (context, given) => {
     patience: PATIENCE,
     say: (text) => context.out.note(text),
   });
-  const rotation = await rotating.catch(asOperators);
+  const rotation = await asOperator(rotating, 'countersign keys rotate --dry-run');
   const { state, from, to, rows, foreign, servers } = rotation;
   const document = { key: 'kek', state, from, to, rows, foreign, servers };
   if (state === 'waiting') {
     throw failed(
       'servers_behind',
-      `Nothing is under the next key yet: ${servers.join(', ')} does not hold it.`,
+      `Nothing is under the next key yet. Servers that do not hold it: ${servers.join(', ')}.`,
       'copy the key file (COUNTERSIGN_KEK_FILE) to each of these machines, then: countersign keys rotate',
     );
   }
@@ -69,7 +73,7 @@ async function rotateToken(context: Context, given: Given): Promise<ExitStatus> 
   }
   const { rotateTokenKeyHere } = await import('@countersign/server');
   const atOnce = given.flag('now');
-  const tokens = await rotateTokenKeyHere(context.env, { atOnce }).catch(asOperators);
+  const tokens = await asOperator(rotateTokenKeyHere(context.env, { atOnce }), AS_SERVED);
   const word = atOnce
     ? 'Every token and session has ended: agents ask anew, humans sign in again.'
     : 'The next key is published, and signs from the time below.';
@@ -79,36 +83,29 @@ async function rotateToken(context: Context, given: Given): Promise<ExitStatus> 
 
 function tokenLines(tokens: KeyList['tokens']): string[] {
   return table(
-    ['token key', 'state', 'signs from', 'ends'],
+    ['TOKEN KEY', 'STATE', 'SIGNS FROM', 'ENDS'],
     tokens.map(({ id, state, signs_from, ends_at }) => [
       id.slice(0, 11),
       state,
-      shortTime(signs_from),
-      shortTime(ends_at),
+      minuteOf(signs_from),
+      minuteOf(ends_at),
     ]),
   );
 }
 
-/** An instant to the minute. */
-function shortTime(instant: string): string {
-  return `${instant.slice(0, 16).replace('T', ' ')}Z`;
-}
-
 /** What stands in an operator's way, with the command that tells more. */
-function asOperators(error: unknown): never {
-  if (!(error instanceof CountersignError)) throw error;
-  throw failed(error.code, error.message, 'countersign keys rotate --dry-run');
+async function asOperator<T>(work: Promise<T>, next: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof CountersignError) throw failed(error.code, error.message, next);
+    const { ConfigError } = await import('@countersign/server');
+    if (error instanceof ConfigError) throw failed('failed', error.message, AS_SERVED);
+    throw error;
+  }
 }
 
-function linesOf(rotation: {
-  readonly state: string;
-  readonly from: string;
-  readonly to: string | null;
-  readonly rows: number;
-  readonly foreign: readonly string[];
-  readonly servers: readonly string[];
-}): string[] {
-  const { state, from, to, rows, foreign, servers } = rotation;
+function linesOf({ state, from, to, rows, foreign, servers }: KekRotation): string[] {
   const left = foreign.map((row) => `Left behind, under no key of the file: ${row}`);
   if (state === 'planned') {
     return [
@@ -127,17 +124,17 @@ function linesOf(rotation: {
 
 const list: Act = async (context: Context) => {
   const { listKeys } = await import('@countersign/server');
-  const keys = await listKeys(context.env);
+  const keys = await asOperator(listKeys(context.env), AS_SERVED);
   context.out.result(keys, [
     ...table(
-      ['key', 'id', 'state'],
+      ['KEY', 'ID', 'STATE'],
       keys.keks.map(({ id, state }) => ['key-encryption', id, state]),
     ),
     '',
     ...tokenLines(keys.tokens),
     '',
     ...table(
-      ['server', 'holds'],
+      ['SERVER', 'HOLDS'],
       keys.servers.map(({ name, keks, intact }) => [
         name,
         intact ? keks.join(' ') : 'not what a server wrote',

@@ -12,7 +12,7 @@ import { ownAuthority } from '../own-authority.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { table } from '../table.ts';
-import { shortIds, shortTime } from '../text.ts';
+import { minuteOf, shortIds } from '../text.ts';
 
 export function addPending(program: Registrar): void {
   verb(
@@ -79,7 +79,7 @@ function linesOf(context: Context, waiting: readonly Waiting[]): string[] {
       waiting.map((each) => [
         short.get(each.id) ?? each.id,
         `${each.have} of ${each.need}`,
-        shortTime(each.sign_by).replace(/:\d\dZ$/, 'Z'),
+        minuteOf(each.sign_by),
         each.headline,
       ]),
       { fixed: [0, 1, 2] },
