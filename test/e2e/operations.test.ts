@@ -188,7 +188,9 @@ describe('a stop', () => {
     const waiting = agent.poll(asked.id, 30);
     // The scrape itself is one; the poll, which nobody answers, is the other.
     await expect
-      .poll(async () => sampleOf(await scrape(server), 'countersign_http_requests_in_progress'))
+      .poll(async () => sampleOf(await scrape(server), 'countersign_http_requests_in_progress'), {
+        timeout: 20_000,
+      })
       .toBe(2);
     const stopped = server.stop();
     expect(await waiting).toMatchObject({ status: 'open' });

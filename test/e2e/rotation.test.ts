@@ -66,7 +66,7 @@ async function meanwhile(work: () => Promise<unknown>): Promise<number> {
       count += 1;
     }
   });
-  const [, ...ended] = await Promise.allSettled([
+  const ended = await Promise.allSettled([
     work().finally(() => {
       isDone = true;
     }),
