@@ -56,6 +56,7 @@ function medianOf(clients: number, turns: readonly Measured[]): Measured {
   return {
     clients,
     requests: turns.reduce((sum, { requests }) => sum + requests, 0),
+    refused: turns.reduce((sum, { refused }) => sum + refused, 0),
     rate: median(({ rate }) => rate),
     p50: median(({ p50 }) => p50),
     p99: median(({ p99 }) => p99),

@@ -9,14 +9,16 @@ export interface Phase {
   readonly duration: number;
   /** The bytes of the next request, made beforehand so that signing is not measured; null ends the load. */
   readonly next: () => Buffer | null;
-  /** @throws Error for an answer that is not what is measured */
-  readonly check: (answer: Answer) => void;
+  /** False for a refusal to take on more, which is counted. @throws Error for any other answer */
+  readonly check: (answer: Answer) => boolean;
 }
 
 export interface Measured {
   readonly clients: number;
   readonly requests: number;
-  /** Requests a second. */
+  /** Of so many more: not now, try again. */
+  readonly refused: number;
+  /** Requests a second that were served. */
   readonly rate: number;
   /** Milliseconds. */
   readonly p50: number;
@@ -30,6 +32,7 @@ export async function runPhase(phase: Phase): Promise<Measured> {
     Array.from({ length: clients }, (_, at) => openKeepAlive(ports[at % ports.length] ?? 0)),
   );
   const latencies: number[] = [];
+  let refused = 0;
   const began = performance.now();
   const until = began + duration;
   try {
@@ -40,8 +43,8 @@ export async function runPhase(phase: Phase): Promise<Measured> {
           if (request === null) return;
           const answer = await connection.send(request);
           const now = performance.now();
-          check(answer);
-          latencies.push(now - sent);
+          if (check(answer)) latencies.push(now - sent);
+          else refused += 1;
           sent = now;
         }
       }),
@@ -49,10 +52,14 @@ export async function runPhase(phase: Phase): Promise<Measured> {
   } finally {
     for (const connection of connections) connection.close();
   }
-  return summarise(clients, latencies, performance.now() - began);
+  return { ...summarise(clients, latencies, performance.now() - began), refused };
 }
 
-function summarise(clients: number, latencies: number[], elapsed: number): Measured {
+function summarise(
+  clients: number,
+  latencies: readonly number[],
+  elapsed: number,
+): Omit<Measured, 'refused'> {
   const sorted = Float64Array.from(latencies).sort();
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;

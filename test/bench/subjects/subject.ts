@@ -7,8 +7,8 @@ import type { Answer } from '../keep-alive.ts';
 /** One kind of request, and what answering it looks like. */
 export interface Ask {
   next(): Buffer;
-  /** @throws Error when the answer is not the one that is measured */
-  check(answer: Answer): void;
+  /** False for a refusal to take on more. @throws Error when the answer is no answer to this */
+  check(answer: Answer): boolean;
 }
 
 export interface Subject {
@@ -21,7 +21,8 @@ export interface Subject {
 
 export function expectStatus(status: number): Ask['check'] {
   return (answer) => {
-    if (answer.status === status) return;
+    if (answer.status === status) return true;
+    if (answer.status === 503) return false;
     throw new Error(`answered ${answer.status}: ${answer.body.toString('utf8').slice(0, 300)}`);
   };
 }
