@@ -33,6 +33,16 @@ function run(line: string, env: Record<string, string> = {}, binary = BINARY): P
   });
 }
 
+test('looking after keys makes no broker where none has run', async () => {
+  const nowhere = join(home, 'no-broker');
+  for (const line of ['keys list', 'keys rotate --dry-run', 'keys rotate --token']) {
+    const { status, stdout, stderr } = await run(line, { COUNTERSIGN_DATA_DIR: nowhere });
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/COUNTERSIGN_DATA_DIR .*where\s+no\s+broker\s+has\s+run/s);
+  }
+  await expect(stat(nowhere)).rejects.toThrow('ENOENT');
+});
+
 describe.concurrent('help', () => {
   test('is on stdout, status 0, and fits 80 columns', async () => {
     const { status, stdout, stderr } = await run('--help');

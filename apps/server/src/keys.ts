@@ -2,10 +2,12 @@
  * What an operator does with the server's keys, on a server's machine and with its environment: the
  * database and the key file are all it takes, no server need be asked.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { createTokenKeys, type TokenKeys, type TokenKeyView } from '@countersign/broker';
 import { toInstant, uuidv7 } from '@countersign/core';
 import type { Replica, Store } from '@countersign/store';
-import { type Config, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig, shown } from './config.ts';
 import { readKeks, replaceKeks } from './kek.ts';
 import { createLogger } from './logger.ts';
 import { type KekRotation, type KekRotationOptions, rotateKek } from './rotate-kek.ts';
@@ -102,11 +104,21 @@ function tokenKeysOf(keys: TokenKeys): KeyList['tokens'] {
   }));
 }
 
+/** Looking after keys makes no broker where there is none. */
+function requireBroker({ databaseUrl, dataDir }: Config): void {
+  if (databaseUrl !== null || existsSync(join(dataDir, 'postgres'))) return;
+  throw new ConfigError(
+    'COUNTERSIGN_DATA_DIR',
+    `is ${shown(dataDir)}, where no broker has run. Name the server's data directory, or its database with DATABASE_URL.`,
+  );
+}
+
 async function withStore<T>(
   env: NodeJS.ProcessEnv,
   work: (config: Config, store: Store) => Promise<T>,
 ): Promise<T> {
   const config = readConfig(env);
+  requireBroker(config);
   const { store, embedded } = await openDatabase(config, createLogger('silent'));
   try {
     return await work(config, store);
