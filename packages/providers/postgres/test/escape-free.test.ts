@@ -99,6 +99,26 @@ await onEachServer('a database as it comes', (fixture) => {
     await fresh.end();
   });
 
+  it('in which a lease shares with everybody what it made for itself', async () => {
+    const { provider, issue, issuer, connection, admin } = fixture();
+    await admin`GRANT TEMPORARY ON DATABASE app TO PUBLIC`;
+    const rights = [right('select', 'sales.booking')];
+    const sharing = await issue(rights);
+    const agent = sharing.open();
+    await agent.unsafe(`
+      SELECT lo_create(4711); GRANT ALL ON LARGE OBJECT 4711 TO PUBLIC;
+      CREATE FUNCTION pg_temp.bait() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
+      CREATE TEMP VIEW bait AS SELECT pg_temp.bait();
+      CREATE TEMP SEQUENCE number; GRANT ALL ON number, bait TO PUBLIC`);
+    expect((await provider.check(connection)).escapes).toEqual([]);
+    const other = await issue(rights);
+    expect(await codeOf(other.open()`SELECT pg_temp_3.bait()`)).not.toBe('ok');
+    await issuer.revoke(connection, sharing.id);
+    await issuer.revoke(connection, other.id);
+    expect((await provider.check(connection)).escapes).toEqual([]);
+    await admin`REVOKE TEMPORARY ON DATABASE app FROM PUBLIC`;
+  });
+
   describe('beside another database', () => {
     const escapes = async (connection: ProviderConnection) =>
       (await fixture().provider.check(connection)).escapes;

@@ -23,6 +23,11 @@ const SELECT = [right('select', 'sales.booking')];
 const definer = (name: string, returns: string, body: string): string =>
   `CREATE OR REPLACE FUNCTION ${name} RETURNS ${returns} LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN ${body} END $$`;
 
+const PARTED = `SET ROLE app_owner;
+  CREATE TABLE sales.part (region int, note text) PARTITION BY LIST (region);
+  CREATE TABLE sales.part_1 PARTITION OF sales.part FOR VALUES IN (1);
+  CREATE TABLE sales.part_2 PARTITION OF sales.part FOR VALUES IN (2); RESET ROLE`;
+
 const CASES: readonly Case[] = [
   {
     object: 'function sales.purge(integer)',
@@ -245,6 +250,35 @@ const CASES: readonly Case[] = [
     rights: [right('delete', 'sales.booking')],
     unconcerned: [right('delete', 'sales.booking'), right('delete', 'sales.old_booking')],
     clean: 'DROP TABLE sales.old_booking',
+  },
+  {
+    // An UPDATE that changes the partition key deletes the row here and inserts it there.
+    object: 'trigger gone on sales.part',
+    open: `${PARTED}; ${definer('sales.gone()', 'trigger', 'DELETE FROM sales.room; RETURN NULL;')};
+      CREATE TRIGGER gone AFTER DELETE ON sales.part FOR EACH ROW EXECUTE FUNCTION sales.gone()`,
+    change: definer('sales.gone()', 'trigger', 'RETURN NULL;'),
+    rights: [right('update', 'sales.part')],
+    unconcerned: [right('update', 'sales.part(note)')],
+    clean: 'DROP TABLE sales.part; DROP FUNCTION sales.gone',
+  },
+  {
+    // The lease reads the whole and deletes in one part: it is the part's copy of the trigger that fires.
+    object: 'trigger gone on sales.part_2',
+    open: `${PARTED}; ${definer('sales.gone()', 'trigger', 'DELETE FROM sales.room; RETURN NULL;')};
+      CREATE TRIGGER gone AFTER DELETE ON sales.part FOR EACH ROW EXECUTE FUNCTION sales.gone();
+      ALTER TABLE ONLY sales.part DISABLE TRIGGER gone`,
+    change: definer('sales.gone()', 'trigger', 'RETURN NULL;'),
+    rights: [right('select', 'sales.part'), right('delete', 'sales.part_2')],
+    unconcerned: [right('select', 'sales.part'), right('insert', 'sales.part_2')],
+    clean: 'DROP TABLE sales.part; DROP FUNCTION sales.gone',
+  },
+  {
+    // setval takes an oid, and then asks no schema.
+    object: 'sequence hidden.number',
+    open: 'CREATE SCHEMA hidden; CREATE SEQUENCE hidden.number; GRANT UPDATE ON SEQUENCE hidden.number TO PUBLIC',
+    change: 'GRANT SELECT ON SEQUENCE hidden.number TO PUBLIC',
+    rights: SELECT,
+    clean: 'DROP SCHEMA hidden CASCADE',
   },
   {
     object: 'event trigger watch',

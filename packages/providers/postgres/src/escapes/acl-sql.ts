@@ -1,4 +1,5 @@
 /** What is open by access lists alone, in SQL: rights that PUBLIC holds and no lease was given. */
+import { LEASE_ROLES } from '../names.ts';
 
 const RELATION = `
 SELECT 'relation' AS kind,
@@ -42,14 +43,17 @@ SELECT 'database', format('database %I', d.datname), json_build_object('name', q
 FROM pg_database d, asked
 WHERE d.datname = current_database() AND has_database_privilege(asked.role, d.oid, 'CREATE')`;
 
+/** What a lease made and shared holds nothing but what it wrote there, and must hold up nobody else. */
+const NO_LEASES = `NOT starts_with(pg_get_userbyid(o.lomowner)::text, '${LEASE_ROLES}')`;
+
 const LARGE_OBJECT = `
 SELECT 'large object', format('large object %s', o.oid), json_build_object('name', o.oid::text,
     'privileges', json_agg(x.privilege_type ORDER BY x.privilege_type)),
   json_build_array(pg_get_userbyid(o.lomowner), json_agg(x.privilege_type ORDER BY x.privilege_type))
 FROM pg_largeobject_metadata o, aclexplode(o.lomacl) x
-WHERE x.grantee = 0 GROUP BY o.oid, o.lomowner
+WHERE x.grantee = 0 AND ${NO_LEASES} GROUP BY o.oid, o.lomowner
 UNION ALL SELECT 'setting', 'setting lo_compat_privileges', '{}'::json, '["on"]'::json
-WHERE current_setting('lo_compat_privileges')::bool AND EXISTS (SELECT FROM pg_largeobject_metadata)`;
+WHERE current_setting('lo_compat_privileges')::bool AND EXISTS (SELECT FROM pg_largeobject_metadata o WHERE ${NO_LEASES})`;
 
 const PARAMETER = `
 SELECT 'parameter', format('parameter %s', p.parname), json_build_object('name', p.parname),

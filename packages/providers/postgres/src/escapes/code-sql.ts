@@ -34,7 +34,9 @@ WHERE p.proowner::regrole::text <> asked.role
   AND p.prorettype <> 'event_trigger'::regtype
   AND (p.prorettype <> 'trigger'::regtype
     OR has_database_privilege(asked.role, current_database(), 'TEMPORARY'))
-  AND (p.pronamespace IN (SELECT oid FROM usable) OR EXISTS (
+  AND (p.pronamespace IN (SELECT oid FROM usable)
+    -- What a lease made for its own session is there for nobody else, and must hold up nobody else.
+    OR NOT pg_is_other_temp_schema(p.pronamespace) AND EXISTS (
     SELECT FROM pg_depend d WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid
       AND d.deptype = 'n' AND d.classid NOT IN ('pg_trigger'::regclass, 'pg_event_trigger'::regclass)
       AND NOT EXISTS (SELECT FROM pg_aggregate a WHERE d.classid = 'pg_proc'::regclass AND a.aggfnoid = d.objid)))`;
@@ -52,6 +54,17 @@ WHERE NOT m.known AND has_function_privilege(asked.role, p.oid, 'EXECUTE')
 GROUP BY m.extname, m.extversion
 HAVING bool_or(p.pronamespace IN (SELECT oid FROM usable))`;
 
+/**
+ * A write that is reached fires it, with more rights than a lease's. A partition's copy of a trigger is
+ * the same trigger, but only where that one fires too: each has its own writes and its own switch.
+ */
+const fires = (t: string): string => `${t}.tgenabled <> 'D'
+  AND EXISTS (SELECT FROM reached r WHERE r.rel = ${t}.tgrelid
+    AND ${t}.tgtype & CASE r.privilege WHEN 'INSERT' THEN 4 WHEN 'DELETE' THEN 8 WHEN 'UPDATE' THEN 16
+      WHEN 'TRUNCATE' THEN 32 WHEN 'MOVE' THEN (${t}.tgtype & 1) * 12 ELSE 0 END <> 0
+    AND (r.privilege <> 'UPDATE' OR r.col = 0 OR ${t}.tgattr::text = '' OR r.col = ANY (${t}.tgattr::int2[]))
+    AND (p.prosecdef OR ${NATIVE} OR r.as_owner))`;
+
 const TRIGGER = `
 SELECT 'trigger', format('trigger %I on %I.%I', t.tgname, n.nspname, c.relname),
   json_build_object('name', quote_ident(t.tgname), 'table', format('%I.%I', n.nspname, c.relname),
@@ -63,13 +76,8 @@ FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
 LEFT JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'
-  AND EXISTS (SELECT FROM reached r WHERE r.rel = t.tgrelid
-    AND t.tgtype & CASE r.privilege WHEN 'INSERT' THEN 4 WHEN 'DELETE' THEN 8 WHEN 'UPDATE' THEN 16
-      WHEN 'TRUNCATE' THEN 32 ELSE 0 END <> 0
-    AND (r.privilege <> 'UPDATE' OR r.col = 0 OR t.tgattr::text = '' OR r.col = ANY (t.tgattr::int2[]))
-    AND (p.prosecdef OR ${NATIVE} OR r.as_owner))
-  AND NOT EXISTS (SELECT FROM pg_trigger o JOIN reached r ON r.rel = o.tgrelid WHERE o.oid = t.tgparentid)`;
+WHERE NOT t.tgisinternal AND ${fires('t')}
+  AND NOT EXISTS (SELECT FROM pg_trigger o WHERE o.oid = t.tgparentid AND ${fires('o')})`;
 
 const EVENT_TRIGGER = `
 SELECT 'event trigger', format('event trigger %I', t.evtname),
@@ -131,8 +139,9 @@ CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT own.oid, own.conparentid
 JOIN pg_constraint k ON k.oid = root.oid
 JOIN pg_class rc ON rc.oid = k.conrelid JOIN pg_namespace rn ON rn.oid = rc.relnamespace
 JOIN pg_class rp ON rp.oid = k.confrelid JOIN pg_namespace rpn ON rpn.oid = rp.relnamespace
-WHERE NOT EXISTS (SELECT FROM pg_constraint q JOIN reached r ON r.rel = q.confrelid AND r.privilege = x.event
-  WHERE q.oid = own.conparentid)
+WHERE NOT EXISTS (SELECT FROM cascade f
+  JOIN reached r ON r.rel = f.parent AND r.privilege = f.event AND r.col = f.event_col
+  WHERE f.oid = own.conparentid AND f.event = x.event)
 GROUP BY x.event, pn.nspname, p.relname, n.nspname, c.relname, c.relowner`;
 
 /** Rows of a child are no rows of the parent that was granted. Partitions are: they are its storage. */

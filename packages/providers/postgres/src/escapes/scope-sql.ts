@@ -36,7 +36,8 @@ listed AS MATERIALIZED (
   SELECT c.oid AS rel, 0 AS col, x.privilege_type AS privilege
   FROM pg_class c, aclexplode(c.relacl) x
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND x.grantee = 0
-    AND c.relnamespace IN (SELECT oid FROM usable)
+    -- setval and nextval take a sequence by its oid, and then no schema is asked.
+    AND (c.relnamespace IN (SELECT oid FROM usable) OR c.relkind = 'S' AND c.relpersistence <> 't')
   UNION SELECT a.attrelid, a.attnum, x.privilege_type
   FROM attribute a JOIN pg_class c ON c.oid = a.attrelid, aclexplode(a.attacl) x
   WHERE x.grantee = 0
@@ -92,6 +93,13 @@ edge AS MATERIALIZED (
   UNION SELECT g.attrelid, 'UPDATE', a.attnum, g.attrelid, 'UPDATE', g.attnum, NULL
   FROM attribute g JOIN pg_attribute a ON a.attrelid = g.attrelid AND a.attnum > 0 AND a.attgenerated = ''
   WHERE g.attgenerated <> ''
+  -- MOVE: a row whose partition key changes is deleted there and inserted here, by the right to UPDATE.
+  UNION SELECT k.partrelid, 'UPDATE', m.col, k.partrelid, 'MOVE', 0, NULL
+  FROM pg_partitioned_table k, LATERAL (SELECT 0 AS col UNION SELECT a.attnum FROM pg_attribute a
+    WHERE a.attrelid = k.partrelid AND a.attnum > 0
+      AND (k.partexprs IS NOT NULL OR a.attnum = ANY (k.partattrs::int2[]))) m
+  UNION SELECT i.inhparent, 'MOVE', 0, i.inhrelid, 'MOVE', 0, NULL
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
   UNION SELECT w.ev_class, s.privilege, s.col, d.refobjid, s.privilege, 0, NULL
   FROM pg_rewrite w
   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
