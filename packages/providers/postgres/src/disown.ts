@@ -1,6 +1,7 @@
 /** What a lease's role owns and may do, in each database, until nothing names the role any more. */
 import { ProviderError } from '@countersign/provider-kit';
-import { retryConflicts, type Target } from './connect.ts';
+import { type Reached, retryConflicts, type Target } from './connect.ts';
+import { requireHeir } from './heir.ts';
 import type { Transaction } from './session.ts';
 
 /** Hands over what the role owns (never drops it) and takes its rights, in each database. */
@@ -15,12 +16,14 @@ export async function disown(target: Target, role: string, oid: number): Promise
   });
   for (const { name, here } of databases) {
     if (here) {
-      await target.exclusively((tx) => disownHere(tx, role));
+      await target.exclusively((tx, reached) => disownHere(tx, reached, role));
       continue;
     }
     const elsewhere = target.inDatabase(name);
     try {
-      await retryConflicts(() => elsewhere.transaction((tx) => disownHere(tx, role)));
+      await retryConflicts(() =>
+        elsewhere.transaction((tx, reached) => disownHere(tx, reached, role)),
+      );
     } finally {
       await elsewhere.close();
     }
@@ -32,9 +35,11 @@ export async function disown(target: Target, role: string, oid: number): Promise
  * keep that group from being used. What this account granted it takes back right by right: DROP OWNED
  * wants rights on every column of a table, which an account that may only pass DELETE on has not.
  */
-async function disownHere(tx: Transaction, role: string): Promise<void> {
+async function disownHere(tx: Transaction, reached: Reached, role: string): Promise<void> {
   const handed = await tx<{ statement: string }[]>`
-    SELECT format('REVOKE ALL ON LARGE OBJECT %s FROM %s CASCADE', o.oid,
+    SELECT format('ALTER LARGE OBJECT %s OWNER TO CURRENT_USER', o.oid) AS statement
+    FROM pg_largeobject_metadata o WHERE o.lomowner = ${role}::text::regrole
+    UNION ALL SELECT format('REVOKE ALL ON LARGE OBJECT %s FROM %s CASCADE', o.oid,
       CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END) AS statement
     FROM pg_largeobject_metadata o, aclexplode(o.lomacl) x
     WHERE o.lomowner = ${role}::text::regrole AND x.grantee <> o.lomowner`;
@@ -61,13 +66,20 @@ async function disownHere(tx: Transaction, role: string): Promise<void> {
     FROM acl, aclexplode(acl.items) x
     WHERE x.grantee = ${role}::text::regrole
       AND x.grantor = (SELECT oid FROM pg_roles WHERE rolname = current_user)`;
-  await tx.unsafe(
-    [
-      ...[...handed, ...granted].map(({ statement }) => statement),
-      `REASSIGN OWNED BY ${role} TO CURRENT_USER`,
-      `DROP OWNED BY ${role}`,
-    ].join('; '),
-  );
+  await tx.unsafe([...[...handed, ...granted].map(({ statement }) => statement)].join('; '));
+  if (await ownsAnything(tx, role)) {
+    await tx.unsafe(`REASSIGN OWNED BY ${role} TO ${await requireHeir(tx, reached, role)}`);
+  }
+  await tx.unsafe(`DROP OWNED BY ${role}`);
+}
+
+/** Default privileges are no object: they go with the rights. */
+async function ownsAnything(tx: Transaction, role: string): Promise<boolean> {
+  const owned = await tx`
+    SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
+      AND refobjid = ${role}::text::regrole AND deptype = 'o' AND classid <> 'pg_default_acl'::regclass
+      AND dbid IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))`;
+  return owned.length > 0;
 }
 
 /** A prepared transaction outlives its session and keeps its locks; only humans can judge it. */

@@ -2,7 +2,7 @@
  * Everything a role can do by grants, as PostgreSQL's own catalogs record it, compared exactly with
  * what it was made for. A role that somebody widened is never used, and never quietly repaired.
  */
-import { LEASE_ROLES } from './names.ts';
+import { GROUP_ROLES, HEIR_ROLES, LEASE_ROLES } from './names.ts';
 import type { Transaction } from './session.ts';
 import type { TableRight } from './target-table.ts';
 
@@ -73,8 +73,9 @@ export function expectedFootprint(
 /**
  * What the catalogs say of `role` in this transaction, or null when there is no such role.
  * Default privileges of the role itself are left out: they speak of objects that it creates, it can
- * create none, and every member may set them, so they would let one lease spoil a group for all. So
- * are those that a lease role set for objects it would create: it can create none either.
+ * create none, and every member may set them, so they would let one lease spoil a group for all. So is
+ * what belongs to a lease role or its heir, or are default privileges of a group role: a lease may share
+ * what it made with any role there is, in any database, and gives nobody more than it had.
  * PostgreSQL 15 has no options on memberships: INHERIT is the member's own there, and SET, which it
  * cannot forbid, is read as what we would have asked for.
  */
@@ -84,10 +85,14 @@ export async function readFootprint(tx: Transaction, role: string): Promise<Foot
     dependency AS (
       SELECT d.* FROM pg_shdepend d, role
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid
-        AND NOT (d.classid = 'pg_default_acl'::regclass AND (d.deptype = 'o' OR (
-          d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-          AND EXISTS (SELECT FROM pg_default_acl a JOIN pg_roles o ON o.oid = a.defaclrole
-            WHERE a.oid = d.objid AND starts_with(o.rolname::text, ${LEASE_ROLES}::text)))))
+        AND NOT (d.classid = 'pg_default_acl'::regclass AND d.deptype = 'o')
+        AND NOT (d.deptype = 'a' AND EXISTS (SELECT FROM pg_shdepend w
+          JOIN pg_roles o ON o.oid = w.refobjid
+          WHERE w.dbid = d.dbid AND w.classid = d.classid AND w.objid = d.objid AND w.deptype = 'o'
+            AND w.refclassid = 'pg_authid'::regclass
+            AND (starts_with(o.rolname::text, ${LEASE_ROLES}::text)
+              OR starts_with(o.rolname::text, ${HEIR_ROLES}::text)
+              OR d.classid = 'pg_default_acl'::regclass AND starts_with(o.rolname::text, ${GROUP_ROLES}::text))))
     ),
     acl AS (
       SELECT 'pg_database' AS catalog, o.oid, 0 AS number, o.datacl AS items

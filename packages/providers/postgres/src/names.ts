@@ -14,6 +14,9 @@ export const LEASE_ROLES = 'csl_';
 /** What every group role begins with, whichever broker's. */
 export const GROUP_ROLES = 'csg_';
 
+/** What the role begins with that gets what leases leave, whichever broker's. */
+export const HEIR_ROLES = 'csh_';
+
 /** What every lease role of this broker begins with. */
 export function leaseRolePrefix(brokerTag: string): string {
   return `${LEASE_ROLES}${checked(brokerTag)}_`;
@@ -44,6 +47,11 @@ export function dryRunRole(brokerTag: string, id: string): string {
 /** Milliseconds: when a dry run began, as the UUIDv7 in its role's name says. */
 export function dryRunBegan(brokerTag: string, role: string): number {
   return Number.parseInt(role.slice(dryRunRolePrefix(brokerTag).length).slice(0, 12), 16);
+}
+
+/** The role that gets what a lease or a dry run leaves: one for each broker. `role` is a name of ours. */
+export function heirRole(role: string): string {
+  return `${HEIR_ROLES}${checked(role.slice(LEASE_ROLES.length, LEASE_ROLES.length + 8))}`;
 }
 
 /** The lease that a role of this broker was made for, or null when it is no lease role. */

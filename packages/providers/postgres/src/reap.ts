@@ -2,6 +2,7 @@
 import type { Clock } from '@countersign/core';
 import { ProviderError, type ReapReport } from '@countersign/provider-kit';
 import type { Target } from './connect.ts';
+import { joinRole } from './join-role.ts';
 import {
   dryRunBegan,
   dryRunRolePrefix,
@@ -9,7 +10,7 @@ import {
   leaseIdOf,
   leaseRolePrefix,
 } from './names.ts';
-import { joinRole, revokeLease } from './revoke.ts';
+import { revokeLease } from './revoke.ts';
 import { DRY_RUN_ENDS } from './runner.ts';
 
 /** Group roles without members are kept for the next lease, up to this many in a database. */

@@ -4,7 +4,7 @@
  * a crash anywhere is finished by doing it all again.
  */
 import { ProviderError } from '@countersign/provider-kit';
-import { MEMBERSHIP_OPTIONS, type Reached, retryConflicts, type Target } from './connect.ts';
+import { retryConflicts, type Target } from './connect.ts';
 import { disown } from './disown.ts';
 import {
   DEPENDENT_OBJECTS,
@@ -12,6 +12,7 @@ import {
   LOCK_NOT_AVAILABLE,
   TargetError,
 } from './driver-error.ts';
+import { joinRole } from './join-role.ts';
 import type { Transaction } from './session.ts';
 
 const ATTEMPTS = 20;
@@ -90,13 +91,6 @@ async function roleOid(tx: Transaction, role: string): Promise<number | null> {
 async function proveAbsence(tx: Transaction, role: string): Promise<null> {
   await tx.unsafe(`CREATE ROLE ${role} NOLOGIN; DROP ROLE ${role}`);
   return null;
-}
-
-/** To end a role's sessions and take over what it owns one must be its member; a superuser is. */
-export async function joinRole(tx: Transaction, reached: Reached, role: string): Promise<void> {
-  if (reached.superuser) return;
-  const options = reached.version >= MEMBERSHIP_OPTIONS ? ' WITH INHERIT TRUE, SET TRUE' : '';
-  await tx.unsafe(`GRANT ${role} TO CURRENT_USER${options}`);
 }
 
 /** Each round sees sessions afresh; PostgreSQL itself does the waiting. */

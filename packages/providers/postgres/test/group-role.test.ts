@@ -1,6 +1,7 @@
 /** Group roles outlive leases, so what became of them meanwhile decides whether they are used. */
 import { describe, expect, it } from 'vitest';
 import { codeOf, type Fixture, onEachServer, right } from './support/fixture.ts';
+import { asSuperuser } from './support/server.ts';
 
 const READ = [right('select', 'sales.booking')];
 
@@ -106,6 +107,35 @@ await onEachServer('a group role', (fixture, server) => {
     if (server.includes(' 15')) await admin.unsafe(`DROP OWNED BY ${group}; DROP ROLE ${group}`);
     const lease = await issue(READ);
     expect(await codeOf(lease.open()`SELECT FROM sales.booking`)).toBe('ok');
+  });
+
+  it('cannot be spoiled by a lease of another right while that lease lives, nor after', async () => {
+    const { admin, issue, issuer, connection } = fixture();
+    await admin`GRANT TEMPORARY ON DATABASE app TO PUBLIC`;
+    await admin`GRANT CONNECT, TEMPORARY ON DATABASE other TO PUBLIC`;
+    const group = await groupOf(fixture());
+    const spoiler = await issue([right('select', 'sales.room')]);
+    const own = await groupOf(fixture(), [right('select', 'sales.room')]);
+    for (const agent of [spoiler.open(), spoiler.open('other')]) {
+      for (const attempt of [
+        `ALTER DEFAULT PRIVILEGES FOR ROLE ${own} GRANT ALL ON TABLES TO ${group}`,
+        `ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO ${group}`,
+        `SELECT lo_create(79); GRANT ALL ON LARGE OBJECT 79 TO ${group}`,
+        `CREATE TEMP TABLE bait (); GRANT ALL ON bait TO ${group}`,
+        `CREATE FUNCTION pg_temp.bait() RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION pg_temp.bait() TO ${group}`,
+      ]) {
+        expect(await codeOf(agent.unsafe(attempt)), attempt).toBe('ok');
+        expect(await groupOf(fixture())).toBe(group);
+      }
+    }
+    await issuer.revoke(connection, spoiler.id);
+    expect(await groupOf(fixture())).toBe(group);
+    const other = asSuperuser(fixture().server, 'other');
+    await other.unsafe(
+      `ALTER DEFAULT PRIVILEGES FOR ROLE ${own} REVOKE ALL ON TABLES FROM ${group}`,
+    );
+    await other.end();
+    await admin`REVOKE ALL ON DATABASE app, other FROM PUBLIC`;
   });
 
   it('of last week does not reach the table that has its name today', async () => {

@@ -123,6 +123,58 @@ await onEachServer('revoke', (fixture) => {
     expect(kept).toEqual({ owner: 'broker' });
   });
 
+  describe('of a lease that was let create code, and shares it with a live one', () => {
+    const CODE = `
+      CREATE FUNCTION open.power() RETURNS name LANGUAGE sql SECURITY DEFINER AS 'SELECT current_user';
+      CREATE FUNCTION open.wipe() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+        AS $$ BEGIN DELETE FROM sales.booking; RETURN NEW; END $$;
+      CREATE TABLE open.bait (id int); GRANT ALL ON open.bait TO PUBLIC;
+      CREATE TRIGGER wipe BEFORE INSERT ON open.bait FOR EACH ROW EXECUTE FUNCTION open.wipe();
+      CREATE VIEW open.cards AS SELECT * FROM sales.room; GRANT ALL ON open.cards TO PUBLIC`;
+    const opened = async (): Promise<{ left: Lease; live: Lease }> => {
+      const { admin, provider, connection, issue } = fixture();
+      await admin.unsafe('CREATE SCHEMA open; GRANT ALL ON SCHEMA open TO PUBLIC');
+      const { escapes: acceptedEscapes } = await provider.check(connection);
+      expect(acceptedEscapes.map(({ object }) => object)).toEqual(['schema open']);
+      const live = await issue(READ, { acceptedEscapes });
+      const left = await issue(READ, { acceptedEscapes });
+      await left.open().unsafe(CODE);
+      return { left, live };
+    };
+
+    it('leaves it to a role that may do nothing, not to the account of the connection', async () => {
+      const { admin, connection, issuer } = fixture();
+      const { left, live } = await opened();
+      await issuer.revoke(connection, left.id);
+      await expectGone(fixture(), left);
+      const agent = live.open();
+      const [power] = await agent<{ power: string }[]>`SELECT open.power()`;
+      expect(power?.power).toMatch(/^csh_/);
+      expect(await codeOf(agent`INSERT INTO open.bait VALUES (1)`)).toBe('42501');
+      expect(await codeOf(agent`SELECT * FROM open.cards`)).toBe('42501');
+      await issuer.revoke(connection, live.id);
+      await admin.unsafe('DROP SCHEMA open CASCADE');
+    });
+
+    it('waits, with the login closed, while somebody gave that role rights', async () => {
+      const { admin, connection, issuer } = fixture();
+      const { left, live } = await opened();
+      const [heir] = await admin`SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'csh_')`;
+      const name = String(heir?.['rolname']);
+      await admin.unsafe(`GRANT DELETE ON sales.booking TO ${name}`);
+      await expect(issuer.revoke(connection, left.id)).rejects.toMatchObject({
+        kind: 'misconfigured',
+        message: expect.stringContaining(name),
+      });
+      expect(await codeOf(left.open()`SELECT`)).toBe('28P01');
+      await admin.unsafe(`REVOKE DELETE ON sales.booking FROM ${name}`);
+      await issuer.revoke(connection, left.id);
+      await expectGone(fixture(), left);
+      await issuer.revoke(connection, live.id);
+      await admin.unsafe('DROP SCHEMA open CASCADE');
+    });
+  });
+
   it('reaches what the lease left in another database', async () => {
     const { admin, connection, issuer } = fixture();
     await admin`GRANT CONNECT ON DATABASE other TO PUBLIC`;
