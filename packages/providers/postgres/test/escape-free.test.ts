@@ -49,6 +49,7 @@ await onEachServer('a database as it comes', (fixture) => {
       CREATE TABLE public.part PARTITION OF public.parts FOR VALUES IN (1);
       CREATE FUNCTION public.calm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
       CREATE TRIGGER calm BEFORE INSERT OR UPDATE ON public.plain FOR EACH ROW EXECUTE FUNCTION public.calm();
+      CREATE TYPE public.span AS RANGE (subtype = float8, subtype_diff = float8mi);
       CREATE VIEW public.own AS SELECT * FROM public.plain;
       CREATE VIEW public.theirs WITH (security_invoker) AS SELECT * FROM public.plain;
       GRANT SELECT ON public.theirs TO PUBLIC;

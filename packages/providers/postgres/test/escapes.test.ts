@@ -273,6 +273,17 @@ const CASES: readonly Case[] = [
     clean: 'DROP TABLE sales.part; DROP FUNCTION sales.gone',
   },
   {
+    // A GiST index asks how far apart two bounds are, and nobody asks for EXECUTE.
+    object: 'function hidden.apart(integer,integer)',
+    open: `CREATE SCHEMA hidden; CREATE FUNCTION hidden.apart(a int, b int) RETURNS float8 LANGUAGE plpgsql IMMUTABLE
+        SECURITY DEFINER AS $$ BEGIN DELETE FROM sales.room; RETURN 1; END $$;
+      REVOKE EXECUTE ON FUNCTION hidden.apart FROM PUBLIC;
+      CREATE TYPE hidden.span AS RANGE (subtype = int4, subtype_diff = hidden.apart)`,
+    change: 'ALTER FUNCTION hidden.apart(int, int) OWNER TO app_owner',
+    rights: SELECT,
+    clean: 'DROP SCHEMA hidden CASCADE',
+  },
+  {
     // setval takes an oid, and then asks no schema.
     object: 'sequence hidden.number',
     open: 'CREATE SCHEMA hidden; CREATE SEQUENCE hidden.number; GRANT UPDATE ON SEQUENCE hidden.number TO PUBLIC',

@@ -4,15 +4,23 @@
 const CODE = `json_build_array(CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END,
   pg_get_userbyid(p.proowner), p.proacl::text, p.prosrc, p.probin, m.extname, m.extversion)`;
 
+/** What indexes and ranges call without asking for EXECUTE. */
+const SUPPORT = `p.oid IN (SELECT amproc FROM pg_amproc UNION ALL SELECT rngsubdiff FROM pg_range
+    UNION ALL SELECT rngcanonical FROM pg_range)`;
+
+/** What PostgreSQL makes with each range type. `CREATE OR REPLACE` undoes the dependency. */
+const CONSTRUCTOR = `(l.lanname = 'internal' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass
+    AND d.objid = p.oid AND d.deptype = 'i' AND d.refclassid = 'pg_type'::regclass))`;
+
 /** Runs outside the rights of PostgreSQL: native or untrusted code that no read extension brought. */
-const NATIVE = `(p.oid >= 16384 AND NOT l.lanpltrusted AND l.lanname <> 'sql' AND m.extname IS NULL
+const NATIVE = `(p.oid >= 16384 AND NOT l.lanpltrusted AND l.lanname <> 'sql' AND m.extname IS NULL AND NOT ${CONSTRUCTOR}
   OR NOT l.lanpltrusted AND l.lanname NOT IN ('internal', 'c') AND p.oid >= 16384)`;
 
 const FUNCTION = `
 SELECT 'function',
   CASE p.prokind WHEN 'p' THEN 'procedure ' WHEN 'a' THEN 'aggregate ' ELSE 'function ' END || p.oid::regprocedure,
   json_build_object('name', p.oid::regprocedure::text, 'owner', quote_ident(pg_get_userbyid(p.proowner)),
-    'why', CASE WHEN p.prosecdef THEN 'definer' WHEN ${NATIVE} THEN 'native' WHEN p.prokind = 'a' THEN 'component' ELSE 'widened' END),
+    'why', CASE WHEN p.prosecdef AND ${SUPPORT} THEN 'support' WHEN p.prosecdef THEN 'definer' WHEN ${NATIVE} THEN 'native' WHEN p.prokind = 'a' THEN 'component' ELSE 'widened' END),
   json_build_array(${CODE}, CASE WHEN p.prokind = 'a' THEN (
     SELECT json_build_array(to_jsonb(a) - '{aggfnoid,aggtranstype,aggmtranstype,aggsortop}'::text[], (
         SELECT json_agg(json_build_array(pg_get_functiondef(f.oid), pg_get_userbyid(f.proowner), f.proacl::text) ORDER BY f.oid::regprocedure::text)
@@ -30,7 +38,7 @@ WHERE p.proowner::regrole::text <> asked.role
       WHERE a.aggfnoid = p.oid AND f.prosecdef)
     OR EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
       AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) x WHERE x.grantee = 0)))
-  AND has_function_privilege(asked.role, p.oid, 'EXECUTE')
+  AND (has_function_privilege(asked.role, p.oid, 'EXECUTE') OR p.prosecdef AND ${SUPPORT})
   AND p.prorettype <> 'event_trigger'::regtype
   AND (p.prorettype <> 'trigger'::regtype
     OR has_database_privilege(asked.role, current_database(), 'TEMPORARY'))

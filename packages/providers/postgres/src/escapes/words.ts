@@ -79,13 +79,17 @@ const WORDS: Readonly<Record<string, (detail: unknown) => Words>> = {
     const { name, owner, why } = Named.extend({ owner: z.string(), why: z.string() }).parse(detail);
     const reasons: Readonly<Record<string, string>> = {
       definer: `It runs with the rights of its owner, ${owner} (SECURITY DEFINER), and PUBLIC may execute it.`,
+      support: `Indexes or ranges call it for whoever uses them, and it runs with the rights of its owner, ${owner} (SECURITY DEFINER).`,
       component: `It is computed by a function that runs with its owner's rights, and PUBLIC may execute it.`,
       native: `It is code outside the rights of PostgreSQL, and PUBLIC may execute it.`,
       widened: `PostgreSQL lets only the roles it names execute it; here PUBLIC may.`,
     };
     return {
       explanation: reasons[why] ?? 'PUBLIC may execute it.',
-      remedy: `REVOKE EXECUTE ON ROUTINE ${name} FROM PUBLIC;`,
+      remedy:
+        why === 'support'
+          ? `ALTER FUNCTION ${name} SECURITY INVOKER;`
+          : `REVOKE EXECUTE ON ROUTINE ${name} FROM PUBLIC;`,
     };
   },
   extension: (detail) => {
