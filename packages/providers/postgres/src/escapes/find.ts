@@ -20,13 +20,19 @@ const Neighbour = z.object({ database: z.string(), name: z.string() });
 
 type Lookout = (database: string) => Promise<readonly Opening[] | null>;
 
-/** Looks into the other databases of the cluster, each at most once. Closes what it opened. */
+/**
+ * Looks into the other databases of the cluster, each at most once and one after another: a mint takes one
+ * more of the cluster's connections, however many databases there are. Closes what it opened.
+ */
 export function lookIntoNeighbours(target: Target): Lookout {
   const seen = new Map<string, Promise<readonly Opening[] | null>>();
+  let before: Promise<unknown> = Promise.resolve();
   return (database) => {
-    const looking =
-      seen.get(database) ??
-      (seen.size < MOST_NEIGHBOURS ? lookInto(target, database) : Promise.resolve(null));
+    const known = seen.get(database);
+    if (known !== undefined) return known;
+    if (seen.size >= MOST_NEIGHBOURS) return Promise.resolve(null);
+    const looking = before.then(() => lookInto(target, database));
+    before = looking.catch(() => null);
     seen.set(database, looking);
     return looking;
   };
