@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { Secret } from '@countersign/core';
 import { describe, expect, it } from 'vitest';
-import { codeOf, onEachServer, orderOf, ROOT_PASSWORD, right } from './support/fixture.ts';
+import { codeOf, onEveryServer, orderOf, ROOT_PASSWORD, right } from './support/fixture.ts';
 
-await onEachServer('check', (fixture, server) => {
+await onEveryServer('check', (fixture, server) => {
   const findings = async (): Promise<readonly string[]> => {
     const { findings } = await fixture().provider.check(fixture().connection);
     return findings.filter(({ ok }) => !ok).map(({ text }) => text);

@@ -8,7 +8,7 @@ import type { ProviderConnection } from '@countersign/provider-kit';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { KNOWN_EXTENSIONS } from '../src/escapes/known-extensions.ts';
-import { codeOf, onEachServer, orderOf, ROOT_PASSWORD, right } from './support/fixture.ts';
+import { codeOf, onEveryServer, orderOf, ROOT_PASSWORD, right } from './support/fixture.ts';
 import { asSuperuser } from './support/server.ts';
 
 /** What the how-to tells an admin to give, and nothing else. */
@@ -21,7 +21,7 @@ const LEAST = `
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-await onEachServer('a database as it comes', (fixture) => {
+await onEveryServer('a database as it comes', (fixture) => {
   const connectionOf = async (username: string): Promise<ProviderConnection> => {
     const { provider, connection } = fixture();
     const credential = new Secret('root', ROOT_PASSWORD);

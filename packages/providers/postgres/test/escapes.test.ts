@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { codeOf, onEachServer, orderOf, right } from './support/fixture.ts';
+import { codeOf, onEveryServer, orderOf, right } from './support/fixture.ts';
 
 interface Case {
   readonly object: string;
@@ -300,7 +300,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-await onEachServer('an escape', (fixture) => {
+await onEveryServer('an escape', (fixture) => {
   const found = async (object: string) => {
     const { escapes } = await fixture().provider.check(fixture().connection);
     return escapes.find((each) => each.object === object);

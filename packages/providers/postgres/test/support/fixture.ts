@@ -15,7 +15,13 @@ import type {
 import type postgres from 'postgres';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { createPostgresProvider } from '../../src/index.ts';
-import { asSuperuser, connectAs, serverSources, type TestServer } from './server.ts';
+import {
+  asSuperuser,
+  connectAs,
+  type ServerSource,
+  serverSources,
+  type TestServer,
+} from './server.ts';
 
 const BROKER_TAG = 'testtag1';
 export const ROOT_PASSWORD = 'root-of-the-target-3f9c';
@@ -50,13 +56,34 @@ const SCHEMA = `
   INSERT INTO sales.room (name) VALUES ('blue');
 `;
 
-/** Declares `body` once for each server there is. */
+type Body = (fixture: () => Fixture, name: string) => void;
+
+/**
+ * Declares `body` for the oldest and the newest server there is; for all between them too in the long
+ * form. What differs from version to version is held to all of them: see `onEveryServer`.
+ */
 export async function onEachServer(
   title: string,
-  body: (fixture: () => Fixture, name: string) => void,
+  body: Body,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  for (const source of await serverSources()) {
+  const all = await serverSources();
+  const ends = all.filter((_, at) => at === 0 || at === all.length - 1);
+  declare(title, body, settings, process.env['COUNTERSIGN_TEST_LONG'] === '1' ? all : ends);
+}
+
+/** Declares `body` once for each server there is. */
+export async function onEveryServer(title: string, body: Body): Promise<void> {
+  declare(title, body, {}, await serverSources());
+}
+
+function declare(
+  title: string,
+  body: Body,
+  settings: Readonly<Record<string, string>>,
+  sources: readonly ServerSource[],
+): void {
+  for (const source of sources) {
     describe(`${title}, ${source.name}`, () => {
       let begun: { readonly fixture: Fixture; end(): Promise<void> } | undefined;
       beforeAll(async () => {
