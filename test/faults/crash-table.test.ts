@@ -34,7 +34,8 @@ describe.each(OPERATIONS)('$name', (operation) => {
       ({ steps } = watch);
     });
 
-    test.each(FAULTS.map((fault, turn) => ({ ...fault, turn })))(
+    const faults = FAULTS.filter((fault) => LONG || fault.long !== true);
+    test.each(faults.map((fault, turn) => ({ ...fault, turn })))(
       '$name',
       { timeout: 1_800_000 },
       async (fault) => {
