@@ -124,7 +124,8 @@ function render({ machine, seconds, rows, growth, peakMemory: memory }: Report):
   const table = [
     ['', 'clients', 'req/s', 'p50 ms', 'p99 ms', 'refused', 'ratio'],
     ...rows.map(({ name, work, clients, rate, p50, p99, refused, beside }) => [
-      Object.keys(beside).length === 0 ? `  ${name}` : `${name}, ${work}`,
+      // Yardsticks stand indented below the work that is like theirs.
+      work === 'issue' && Object.keys(beside).length === 0 ? `  ${name}` : `${name}, ${work}`,
       String(clients),
       round(rate, 0),
       round(p50, 2),
