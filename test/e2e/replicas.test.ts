@@ -112,6 +112,15 @@ describe.skipIf(!HAS_HAPROXY)('replicas behind a load balancer (needs haproxy)',
           alice.propose({ kind: 'agent.disable', body: { agent: name, reason: 'gone' } }),
         code: 'agent_disabled',
       },
+      {
+        what: 'a frozen agent',
+        act: (alice, { name }) =>
+          alice.propose({
+            kind: 'freeze',
+            body: { target: { kind: 'agent', id: name }, reason: 'odd' },
+          }),
+        code: 'frozen',
+      },
     ];
 
     test.each(CHANGES.map((change, at) => [change.what, change, at] as const))(
