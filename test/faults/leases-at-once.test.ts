@@ -1,6 +1,6 @@
 /** Many leases that end together, and a target that is away: neither delays what belongs to others. */
 import { readFileSync } from 'node:fs';
-import { type Agent, createAgent, createClient } from '@countersign/client';
+import { type Agent, createAgent, createClient, ProblemError } from '@countersign/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { details } from '../support/deployment.ts';
 import { until } from './cluster.ts';
@@ -13,7 +13,7 @@ const MAKING = LONG ? 900 : 25;
 /** Seconds in which they are all gone, once they ended. */
 const GOING = LONG ? 900 : 60;
 /** Seconds for which the target is away. */
-const AWAY = LONG ? 300 : 8;
+const AWAY = LONG ? 3600 : 8;
 /** Mebibytes by which the server may grow. */
 const GROWTH = 256;
 
@@ -52,6 +52,11 @@ async function live(connection: string): Promise<number> {
   return row?.n ?? -1;
 }
 
+/** A busy target may refuse one; the next is asked for. */
+function refused(error: unknown): void {
+  if (!(error instanceof ProblemError)) throw error;
+}
+
 /** Mebibytes that the server holds. */
 function memory(): number {
   const status = readFileSync(`/proc/${deployed.server().process.pid}/status`, 'utf8');
@@ -86,7 +91,7 @@ describe('a target that is away', () => {
     wires.target.up();
     await until(async () => (await live('pg-staging')) === 0, 90_000);
     expect(await target`select from pg_roles where starts_with(rolname, 'csl_')`).toHaveLength(0);
-  }, 900_000);
+  }, 4_500_000);
 });
 
 describe(`${MANY} leases that end at once`, () => {
@@ -113,10 +118,10 @@ describe(`${MANY} leases that end at once`, () => {
       while (left > 0 && Date.now() < ends - 1_000) {
         left -= 1;
         if (token.expiresAt - Date.now() < 20_000) token = await maker.token(asked);
-        await maker.exchange(token, null);
+        await maker.exchange(token, null).catch(refused);
       }
     });
-    // Refused at the very end of the grant, where a slow machine made fewer.
+    // At the very end of the grant nothing is issued any more: a slow machine makes fewer.
     await Promise.allSettled(makers);
     const made = await live('pg-staging');
     expect(made).toBeGreaterThan(MANY / 10);

@@ -41,7 +41,7 @@ const RESOURCES = ['public.bookings'];
 let deployment: Deployment;
 
 beforeAll(async () => {
-  deployment = await deploy({ replicas: REPLICAS, env: { COUNTERSIGN_LOG_LEVEL: 'error' } });
+  deployment = await deploy({ replicas: REPLICAS, env: { COUNTERSIGN_LOG_LEVEL: 'warn' } });
 });
 afterAll(async () => {
   await deployment.stop();
@@ -110,7 +110,12 @@ test('no answer contradicts what was acknowledged, and no decision stands behind
   const tape = new Tape();
   const players = await Promise.all(Array.from({ length: AGENTS }, (_, n) => enter(n, tape)));
   const until = performance.now() + LOAD;
-  const goesOn = (): boolean => performance.now() < until;
+  // A busy machine goes on until enough has happened: a quiet run would prove nothing.
+  const enough = (): boolean =>
+    tape.grants.length + tape.freezes.length > AGENTS * 3 &&
+    tape.sessions.length > 0 &&
+    tape.asked.filter(({ code }) => code === null).length > 20;
+  const goesOn = (): boolean => performance.now() < until || !enough();
   const working = Array.from({ length: WORKERS }, (_, n) => work(players, n, tape, goesOn));
   const governing = players.map((player, n) => govern(player, n, tape, goesOn));
   const sitting = Array.from({ length: SITTERS }, (_, n) => sit(players, n, tape, goesOn));
@@ -119,14 +124,10 @@ test('no answer contradicts what was acknowledged, and no decision stands behind
   await Promise.all([...governing, ...sitting]);
 
   const entries = await ledger();
-  expect(contradictions(tape)).toEqual([]);
+  expect(contradictions(tape), reasonsGiven()).toEqual([]);
   expect(lateDecisions(entries)).toEqual([]);
   expect(unrecorded(tape, entries)).toEqual([]);
-  // A quiet run would prove nothing.
-  expect(tape.asked.filter(({ code }) => code === null).length).toBeGreaterThan(20);
-  expect(tape.grants.length + tape.freezes.length).toBeGreaterThan(AGENTS * 2);
   const cuts = cutsOf(tape);
-  expect(cuts.length).toBeGreaterThan(0);
   process.stderr.write(`${report(tape, cuts, entries.length)}\n`);
 });
 
@@ -356,6 +357,12 @@ async function ledger(): Promise<Recorded[]> {
     entries.push({ index, ...(entry as Omit<Recorded, 'index'>) });
   }
   return entries;
+}
+
+/** Why servers refused what they did; a denial itself says it to no agent. */
+function reasonsGiven(): string {
+  const lines = deployment.replicas.flatMap((replica) => replica.output().split('\n'));
+  return lines.filter((line) => line.includes('no lease was issued')).join('\n');
 }
 
 function report(tape: Tape, cuts: readonly Cut[], entries: number): string {

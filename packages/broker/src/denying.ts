@@ -1,6 +1,7 @@
 /** Refusals, recorded once and said the same way everywhere. */
 import { CountersignError, type DenialCode } from '@countersign/core';
 import type { Denied } from '@countersign/policy';
+import { ProviderError } from '@countersign/provider-kit';
 import { denialSentence, requestFor, type Target } from './deciding.ts';
 import type { Deps } from './deps.ts';
 import type { OnceId } from './ports.ts';
@@ -25,6 +26,12 @@ export function startBy(): number {
 /** @throws CountersignError `broker_unavailable` when `deadline` (of `startBy`) is over */
 export function requireStartBefore(deadline: number): void {
   if (performance.now() > deadline) throw UNAVAILABLE();
+}
+
+/** As `requireStartBefore`, for a provider to call, which passes on no other errors than its own. */
+export function startAtProviderBefore(deadline: number): void {
+  if (performance.now() <= deadline) return;
+  throw new ProviderError('unavailable', 'It did not begin within two seconds of its commit.');
 }
 
 /** RFC 6749 section 5.2 and RFC 9396 section 5 names for our codes at the token endpoint. */

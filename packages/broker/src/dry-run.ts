@@ -10,7 +10,7 @@ import { decodeEntry } from '@countersign/ledger';
 import { type Assessment, type DryRun, ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import { decideAndCommit } from './decide-and-commit.ts';
-import { requireStartBefore, startBy, UNAVAILABLE } from './denying.ts';
+import { startAtProviderBefore, startBy, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { requireRole } from './roles.ts';
@@ -69,7 +69,7 @@ export async function dryRun(
       id,
       script: sql,
       resource,
-      requireStart: () => requireStartBefore(deadline),
+      requireStart: () => startAtProviderBefore(deadline),
     })
     .catch((error: unknown) => {
       if (error instanceof ProviderError) throw inputError('invalid_request', error.message);

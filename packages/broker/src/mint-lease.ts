@@ -5,7 +5,7 @@ import type { CoveredRight } from '@countersign/policy';
 import { type IssuedCredential, ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import { detailsOf, type TargetVerdict } from './deciding.ts';
-import { denied, oauthErrorOf, requireStartBefore } from './denying.ts';
+import { denied, oauthErrorOf, startAtProviderBefore } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import type { NewLease } from './ports.ts';
@@ -119,7 +119,7 @@ async function askProvider(
     expiresAt: lease.expiresAt,
     maxConnections: verdict.obligations.deleteCapable ? 1 : CONNECTIONS,
     acceptedEscapes: escapesAccepted(deps.authority.state, verdict.connection.id),
-    requireStart: () => requireStartBefore(deadline),
+    requireStart: () => startAtProviderBefore(deadline),
   });
   // A revoke that committed meanwhile has taken the pending lease: what was made goes away again.
   if (!(await deps.leases.activate(lease.id))) {

@@ -15,7 +15,7 @@ import {
 } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import { decideAndCommit } from './decide-and-commit.ts';
-import { denied, oauthErrorOf, requireStartBefore, UNAVAILABLE } from './denying.ts';
+import { denied, oauthErrorOf, startAtProviderBefore, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import type { NewLease } from './ports.ts';
@@ -75,7 +75,7 @@ async function ask(
     signed,
     expiresAt: lease.expiresAt,
     operations: lease.rights.map(({ operation }) => operation),
-    requireStart: () => requireStartBefore(deadline),
+    requireStart: () => startAtProviderBefore(deadline),
     beforeCommit: async (mark, changes) => {
       progress.ended = !(await commitOnStandingAuthority(deps, lease, mark, changes));
       if (progress.ended) throw new ProviderError('refused', 'Its authority ended while it ran.');
@@ -90,7 +90,7 @@ async function ask(
  * a revocation it is not written, and what has begun is undone.
  * @returns whether it was written
  */
-async function commitOnStandingAuthority(
+export async function commitOnStandingAuthority(
   deps: Deps,
   lease: NewLease,
   mark: string,

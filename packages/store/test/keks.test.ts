@@ -5,6 +5,7 @@ import { Secret } from '@countersign/core';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../src/index.ts';
+import { deriveKek } from '../src/kek.ts';
 import { type Server, startPostgres } from './support/postgres.ts';
 import { edit, intent, isTreeWhole, lease, newId, open } from './support/store.ts';
 import { type Fault, startWire, type Wire } from './support/wire.ts';
@@ -95,6 +96,30 @@ async function expectEverythingOpens(at: Store): Promise<void> {
 }
 
 const rotated = () => ({ id: newId(), type: 'keys.rotated', body: { key: 'kek' } });
+/** SQL that makes the head what a holder of this key says it is. The document is written out here again. */
+async function forgedHead(
+  key: typeof OLD,
+  changes: { readonly token_floor?: string | null },
+): Promise<string> {
+  const [row] = await superuser(`select size, token_floor, to_json(time at time zone 'UTC') as time,
+    translate(encode(root, 'base64'), '+/=', '-_') as root,
+    translate(encode(authority_chain, 'base64'), '+/=', '-_') as chain, authority_version
+    from countersign.head`);
+  const floor = changes.token_floor ?? null;
+  const document = {
+    v: 1,
+    size: Number(row?.['size']),
+    root: String(row?.['root']),
+    authority_version: Number(row?.['authority_version']),
+    authority_chain: String(row?.['chain']),
+    time: new Date(`${String(row?.['time'])}Z`).toISOString(),
+    ...(floor === null ? {} : { token_floor: floor }),
+  };
+  const mac = Buffer.from(deriveKek(key).mac('head', document)).toString('hex');
+  return `update countersign.head set mac = '\\x${mac}',
+    token_floor = ${floor === null ? 'null' : `'${floor}'`}`;
+}
+
 /** Id of the newer key. */
 const newest = async (at: Store) => (await at.keks.state()).held.at(-1) ?? '';
 
@@ -156,6 +181,16 @@ describe('a key-encryption key that takes the place of another', () => {
     await behind.close();
   });
 
+  it('is not gone back from by the head of now, made anew under the one before', async () => {
+    await store.keks.changeOver(await newest(store), rotated());
+    await store.journal.head();
+    await superuser(await forgedHead(OLD, {}));
+    await expect(store.journal.head()).rejects.toMatchObject({
+      code: 'broker_unavailable',
+      message: expect.stringMatching(/rotated away/),
+    });
+  });
+
   it('is not gone back from, though somebody has the one before and the database', async () => {
     const before = await superuser('select * from countersign.head');
     await store.keks.changeOver(await newest(store), rotated());
@@ -165,6 +200,16 @@ describe('a key-encryption key that takes the place of another', () => {
     await expect(store.journal.head()).rejects.toEqual(refused);
     const restarted = open(url, { kek: NEW });
     await expect(restarted).rejects.toEqual(refused);
+  });
+
+  it('brings no token key back that a leak ended, though somebody holds it and the database', async () => {
+    await superuser(await forgedHead(OLD, { token_floor: '2026-11-20T12:00:00.000Z' }));
+    await store.journal.head();
+    await superuser(await forgedHead(OLD, { token_floor: '2026-11-20T11:59:59.999Z' }));
+    await expect(store.journal.head()).rejects.toMatchObject({
+      code: 'broker_unavailable',
+      message: expect.stringMatching(/went back/),
+    });
   });
 
   it('speaks for no server: an announcement edited by hand stands in the way', async () => {

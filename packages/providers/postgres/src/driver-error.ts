@@ -27,8 +27,12 @@ export const LOCK_NOT_AVAILABLE = '55P03';
 export const DEPENDENT_OBJECTS = '2BP01';
 export const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** Serialization failure, deadlock, unique violation, role exists, role does not exist. */
-const CONFLICTS = new Set(['40001', '40P01', '23505', '42710', '42704']);
+/**
+ * Serialization failure, deadlock, unique violation, role exists, role does not exist; and what PostgreSQL
+ * calls an internal error, which a catalog row gives that another transaction changed or removed meanwhile
+ * (`tuple concurrently updated`, `cache lookup failed`), in the server's own language.
+ */
+const CONFLICTS = new Set(['40001', '40P01', '23505', '42710', '42704', 'XX000']);
 
 /**
  * What a failed transaction means. `commitSent`: COMMIT was on its way, so a lost connection leaves
@@ -55,9 +59,7 @@ function fromServer(error: postgres.PostgresError, commitSent: boolean): TargetE
   const [kind, message] = meaningOf(sqlstate, error.message);
   return new TargetError(kind, message, {
     sqlstate,
-    conflict:
-      CONFLICTS.has(sqlstate) ||
-      (sqlstate === 'XX000' && /^tuple concurrently (updated|deleted)$/.test(error.message)),
+    conflict: CONFLICTS.has(sqlstate),
   });
 }
 
@@ -78,6 +80,8 @@ function meaningOf(sqlstate: string, message: string): readonly [ProviderErrorKi
       return ['refused', 'A table, schema or column of this lease no longer exists.'];
     case LOCK_NOT_AVAILABLE:
       return ['unavailable', 'A lock in PostgreSQL was not free in time.'];
+    case 'XX000':
+      return ['unavailable', 'PostgreSQL met an internal error (XX000).'];
     case '57014':
       return ['unavailable', 'PostgreSQL did not finish a statement in time.'];
     case DEPENDENT_OBJECTS:

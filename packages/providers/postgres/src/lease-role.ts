@@ -5,6 +5,7 @@
 import { type Clock, type Random, Secret } from '@countersign/core';
 import { type IssuedCredential, type LeaseOrder, ProviderError } from '@countersign/provider-kit';
 import { MEMBERSHIP_OPTIONS, type Reached, type Target } from './connect.ts';
+import { INSUFFICIENT_PRIVILEGE, TargetError } from './driver-error.ts';
 import { findEscapes, lookAhead, lookIntoNeighbours, requireClosed } from './escapes/find.ts';
 import { differences, expectedFootprint, grantStatements, readFootprint } from './footprint.ts';
 import { requireGroupRole, ungrantable } from './group-role.ts';
@@ -81,7 +82,7 @@ export async function issueLease(
       return 'minted';
     };
   // Most leases only join groups that are there, and wait for nobody; the others change access lists.
-  let minted = await target.again(mint(false));
+  let minted = await target.again(mint(false)).catch(waitForCatalogs);
   if (minted === 'left over') await revokeLease(target, role);
   if (minted !== 'minted') minted = await target.exclusively(mint(true));
   if (minted !== 'minted') {
@@ -93,6 +94,16 @@ export async function issueLease(
     credential: { host, port, database, username: role, password, sslmode },
     primary: password,
   };
+}
+
+/**
+ * A commit is visible a moment before the catalog caches of other sessions hear of it: a group that another
+ * server has just made is then found, and not yet ours to give. The second look decides.
+ */
+function waitForCatalogs(error: unknown): Minted {
+  if (error instanceof TargetError && error.sqlstate === INSUFFICIENT_PRIVILEGE)
+    return 'not in turn';
+  throw error;
 }
 
 function requireSensible(order: LeaseOrder, clock: Clock): void {

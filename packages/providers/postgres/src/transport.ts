@@ -49,7 +49,10 @@ export async function openTransport(address: Address, signal: AbortSignal): Prom
 
 /** `localhost` is a name, and a name can be made to mean another machine. */
 function requireLoopback(socket: Socket): Socket {
-  if (socket.remoteAddress !== undefined && isLoopback(socket.remoteAddress)) return socket;
+  const { remoteAddress } = socket;
+  // A connection that was reset meanwhile has no peer any more: that says nothing of where it went.
+  if (remoteAddress === undefined) throw new ProviderError('unavailable', CLOSED);
+  if (isLoopback(remoteAddress)) return socket;
   throw new ProviderError('misconfigured', 'The host of this connection is not on this machine.');
 }
 

@@ -186,6 +186,28 @@ await onEachServer('a connection', (fixture) => {
     await admin.unsafe('DROP TABLE public.mark; DROP FUNCTION public.cut');
   });
 
+  it.each([
+    ['a catalog row that went meanwhile', 'cache lookup failed for role 4711', 'XX000'],
+    ['the same in another language', 'Cache-Suche für Rolle 4711 fehlgeschlagen', 'XX000'],
+    ['a deadlock', 'deadlock detected', '40P01'],
+  ])(
+    'tries again what met %s, and says after many times that it is busy',
+    async (_, text, state) => {
+      const target = openTarget(parseConfig(fixture().connection.config), root, random);
+      const fail = `DO $$ BEGIN RAISE EXCEPTION '${text}' USING ERRCODE = '${state}'; END $$`;
+      let tries = 0;
+      const once = target.again(async (tx) => {
+        tries += 1;
+        if (tries === 1) await tx.unsafe(fail);
+        return 'done';
+      });
+      expect([await once, tries]).toEqual(['done', 2]);
+      const always = target.again((tx) => tx.unsafe(fail));
+      await expect(always).rejects.toMatchObject({ kind: 'unavailable' });
+      await target.close();
+    },
+  );
+
   it('survives all its sessions being ended while they work', async () => {
     const { admin } = fixture();
     const target = openTarget(parseConfig(fixture().connection.config), root, random);
