@@ -87,6 +87,8 @@ describe('client assertions', () => {
     ['that has expired', { exp: Math.floor(Date.now() / 1000) - 1 }],
     ['without an end', { exp: undefined }],
     ['without an id', { jti: undefined }],
+    ['with an id that no database can hold', { jti: 'a\0b' }],
+    ['with an id that is no Unicode text', { jti: 'a\ud800' }],
     ['by an agent nobody registered', { iss: 'nobody', sub: 'nobody' }],
     ['in the name of another agent', { iss: 'other', sub: 'other' }],
     ['whose issuer is not its subject', { iss: 'other' }],
@@ -157,6 +159,43 @@ describe('client assertions', () => {
       body: 'grant_type=client_credentials',
     });
     expect(query.status).toBe(400);
+  });
+});
+
+describe('authorization_details that two parsers could read as two requests', () => {
+  const where = '"type":"countersign","connection":"pg-staging","environment":"staging"';
+  const select = '"operations":["postgres:select"],"resources":["public.bookings"]';
+
+  async function ask(text: string) {
+    return await post({
+      grant_type: 'client_credentials',
+      client_assertion_type: CLIENT_ASSERTION,
+      client_assertion: await assertion(deployment.cursor.key),
+      authorization_details: text,
+    });
+  }
+
+  test('an honest one passes', async () => {
+    expect(await ask(`[{${where},${select}}]`)).toMatchObject({ status: 200 });
+  });
+
+  test.each([
+    [
+      'a member twice, the dangerous one first',
+      `[{${where},"operations":["postgres:delete"],${select}}]`,
+    ],
+    [
+      'a member twice, once escaped',
+      `[{${where},"\\u006fperations":["postgres:delete"],${select}}]`,
+    ],
+    ['a byte order mark', `\ufeff[{${where},${select}}]`],
+    ['__proto__', `[{${where},"__proto__":{"grant":null},${select}}]`],
+  ])('%s', async (_, text) => {
+    expect(await ask(text)).toEqual({
+      status: 400,
+      code: 'unparseable_request',
+      error: 'invalid_authorization_details',
+    });
   });
 });
 

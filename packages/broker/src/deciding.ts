@@ -1,7 +1,7 @@
 /** From parsed `authorization_details` to verdicts: gathers the facts, asks policy, never writes. */
 import { presentConnection } from '@countersign/authority';
 import { type GrantedDetail, type RequestedDetail, RequestedDetails } from '@countersign/contract';
-import { CountersignError, type DenialCode } from '@countersign/core';
+import { CountersignError, type DenialCode, parseJsonText } from '@countersign/core';
 import {
   type Allowed,
   type Ask,
@@ -21,13 +21,7 @@ const MOST_RIGHTS = 2_048;
 /** @throws CountersignError `unparseable_request` */
 export function parseDetails(text: string | null): readonly RequestedDetail[] | null {
   if (text === null) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new CountersignError('unparseable_request', 'authorization_details is not JSON.');
-  }
-  const parsed = RequestedDetails.safeParse(value);
+  const parsed = RequestedDetails.safeParse(jsonOf(text));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const where = (issue?.path ?? []).map(String).join('.');
@@ -49,6 +43,16 @@ export function parseDetails(text: string | null): readonly RequestedDetail[] | 
     );
   }
   return parsed.data;
+}
+
+/** Law 3: two parsers could take a member that is there twice for two requests. */
+function jsonOf(text: string): unknown {
+  try {
+    return parseJsonText(text, 'authorization_details');
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    throw new CountersignError('unparseable_request', error.message);
+  }
 }
 
 /** One connection and environment, with all that is asked of it. */

@@ -23,6 +23,7 @@ export {
 } from './effects.ts';
 export { CountersignError, inputError } from './errors.ts';
 export { isUuid, isUuidV7, uuidv7 } from './ids.ts';
+export { parseJsonText } from './json-text.ts';
 export { isNarrowed, isOperation, providerOf } from './operations.ts';
 export type { Clock, Random } from './ports.ts';
 export { Secret } from './secret.ts';

@@ -43,14 +43,21 @@ const headerShape = z.strictObject({
   typ: z.string().optional(),
 });
 
+/** Text: what is no Unicode, or holds U+0000, cannot be looked up or remembered as it was sent. */
+const text = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((value) => value.isWellFormed() && !value.includes('\0'));
+
 const claimsShape = z.looseObject({
-  iss: z.string().min(1).max(256),
-  sub: z.string().min(1).max(256),
+  iss: text,
+  sub: text,
   aud: z.string(),
   exp: numericDate,
   iat: numericDate.optional(),
   nbf: numericDate.optional(),
-  jti: z.string().min(1).max(256),
+  jti: text,
 });
 
 const subjectShape = claimsShape.pick({ iss: true, sub: true });

@@ -124,6 +124,8 @@ describe('attacks', () => {
     ['no jti', { jti: undefined }],
     ['empty jti', { jti: '' }],
     ['jti of 257', { jti: 'j'.repeat(257) }],
+    ['jti with U+0000', { jti: 'j\0' }],
+    ['jti with a lone surrogate', { jti: 'j\ud800' }],
     ['another sub', { sub: 'agent-2' }],
     ['another client', { iss: 'agent-2', sub: 'agent-2' }],
     ['no iss', { iss: undefined }],
