@@ -45,7 +45,10 @@ export interface LeaseOrder {
   readonly maxConnections: number;
   /** What two humans accepted of this connection, by name and digest (Law 3). */
   readonly acceptedEscapes: readonly AcceptedEscape[];
-  /** Throws when it is too late to begin (Law 4); called right before the first thing that lasts. */
+  /**
+   * Throws when it is too late to begin (Law 4); called right before the first thing that lasts, and
+   * before anything that was waited for.
+   */
   readonly requireStart: () => void;
 }
 

@@ -30,6 +30,8 @@ const LONGEST_TRANSACTION = 30_000;
 /** How often a transaction that met another one is tried. */
 const ATTEMPTS = 12;
 
+type Work<T> = (tx: Transaction, reached: Reached) => Promise<T>;
+
 /** One database at one address, as one account. */
 export interface Target {
   readonly config: DraftConfig;
@@ -37,14 +39,17 @@ export interface Target {
    * Runs `work` in one transaction after proving the session.
    * @throws ProviderError (inside this package a TargetError), never a driver error
    */
-  transaction<T>(work: (tx: Transaction, reached: Reached) => Promise<T>): Promise<T>;
-  /** As `transaction`, again after a conflict: for what adds rows to the catalogs and changes none. */
-  again<T>(work: (tx: Transaction, reached: Reached) => Promise<T>): Promise<T>;
+  transaction<T>(work: Work<T>): Promise<T>;
+  /**
+   * As `transaction`, again after a conflict: for what adds rows to the catalogs and changes none.
+   * @param mayBegin throws when it is too late; asked when its turn comes, before anything is sent
+   */
+  again<T>(work: Work<T>, mayBegin?: () => void): Promise<T>;
   /**
    * As `again`, one at a time in this process: for what changes
    * access lists. No advisory lock: any lease could take it, and so brake every other's revocation.
    */
-  exclusively<T>(work: (tx: Transaction, reached: Reached) => Promise<T>): Promise<T>;
+  exclusively<T>(work: Work<T>, mayBegin?: () => void): Promise<T>;
   /** The same account in another database of the cluster. The caller closes it. */
   inDatabase(database: string): Target;
   close(): Promise<void>;
@@ -57,8 +62,13 @@ export function openTarget(config: DraftConfig, credential: Secret, random: Rand
   const sessions = keepSessions(() => openSession(config, credential, random));
   let turn: Promise<unknown> = Promise.resolve();
 
-  const transaction: Target['transaction'] = async (work) => {
+  const transaction = async <T>(work: Work<T>, mayBegin: () => void): Promise<T> => {
     const session = await sessions.acquire();
+    // Behind a target that hangs each turn takes seconds: whoever waited too long must not take another.
+    if (isLate(mayBegin)) {
+      sessions.release(session);
+      throw new TargetError('unavailable', 'PostgreSQL was too busy for this to begin in time.');
+    }
     const { sql } = session;
     const limit = setTimeout(session.cut, LONGEST_TRANSACTION);
     let commitSent = false;
@@ -80,16 +90,27 @@ export function openTarget(config: DraftConfig, credential: Secret, random: Rand
   };
   return {
     config,
-    transaction,
-    again: (work) => retryConflicts(() => transaction(work)),
-    exclusively: (work) => {
-      const mine = turn.then(() => retryConflicts(() => transaction(work)));
+    transaction: (work) => transaction(work, atAnyTime),
+    again: (work, mayBegin = atAnyTime) => retryConflicts(() => transaction(work, mayBegin)),
+    exclusively: (work, mayBegin = atAnyTime) => {
+      const mine = turn.then(() => retryConflicts(() => transaction(work, mayBegin)));
       turn = mine.catch(() => {});
       return mine;
     },
     inDatabase: (database) => openTarget({ ...config, database }, credential, random),
     close: () => sessions.close(),
   };
+}
+
+const atAnyTime = (): void => {};
+
+function isLate(mayBegin: () => void): boolean {
+  try {
+    mayBegin();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** The statement failed, or the work around it did; the connection itself is sound. */

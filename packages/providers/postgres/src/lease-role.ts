@@ -82,9 +82,9 @@ export async function issueLease(
       return 'minted';
     };
   // Most leases only join groups that are there, and wait for nobody; the others change access lists.
-  let minted = await target.again(mint(false)).catch(waitForCatalogs);
+  let minted = await target.again(mint(false), order.requireStart).catch(waitForCatalogs);
   if (minted === 'left over') await revokeLease(target, role);
-  if (minted !== 'minted') minted = await target.exclusively(mint(true));
+  if (minted !== 'minted') minted = await target.exclusively(mint(true), order.requireStart);
   if (minted !== 'minted') {
     throw new ProviderError('unknown_outcome', 'A role of this lease is being made elsewhere.');
   }

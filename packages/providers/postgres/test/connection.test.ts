@@ -1,6 +1,7 @@
 /** Reaching the right database, and only that one, whatever happens to the connection meanwhile. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { copyFile, readFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { Secret } from '@countersign/core';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
@@ -11,12 +12,15 @@ import {
   codeOf,
   type Fixture,
   onEachServer,
+  orderOf,
   ROOT_PASSWORD,
   right,
 } from './support/fixture.ts';
 
 const random = { bytes: (length: number) => randomBytes(length) };
 const root = new Secret('root', ROOT_PASSWORD);
+/** Of one target, at once. */
+const SESSIONS = 4;
 
 const draftOf = ({ server }: Fixture): Record<string, unknown> => ({
   host: server.host,
@@ -127,6 +131,47 @@ await onEachServer('a connection', (fixture) => {
         kind: 'unavailable',
       });
     });
+  });
+
+  it('that hangs takes no turn from whoever has waited too long for one', async () => {
+    const { connection, issuer } = fixture();
+    let connected = 0;
+    let isLate = false;
+    const accepted: Socket[] = [];
+    const full = Promise.withResolvers<void>();
+    const mute = createServer((socket) => {
+      socket.on('error', () => undefined);
+      accepted.push(socket);
+      connected += 1;
+      if (connected === SESSIONS) full.resolve();
+    });
+    await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+    try {
+      const address = mute.address();
+      if (address === null || typeof address === 'string') throw new Error('no port');
+      const hanging = {
+        ...connection,
+        id: 'hangs',
+        config: { ...connection.config, port: address.port },
+      };
+      const requireStart = (): void => {
+        if (isLate) throw new Error('too late');
+      };
+      const order = () =>
+        orderOf(randomUUID(), [right('select', 'sales.booking')], { requireStart });
+      const leases = Promise.allSettled(
+        Array.from({ length: 3 * SESSIONS }, () => issuer.issue(hanging, order())),
+      );
+      await full.promise;
+      isLate = true;
+      for (const socket of accepted) socket.destroy();
+      for (const lease of await leases) {
+        expect(lease).toMatchObject({ status: 'rejected', reason: { kind: 'unavailable' } });
+      }
+      expect(connected).toBe(SESSIONS);
+    } finally {
+      mute.close();
+    }
   });
 
   it('with the pin of another cluster mints nothing and revokes nothing', async () => {
