@@ -1,4 +1,5 @@
 /** What one agent can do to a server by what it asks, and what a client's haste does to its own requests. */
+import { ProblemError } from '@countersign/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
 import { refused } from '../support/refusal.ts';
@@ -50,6 +51,22 @@ describe('load by one agent', () => {
     for (let i = 0; i < 40; i += 1) await refused(cursor.agent.token(wanted), 'not_granted');
     const after = (await alice.client.call('auditEntries', {})).items[0]?.index ?? 0;
     expect(after - before).toBeLessThanOrEqual(2);
+  });
+
+  test('eighty questions at once: humans are asked fifty', async () => {
+    const { registerAgent } = deployment;
+    const curious = await registerAgent('curious');
+    await curious.agent.token(null);
+    const asked = Array.from({ length: 80 }, (_, i) => {
+      const authorization_details = details(['postgres:select'], [`public.table_${i}`]);
+      return curious.agent.ask({ authorization_details }).then(
+        () => 'asked',
+        (error: unknown) => (error instanceof ProblemError ? error.code : 'failed'),
+      );
+    });
+    const answers = await Promise.all(asked);
+    expect(answers.filter((answer) => answer === 'asked')).toHaveLength(50);
+    expect(answers.filter((answer) => answer === 'rate_limited')).toHaveLength(30);
   });
 
   test('two answers to one access request: one grant', async () => {

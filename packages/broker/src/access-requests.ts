@@ -61,9 +61,11 @@ export async function fileAccessRequest(
     return {
       intent: {
         ...entryIntent(decision, 'access_request.filed', body),
-        effects: [{ kind: 'access-request', request }],
+        effects: [{ kind: 'access-request', request, mostOpen: MOST_OPEN }],
       },
       async settle({ outcome }) {
+        // Others of the same agent were faster: decide again to say so.
+        if (outcome === 'conflict') return null;
         if (outcome !== 'committed') throw UNAVAILABLE();
         deps.changes.notify();
         const value = accessRequestView(deps.authority.state, request, now);

@@ -75,7 +75,12 @@ export type RowEffect =
   | { readonly kind: 'invite'; readonly codeHash: string; readonly invitation: Invitation }
   | { readonly kind: 'spend-invitation'; readonly codeHash: string; readonly now: number }
   | { readonly kind: 'spend-genesis-code'; readonly codeHash: string }
-  | { readonly kind: 'access-request'; readonly request: NewAccessRequest }
+  /** Lost when its agent has `mostOpen` open ones: counted where no other commit comes in between. */
+  | {
+      readonly kind: 'access-request';
+      readonly request: NewAccessRequest;
+      readonly mostOpen: number;
+    }
   | {
       readonly kind: 'settle-access-request';
       readonly id: string;

@@ -82,13 +82,17 @@ async function applies(tx: Tx, keys: CommitKeys, effect: RowEffect): Promise<boo
       return count === 1;
     }
     case 'access-request': {
-      const { request } = effect;
+      const { request, mostOpen } = effect;
       const details = tx.json(request.details.map((detail) => ({ ...detail })));
       const { count } = await tx`
         insert into countersign.access_requests
           (id, agent, details, reason, sender, created_at, mac)
-        values (${request.id}, ${request.agent}, ${details}, ${request.reason}, ${request.sender},
-          ${toInstant(request.createdAt)}, ${macOfRequest(present, request)})
+        select ${request.id}::uuid, ${request.agent}::uuid, ${details}::jsonb, ${request.reason}::text,
+          ${request.sender}::text, ${toInstant(request.createdAt)}::timestamptz,
+          ${macOfRequest(present, request)}::bytea
+        where ${mostOpen}::int > (
+          select count(*) from countersign.access_requests
+          where agent = ${request.agent}::uuid and rejection is null and statement is null)
         on conflict do nothing`;
       return count === 1;
     }

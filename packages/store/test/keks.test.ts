@@ -70,7 +70,7 @@ async function populate(): Promise<void> {
   const outcomes = await store.journal.commit([
     intent({ effects: [{ kind: 'seal-credential', statement, sealed }] }),
     intent({ effects: [{ kind: 'invite', codeHash: 'code', invitation }] }),
-    intent({ effects: [{ kind: 'access-request', request: asked }] }),
+    intent({ effects: [{ kind: 'access-request', request: asked, mostOpen: 1 }] }),
     intent({ lease: lease() }),
   ]);
   expect(outcomes.map(({ outcome }) => outcome)).toEqual(Array(4).fill('committed'));

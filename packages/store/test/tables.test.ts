@@ -201,9 +201,23 @@ describe('an access request', () => {
     createdAt: 1000,
   });
 
+  it('more than its agent may have open is refused, however many race', async () => {
+    const agent = newId();
+    const file = (one: Store, at: string) =>
+      one.journal.commit([
+        intent({ effects: [{ kind: 'access-request', request: ask(at), mostOpen: 3 }] }),
+      ]);
+    const racing = Array.from({ length: 12 }, (_, i) => file(i % 2 === 0 ? store : other, agent));
+    const outcomes = (await Promise.all(racing)).flat().map(({ outcome }) => outcome);
+    expect(outcomes.filter((outcome) => outcome === 'committed')).toHaveLength(3);
+    expect(outcomes.filter((outcome) => outcome === 'conflict')).toHaveLength(9);
+    expect(await store.accessRequests.countOpen(agent)).toBe(3);
+    expect(await file(store, newId())).toMatchObject([{ outcome: 'committed' }]);
+  });
+
   it('is asked, counted, and settled once', async () => {
     const request = ask(newId());
-    const asked = intent({ effects: [{ kind: 'access-request', request }] });
+    const asked = intent({ effects: [{ kind: 'access-request', request, mostOpen: 1 }] });
     expect(await store.journal.commit([asked])).toMatchObject([{ outcome: 'committed' }]);
     expect(await other.accessRequests.find(request.id)).toEqual({
       ...request,
