@@ -1,5 +1,6 @@
 /** Every secret the test knows, searched for everywhere it must not be. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -131,6 +132,16 @@ describe('secrets', () => {
       expect([command, leaksIn(command)]).toEqual([command, []]);
       if (command.includes('postgres')) expect(leaksIn(read('environ'))).toEqual([]);
     }
+  });
+
+  test('are not to be had through a debugger that a signal opens', () => {
+    const { pid } = deployment.broker.process;
+    // Node's own handler of SIGUSR1 listens for whoever comes, without asking who it is.
+    const [, caught = ''] =
+      /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    const handled = BigInt(`0x${caught}`);
+    expect(handled & (1n << BigInt(constants.signals.SIGTERM - 1))).not.toBe(0n);
+    expect(handled & (1n << BigInt(constants.signals.SIGUSR1 - 1))).toBe(0n);
   });
 
   test("are not in PostgreSQL's logs", () => {

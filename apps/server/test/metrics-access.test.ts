@@ -15,15 +15,17 @@ interface Knock {
   readonly behindProxy?: boolean;
   readonly peer: string;
   readonly authorization?: string;
+  readonly host?: string;
 }
 
-function admits({ token = false, behindProxy = false, peer, authorization }: Knock): boolean {
+function admits(knock: Knock): boolean {
+  const { token = false, behindProxy = false, host = 'localhost', peer, authorization } = knock;
   const access = createMetricsAccess({
     token: token ? new Secret('metrics token', TOKEN) : null,
     behindProxy,
   });
   const headers = authorization === undefined ? {} : { authorization };
-  const request = new Request('http://localhost/metrics', { headers });
+  const request = new Request(`http://${host}/metrics`, { headers });
   access.from(request, peer);
   return access.admits(request);
 }
@@ -32,6 +34,9 @@ describe('without a token', () => {
   test.each<[boolean, string, Knock]>([
     [true, 'a peer on this machine', { peer: '127.0.0.1' }],
     [true, 'a peer on this machine, by IPv6', { peer: '::1' }],
+    [true, 'by an address of it', { peer: '127.0.0.1', host: '127.0.0.1:8420' }],
+    [true, 'by an IPv6 address of it', { peer: '::1', host: '[::1]:8420' }],
+    [false, 'a page whose name leads here', { peer: '127.0.0.1', host: 'rebound.example:8420' }],
     [false, 'a peer elsewhere', { peer: '192.0.2.7' }],
     [false, 'a peer nobody knows', { peer: '' }],
     [false, 'whoever comes through a proxy on this machine', { behindProxy: true, peer: '::1' }],

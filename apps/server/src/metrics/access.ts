@@ -1,7 +1,7 @@
 /**
  * Who may read the metrics. They say how busy a deployment is and how it fails, so not everybody: with a
- * token whoever shows it; without one, peers on this machine, and not even those where a proxy is listed,
- * because behind a proxy everybody looks like one.
+ * token whoever shows it; without one, peers on this machine that say so, and not even those where a proxy
+ * is listed, because behind a proxy everybody looks like one.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '@countersign/core';
@@ -34,7 +34,8 @@ export function createMetricsAccess(options: {
   };
   return {
     from(request, peer) {
-      if (isLoopback(peer)) local.add(request);
+      // A page of another site that has its name resolve to this machine (DNS rebinding) is such a peer too.
+      if (isLoopback(peer) && isLoopback(new URL(request.url).hostname)) local.add(request);
     },
     admits(request) {
       return token === null ? !behindProxy && local.has(request) : isShown(request);
