@@ -4,7 +4,7 @@
  */
 import { styleText } from 'node:util';
 import type { Explanation } from './failure.ts';
-import { clean, WIDTH, wrap } from './text.ts';
+import { clean, plainJson, WIDTH, wrap } from './text.ts';
 
 export interface Streams {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
@@ -27,7 +27,7 @@ export class Output {
 
   /** The result of a command: the document with --json, else the lines. */
   result(document: unknown, lines: readonly string[]): void {
-    if (this.json) this.#streams.stdout.write(`${JSON.stringify(document)}\n`);
+    if (this.json) this.#streams.stdout.write(`${plainJson(document)}\n`);
     else this.lines(lines);
   }
 
@@ -39,6 +39,12 @@ export class Output {
   /** Text as it is, on stdout. */
   raw(text: string): void {
     this.#streams.stdout.write(text);
+  }
+
+  /** A line as somebody else wrote it: byte for byte for a program, cleaned for a terminal. */
+  verbatim(line: string): void {
+    const { stdout } = this.#streams;
+    stdout.write(`${stdout.isTTY === true ? clean(line) : line}\n`);
   }
 
   /** What a human reads before deciding: stdout, or stderr where stdout is for a program. */
@@ -60,7 +66,7 @@ export class Output {
     const { code, message, next, problem } = explanation;
     if (this.json) {
       const error = { code, message, next, ...(problem === undefined ? {} : { problem }) };
-      this.#streams.stdout.write(`${JSON.stringify({ error })}\n`);
+      this.#streams.stdout.write(`${plainJson({ error })}\n`);
       return;
     }
     if (problem !== undefined && problem.title !== message) {

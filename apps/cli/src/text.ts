@@ -3,9 +3,21 @@ export const WIDTH = 80;
 /** A longer label has a line of its own. */
 const LONGEST_LABEL = 28;
 
+const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
 /** Replaces whatever could move the cursor, change colours or hide itself. */
 export function clean(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
+  return text.replace(STEERING, '\u{fffd}');
+}
+
+/** The same document on one line, with all of that escaped: JSON itself escapes little of it. */
+export function plainJson(document: unknown): string {
+  return JSON.stringify(document).replace(STEERING, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }
 
 export function lengthOf(text: string): number {

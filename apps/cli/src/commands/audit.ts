@@ -178,7 +178,7 @@ const exportLedger: Act = async (context, given) => {
   const lines = client.exportLines({ authority: false });
   const file = given.text('out');
   if (file === undefined) {
-    for await (const line of lines) if (line !== '') context.out.raw(`${line}\n`);
+    for await (const line of lines) if (line !== '') context.out.verbatim(line);
     return EXIT.done;
   }
   let count = -1;

@@ -7,7 +7,7 @@ import { type Act, collect, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
-import { shortTime } from '../text.ts';
+import { clean, shellWord, shortTime } from '../text.ts';
 import { addHumanJoin } from './human-join.ts';
 import { addHumanKey } from './human-key.ts';
 
@@ -57,7 +57,9 @@ const invite: Act = async (context, given) => {
       groups: [...new Set(given.list('group'))].sort(),
     },
   });
-  const { code, url, broker } = invitation;
+  // Words for a shell, so whoever answered writes no other command into it.
+  const [code, url] = [invitation.code, invitation.url].map((text) => shellWord(clean(text)));
+  const { broker } = invitation;
   const command = `countersign human join ${code} --name ${name} --server ${url} --broker ${broker}`;
   context.out.result({ ...invitation, command }, [
     `Give this code to ${name} alone. It works once, until ${shortTime(invitation.expires_at)}:`,

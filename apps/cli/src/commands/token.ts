@@ -3,6 +3,7 @@ import { agentOf, orHowToAsk } from '../agent-identity.ts';
 import { EXIT } from '../exit-status.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
 import { requestedDetails, targetOptions } from '../rights.ts';
+import { clean } from '../text.ts';
 
 export function addToken(program: Registrar): void {
   targetOptions(
@@ -40,7 +41,7 @@ const token: Act = async (context, given) => {
       expires_at: new Date(minted.expiresAt).toISOString(),
       authorization_details: minted.authorizationDetails,
     },
-    [minted.token.reveal()],
+    [clean(minted.token.reveal())],
   );
   return EXIT.done;
 };
@@ -59,7 +60,8 @@ const exchange: Act = async (context, given) => {
       expires_at: new Date(credential.expiresAt).toISOString(),
     },
     [
-      ...Object.entries(shape).map(([name, value]) => `${name}=${value}`),
+      // One member a line, whatever the server put into it: scripts read these.
+      ...Object.entries(shape).map(([name, value]) => clean(`${name}=${value}`)),
       `lease_id=${credential.leaseId}`,
       `expires_at=${new Date(credential.expiresAt).toISOString()}`,
     ],
