@@ -98,6 +98,17 @@ describe('two server processes on one database', () => {
     },
   );
 
+  test('take a lease back for every client that gives it back at once', async () => {
+    const grant = await signedGrant(1);
+    const [giver] = agents;
+    if (giver === undefined) throw new Error('there are clients');
+    const token = await giver.token(details(OPERATIONS, RESOURCES));
+    const { leaseId } = await giver.exchange(token, null);
+    await Promise.all(agents.map((agent) => agent.giveBack(leaseId)));
+    expect(await leaseRoles()).toBe(0);
+    await deployment.alice.propose({ kind: 'grant.revoke', body: { grant, reason: 'given back' } });
+  });
+
   // One use races the revoke; more uses than the revoke leaves time for show where it cut.
   test.each([1, 8, 64, 64])(
     'let nobody use a grant of %i uses after its revoke is in the ledger',

@@ -20,6 +20,7 @@ import { issue } from './issue.ts';
 import { idOf } from './named.ts';
 import { readiness } from './readiness.ts';
 import { removalOf } from './remove-connection.ts';
+import { isGone } from './revoke.ts';
 import { requireRole } from './roles.ts';
 import { runGrant } from './run-grant.ts';
 import { signIn } from './sign-in.ts';
@@ -55,7 +56,7 @@ export function createUseCases(deps: Deps): UseCases {
         throw inputError('not_found', 'There is no such lease of yours.');
       }
       const { pending } = await deps.revoker.revoke([lease], 'its agent gave it back');
-      if (pending === 0) return;
+      if (pending === 0 || (await isGone(deps, id))) return;
       throw new CountersignError(
         'provider_unavailable',
         'The credential could not be taken back yet. The broker tries again until it is gone.',

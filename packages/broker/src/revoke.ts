@@ -78,6 +78,17 @@ export async function cutWithoutAuthority(deps: Deps, before: readonly Lease[]):
   }
 }
 
+/** Whether a lease that this server could not take back is gone: another may be at it, and is waited for. */
+export async function isGone(deps: Deps, id: string): Promise<boolean> {
+  const patience = AbortSignal.timeout(CUT_WITHIN);
+  for (;;) {
+    const lease = await deps.leases.find(id);
+    if (lease?.state !== 'pending' && lease?.state !== 'active') return true;
+    if (lease.trouble !== null || patience.aborted) return false;
+    await deps.changes.next(LOOK_AGAIN, patience);
+  }
+}
+
 /** Finds credentials at the providers that no live lease stands for, and revokes them. */
 export async function reapStrays(deps: Deps): Promise<void> {
   // Those of a removed connection are looked for before its credential is destroyed.

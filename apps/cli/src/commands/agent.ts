@@ -18,7 +18,7 @@ import {
   statusAfter,
 } from '../statements.ts';
 import { table } from '../table.ts';
-import { shortIds } from '../text.ts';
+import { clean, shortIds } from '../text.ts';
 
 export function addAgent(program: Registrar): void {
   const agent = noun(program, 'agent', 'Workloads that ask for tokens. They never sign.');
@@ -71,7 +71,7 @@ const add: Act = async (context, given) => {
   const secret = clientSecret.reveal();
   context.out.result({ ...answer, client_secret: secret }, [
     ...standingLines(answer),
-    `client secret: ${secret}`,
+    clean(`client secret: ${secret}`),
     next,
   ]);
   context.out.note(
