@@ -223,6 +223,15 @@ describe('the target and the host', () => {
   });
 });
 
+describe('whoever asks and does not read', () => {
+  test('gets no thousand answers for a thousand requests in one breath', async () => {
+    const ask = 'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    const text = await exchangeBytes(port, ask.repeat(1000));
+    expect(text.match(/HTTP\/1\.1 \d{3}(?= )/g)?.length ?? 0).toBeLessThanOrEqual(8);
+    expect((await send(port, { method: 'GET', target: '/readyz' })).status).toBe(200);
+  });
+});
+
 describe('senders who take their time', () => {
   test('do not keep the others waiting', async () => {
     // All of these are open and unfinished while an honest request comes and is answered.

@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import type { App } from './metrics/measured.ts';
 import { unlistenable } from './preflight.ts';
 import type { Stopping } from './stopping.ts';
+import { readOrCut } from './unread.ts';
 import { REQUEST_LIMITS, readable, refuseUnreadable } from './unreadable.ts';
 
 /** Milliseconds that requests under way are given at a stop. */
@@ -55,7 +56,7 @@ export async function openListener(options: ListenerOptions): Promise<Listening>
   const handle = getRequestListener(answer, { hostname: config.host });
   const server = createServer(
     { ...REQUEST_LIMITS, keepAliveTimeout: KEEP_IDLE },
-    readable((incoming, outgoing) => void handle(incoming, outgoing)),
+    readOrCut(readable((incoming, outgoing) => void handle(incoming, outgoing))),
   );
   refuseUnreadable(server);
   return await new Promise((resolve, reject) => {

@@ -28,15 +28,15 @@ interface HandlerOptions {
 
 export function createHandlers(options: HandlerOptions): Handlers {
   const { useCases, issuer, version, clock, stopping, closing, metrics } = options;
-  let openApi: ReturnType<typeof openApiDocument> | undefined;
+  let openApi: Reply | undefined;
 
   return {
     metadata: () => json(200, authorizationServerMetadata(issuer), PUBLIC_FOR_5_MINUTES),
     resourceMetadata: () => json(200, protectedResourceMetadata(issuer), PUBLIC_FOR_5_MINUTES),
     jwks: () => json(200, useCases.jwks(), PUBLIC_FOR_5_MINUTES),
     openapi: () => {
-      openApi ??= openApiDocument(issuer, version);
-      return json(200, openApi, PUBLIC_FOR_5_MINUTES);
+      openApi ??= json(200, openApiDocument(issuer, version), PUBLIC_FOR_5_MINUTES);
+      return openApi;
     },
     healthz: () => json(200, { status: 'ok' }),
     readyz: async () => {
