@@ -42,7 +42,7 @@ export interface Target {
   transaction<T>(work: Work<T>): Promise<T>;
   /**
    * As `transaction`, again after a conflict: for what adds rows to the catalogs and changes none.
-   * @param mayBegin throws when it is too late; asked when its turn comes, before anything is sent
+   * @param mayBegin throws a ProviderError when it is too late; asked at its turn, before anything is sent
    */
   again<T>(work: Work<T>, mayBegin?: () => void): Promise<T>;
   /**
@@ -64,10 +64,12 @@ export function openTarget(config: DraftConfig, credential: Secret, random: Rand
 
   const transaction = async <T>(work: Work<T>, mayBegin: () => void): Promise<T> => {
     const session = await sessions.acquire();
-    // Behind a target that hangs each turn takes seconds: whoever waited too long must not take another.
-    if (isLate(mayBegin)) {
+    try {
+      mayBegin();
+    } catch (error) {
+      // At a target that hangs each turn takes seconds: whoever waited too long must not take another.
       sessions.release(session);
-      throw new TargetError('unavailable', 'PostgreSQL was too busy for this to begin in time.');
+      throw error;
     }
     const { sql } = session;
     const limit = setTimeout(session.cut, LONGEST_TRANSACTION);
@@ -103,15 +105,6 @@ export function openTarget(config: DraftConfig, credential: Secret, random: Rand
 }
 
 const atAnyTime = (): void => {};
-
-function isLate(mayBegin: () => void): boolean {
-  try {
-    mayBegin();
-    return false;
-  } catch {
-    return true;
-  }
-}
 
 /** The statement failed, or the work around it did; the connection itself is sound. */
 function isAboutStatement(error: unknown): boolean {

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { copyFile, readFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { Secret } from '@countersign/core';
+import { ProviderError } from '@countersign/provider-kit';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../src/config.ts';
 import { openTarget } from '../src/connect.ts';
@@ -155,7 +156,7 @@ await onEachServer('a connection', (fixture) => {
         config: { ...connection.config, port: address.port },
       };
       const requireStart = (): void => {
-        if (isLate) throw new Error('too late');
+        if (isLate) throw new ProviderError('unavailable', 'It is too late.');
       };
       const order = () =>
         orderOf(randomUUID(), [right('select', 'sales.booking')], { requireStart });
