@@ -21,7 +21,7 @@ export interface Appended {
 }
 
 /**
- * Writes a finished batch or nothing. Rejects with SQLSTATE 22012 when a replay id was seen or a use
+ * Writes a finished batch or nothing; it is sent before this returns its promise. Rejects with SQLSTATE 22012 when a replay id was seen or a use
  * was not left, 23505 when an id was taken, 23514 when a counter would pass its bound.
  */
 export async function append(
@@ -39,7 +39,7 @@ export async function append(
     partOf(batch.leases.length, () => leasesOf(sql, batch)),
     partOf(tiles.length, () => tilesOf(sql, tiles)),
   ].filter((part) => part !== null);
-  const [row] = await sql<Appended[]>`
+  const query = sql<Appended[]>`
     with head as (
       update countersign.head
       set size = ${head.size}, root = ${head.root}, peaks = ${encodeRange(head.range)},
@@ -54,6 +54,7 @@ export async function append(
       (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
       ${batch.changesAuthority ? notifiedOf(sql) : sql``}
       ${wholeOf(sql, batch)}`;
+  const [row] = await query.execute();
   if (row === undefined) throw new Error('the commit statement gave no row');
   return row;
 }

@@ -1,23 +1,25 @@
 /**
- * One batch at a time against the head. Nearly always one statement on the head as remembered; when
- * that does not fit, a transaction that first locks the head, finds the losers, and commits the rest.
+ * One batch at a time against the head. A server that commits alone needs one statement on the head as it
+ * remembers it. Where others commit too it would mostly be behind: it takes its turn at the head instead,
+ * in a transaction that locks it first. Where an intent has lost, that finds out which.
  */
-import type { EntryDraft, Intent, Outcome } from '@countersign/broker';
+import type { Outcome } from '@countersign/broker';
 import { type Clock, CountersignError, toInstant } from '@countersign/core';
+import { type Amendment, amendingIntent } from './amendment.ts';
 import { append } from './append.ts';
-import { Batch, NOTHING_TAKEN, type Prepared, prepare, type Refusal } from './batch.ts';
+import { Batch, NOTHING_TAKEN, type Prepared, prepare } from './batch.ts';
 import {
   isCertainlyUndone,
   isRowFault,
   type Sql,
-  savepoint,
   sqlStateOf,
   type Tx,
   transaction,
   unavailable,
   within,
 } from './database.ts';
-import { applyEffects, type CommitKeys, EffectLost } from './effects.ts';
+import { applyOrLose } from './effects.ts';
+import type { Gathering } from './group-commit.ts';
 import { countWritten, type LedgerHead, raiseFence, unfaithful } from './head.ts';
 import type { KekRing } from './kek-ring.ts';
 import { KnownHead } from './known-head.ts';
@@ -36,14 +38,6 @@ export interface CommitterOptions {
   readonly clock: Clock;
 }
 
-/** Entries, and what the head says from them on. */
-export interface Amendment {
-  readonly entries: readonly EntryDraft[];
-  /** True: whatever is being decided meanwhile is decided again. */
-  readonly isUrgent?: boolean;
-  readonly change: Partial<Pick<LedgerHead, 'kek' | 'tokenFloor'>>;
-}
-
 interface Plan {
   readonly draft: Batch;
   readonly outcomes: readonly Outcome[];
@@ -52,14 +46,17 @@ interface Plan {
 /** How long an answer may take before its outcome counts as unknown. Server timeouts are shorter. */
 const STATEMENT_DEADLINE_MS = 4000;
 const TRANSACTION_DEADLINE_MS = 8000;
-const OPTIMISTIC_ATTEMPTS = 2;
-const LOCKED_ATTEMPTS = 3;
+const LOCKED_ATTEMPTS = 4;
+/** Commits in turn after the last one before which another server wrote. */
+const TURNS = 16;
 
 export class Committer {
   readonly #sql: Sql;
   readonly #ring: KekRing;
   readonly #clock: Clock;
   readonly #head: KnownHead;
+  /** Commits left that take their turn, because others write too. */
+  #turns = 0;
 
   constructor({ sql, ring, clock }: CommitterOptions) {
     this.#sql = sql;
@@ -105,9 +102,9 @@ export class Committer {
       if (amendment === null) return false;
       const now = this.#clock.now();
       const draft = new Batch(head, now, NOTHING_TAKEN);
-      draft.accept(prepare(intentOf(amendment), toInstant(now)));
+      draft.accept(prepare(amendingIntent(amendment), toInstant(now)));
       draft.amend(amendment.change);
-      if (!(await this.#append(tx, draft))) throw unfaithful('its locked head changed');
+      requireWritten(await this.#append(tx, draft));
       await raiseFence(tx);
       return true;
     });
@@ -115,12 +112,13 @@ export class Committer {
     return isDone;
   }
 
-  /** Settles every intent; never throws. */
-  async commit(batch: readonly Prepared[]): Promise<readonly Settlement[]> {
+  /** Settles every intent that is gathered; never throws. */
+  async commit(gathering: Gathering): Promise<readonly Settlement[]> {
     try {
-      const outcomes = await this.#commitTogether(batch);
+      const outcomes = await this.#commitTogether(gathering);
       return outcomes.map((outcome) => ({ ok: true, outcome }));
     } catch (error) {
+      const { batch } = gathering;
       // One intent whose rows the database refuses must not fail the others.
       if (isRowFault(error) && batch.length > 1) return this.#commitApart(batch);
       const shown = unavailable('commit', error);
@@ -130,22 +128,25 @@ export class Committer {
 
   async #commitApart(batch: readonly Prepared[]): Promise<readonly Settlement[]> {
     const settlements: Settlement[] = [];
-    for (const prepared of batch) settlements.push(...(await this.commit([prepared])));
+    for (const prepared of batch) {
+      const alone = [prepared];
+      settlements.push(...(await this.commit({ batch: alone, gather: () => alone })));
+    }
     return settlements;
   }
 
-  async #commitTogether(batch: readonly Prepared[]): Promise<readonly Outcome[]> {
-    if (batch.every(({ intent }) => intent.effects.length === 0)) {
-      for (let attempt = 0; attempt < OPTIMISTIC_ATTEMPTS; attempt += 1) {
-        const result = await this.#commitOnKnown(batch);
-        if (result === 'losers') break;
-        if (result !== 'behind') return result;
-        await this.refresh();
-      }
+  async #commitTogether(gathering: Gathering): Promise<readonly Outcome[]> {
+    let findsLosers = gathering.batch.some(({ intent }) => intent.effects.length > 0);
+    if (!findsLosers && this.#turns === 0) {
+      const result = await this.#commitOnKnown(gathering.batch);
+      if (result !== 'behind' && result !== 'losers') return result;
+      findsLosers = result === 'losers';
     }
     for (let attempt = 1; ; attempt += 1) {
-      const result = await this.#commitLocked(batch, attempt < LOCKED_ATTEMPTS);
+      const mayRepeat = attempt < LOCKED_ATTEMPTS;
+      const result = await this.#commitLocked(gathering, { findsLosers, mayRepeat });
       if (result !== 'again') return result;
+      findsLosers = true;
     }
   }
 
@@ -170,32 +171,40 @@ export class Committer {
     }
   }
 
-  /** A transaction that locks the head first, so that whatever it reads then is the present. */
+  /**
+   * A transaction that locks the head first, so that whatever it reads then is the present. Without
+   * `findsLosers` it reads nothing but the head, and the statement itself refuses a batch with a loser.
+   */
   async #commitLocked(
-    batch: readonly Prepared[],
-    mayRepeat: boolean,
+    gathering: Gathering,
+    { findsLosers, mayRepeat }: { readonly findsLosers: boolean; readonly mayRepeat: boolean },
   ): Promise<readonly Outcome[] | 'again'> {
     const progress: { planned: Plan | null; isAbandoned: boolean } = {
       planned: null,
       isAbandoned: false,
     };
     const work = transaction(this.#sql, async (tx) => {
-      const plan = await this.#plan(tx, batch);
+      const plan = await this.#plan(tx, gathering, findsLosers);
       // Nothing may be written after the caller was told that nothing was.
       if (progress.isAbandoned) throw new Error('abandoned');
       progress.planned = plan;
-      if (plan.outcomes.some(({ outcome }) => outcome === 'committed')) {
-        if (!(await this.#append(tx, plan.draft))) throw unfaithful('its locked head changed');
-      }
-      return plan;
+      const isEmpty = plan.outcomes.every(({ outcome }) => outcome !== 'committed');
+      const sent = isEmpty ? null : await this.#send(tx, plan.draft);
+      // Not awaited, since others wait for the head: the end of the transaction is sent right behind it, and
+      // undoes it when it failed. Law 4: but no effect without its entry.
+      const hasEffects = gathering.batch.some(({ intent }) => intent.effects.length > 0);
+      if (hasEffects && sent !== null) requireWritten(await sent.isWritten);
+      return { ...plan, sent };
     });
     try {
-      const { draft, outcomes } = await within(TRANSACTION_DEADLINE_MS, work);
+      const { draft, outcomes, sent } = await within(TRANSACTION_DEADLINE_MS, work);
+      if (sent !== null) requireWritten(await sent.isWritten);
       return this.#settle(draft, outcomes);
     } catch (error) {
       progress.isAbandoned = true;
       if (error instanceof CountersignError) throw error;
       if (isCertainlyUndone(error)) {
+        if (!findsLosers && isRowFault(error)) return 'again';
         // 22012: a replay id was remembered outside a commit, after it was looked for.
         if (sqlStateOf(error) === '22012' && mayRepeat) return 'again';
         throw error;
@@ -209,17 +218,19 @@ export class Committer {
     }
   }
 
-  async #plan(tx: Tx, batch: readonly Prepared[]): Promise<Plan> {
+  async #plan(tx: Tx, gathering: Gathering, findsLosers: boolean): Promise<Plan> {
+    const known = this.#head.seen;
     const head = await this.#head.lock(tx);
-    const taken = await findTaken(
-      tx,
-      batch.map(({ intent }) => intent),
-    );
+    this.#turns = head.size === known?.size ? Math.max(0, this.#turns - 1) : TURNS;
+    const batch = gathering.gather();
+    const intents = batch.map(({ intent }) => intent);
+    const taken = findsLosers ? await findTaken(tx, intents) : NOTHING_TAKEN;
     const draft = new Batch(head, this.#clock.now(), taken);
     const outcomes: Outcome[] = [];
     for (const prepared of batch) {
       const keys = { ring: this.#ring, present: head.kek };
-      const refusal = draft.refusalOf(prepared) ?? (await lostEffect(tx, keys, prepared));
+      const refusal =
+        draft.refusalOf(prepared) ?? (await applyOrLose(tx, keys, prepared.intent.effects));
       outcomes.push(refusal ?? draft.accept(prepared));
     }
     return { draft, outcomes };
@@ -227,13 +238,22 @@ export class Committer {
 
   /** True when written; false when the head was another. @throws when the clocks differ */
   async #append(sql: Sql | Tx, draft: Batch): Promise<boolean> {
+    return await (await this.#send(sql, draft)).isWritten;
+  }
+
+  /** Resolves as soon as the batch is on its way, before whatever is sent on the same connection next. */
+  async #send(sql: Sql | Tx, draft: Batch): Promise<{ readonly isWritten: Promise<boolean> }> {
     draft.finish();
     const leaves = draft.entries.map((entry) => entry.leafHash);
     const tiles = await completeTiles(sql, draft.base.size, leaves);
-    const appended = await within(STATEMENT_DEADLINE_MS, append(sql, draft, tiles));
-    if (appended.head === 1) return true;
-    this.#head.requireClock(appended.db_now);
-    return false;
+    const answer = within(STATEMENT_DEADLINE_MS, append(sql, draft, tiles));
+    const isWritten = answer.then(({ head, db_now }) => {
+      if (head === 0) this.#head.requireClock(db_now);
+      return head === 1;
+    });
+    // A transaction that fails first is answered for by its own error.
+    isWritten.catch(() => undefined);
+    return { isWritten };
   }
 
   #settle(draft: Batch, outcomes: readonly Outcome[]): readonly Outcome[] {
@@ -263,30 +283,11 @@ export class Committer {
   }
 }
 
-async function lostEffect(tx: Tx, keys: CommitKeys, { intent }: Prepared): Promise<Refusal | null> {
-  if (intent.effects.length === 0) return null;
-  try {
-    await savepoint(tx, (inner) => applyEffects(inner, keys, intent.effects));
-    return null;
-  } catch (error) {
-    if (error instanceof EffectLost) return { outcome: 'conflict', what: error.kind };
-    throw error;
-  }
+/** @throws CountersignError `broker_unavailable`: a head that was held has one writer */
+function requireWritten(isWritten: boolean): void {
+  if (!isWritten) throw unfaithful('its locked head changed');
 }
 
 function unknownOutcome(error: unknown): CountersignError {
   return unavailable('say whether the commit happened', error);
-}
-
-function intentOf({ entries, isUrgent }: Amendment): Intent {
-  return {
-    entries,
-    authorityVersion: null,
-    changesAuthority: isUrgent ?? false,
-    notAfter: null,
-    once: [],
-    uses: [],
-    lease: null,
-    effects: [],
-  };
 }

@@ -5,13 +5,14 @@
 import type { RowEffect } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
 import { AUTHORITY_CHANNEL } from './append.ts';
-import { arrayOf, type Tx } from './database.ts';
+import type { Refusal } from './batch.ts';
+import { arrayOf, savepoint, type Tx } from './database.ts';
 import { type Kek, kekIdOf } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import { keepCode, macOfCode, macOfRequest, macsOfCode } from './row-macs.ts';
 
 /** Thrown inside a savepoint, to roll it back. */
-export class EffectLost extends Error {
+class EffectLost extends Error {
   readonly kind: RowEffect['kind'];
 
   constructor(kind: RowEffect['kind']) {
@@ -21,13 +22,28 @@ export class EffectLost extends Error {
 }
 
 /** The keys of a commit: what is written is under `present`, the key of the head that it holds. */
-export interface CommitKeys {
+interface CommitKeys {
   readonly ring: KekRing;
   readonly present: Kek;
 }
 
-/** Applies the effects in order. Throws EffectLost at the first that no longer applies. */
-export async function applyEffects(
+/** Applies the effects in order, or none of them: null, or the refusal that the first brings which no longer applies. */
+export async function applyOrLose(
+  tx: Tx,
+  keys: CommitKeys,
+  effects: readonly RowEffect[],
+): Promise<Refusal | null> {
+  if (effects.length === 0) return null;
+  try {
+    await savepoint(tx, (inner) => applyEffects(inner, keys, effects));
+    return null;
+  } catch (error) {
+    if (error instanceof EffectLost) return { outcome: 'conflict', what: error.kind };
+    throw error;
+  }
+}
+
+async function applyEffects(
   tx: Tx,
   keys: CommitKeys,
   effects: readonly RowEffect[],

@@ -14,18 +14,26 @@ export interface CommittedBatch {
   readonly milliseconds: number;
 }
 
+/** The intents of one commit. */
+export interface Gathering {
+  /** In the order they came. */
+  readonly batch: readonly Prepared[];
+  /** Adds whoever waits by now: whoever had to wait for the head need not wait for its next turn. */
+  gather(): readonly Prepared[];
+}
+
 interface Waiting {
   readonly prepared: Prepared;
   readonly settle: (settlement: Settlement) => void;
 }
 
 export class GroupCommit {
-  readonly #commit: (batch: readonly Prepared[]) => Promise<readonly Settlement[]>;
+  readonly #commit: (gathering: Gathering) => Promise<readonly Settlement[]>;
   readonly #queue: Waiting[] = [];
   #running: Promise<void> | null = null;
 
-  /** `commit` settles every intent and never throws. */
-  constructor(commit: (batch: readonly Prepared[]) => Promise<readonly Settlement[]>) {
+  /** `commit` settles every intent that it gathered and never throws. */
+  constructor(commit: (gathering: Gathering) => Promise<readonly Settlement[]>) {
     this.#commit = commit;
   }
 
@@ -46,12 +54,26 @@ export class GroupCommit {
     // Callers of this same tick come along.
     await null;
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, MAX_BATCH);
-      const settlements = await this.#commit(batch.map(({ prepared }) => prepared));
-      for (const [at, { settle }] of batch.entries()) {
+      const { gathered, gathering } = this.#gathering();
+      const settlements = await this.#commit(gathering);
+      for (const [at, { settle }] of gathered.entries()) {
         settle(settlements[at] ?? { ok: false, error: new Error('an intent was left unsettled') });
       }
     }
     this.#running = null;
+  }
+
+  #gathering(): { readonly gathered: readonly Waiting[]; readonly gathering: Gathering } {
+    const gathered: Waiting[] = [];
+    const batch: Prepared[] = [];
+    const gather = (): readonly Prepared[] => {
+      for (const waiting of this.#queue.splice(0, MAX_BATCH - gathered.length)) {
+        gathered.push(waiting);
+        batch.push(waiting.prepared);
+      }
+      return batch;
+    };
+    gather();
+    return { gathered, gathering: { batch, gather } };
   }
 }

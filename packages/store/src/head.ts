@@ -107,15 +107,29 @@ export async function readHeadRow(sql: Querier, lock: boolean): Promise<HeadRow>
   return row;
 }
 
+interface Leaf {
+  readonly index: number;
+  readonly leaf_hash: Uint8Array;
+}
+
+/** The first of the leaves from an index on. */
+export async function readLeaves(sql: Querier, from: number): Promise<readonly Leaf[]> {
+  return await sql<Leaf[]>`
+    select index, leaf_hash from countersign.entries
+    where index >= ${from} order by index limit ${LEAVES}`;
+}
+
 /**
  * The head of a row, checked: MAC, peaks, and that it extends `known` (null on a first look), for which
- * the leaf hashes in between are read and hashed. @throws CountersignError `broker_unavailable`
+ * the leaf hashes in between are read, beyond the `leaves` that are at hand, and hashed.
+ * @throws CountersignError `broker_unavailable`
  */
 export async function verifyHead(
   sql: Querier,
   ring: KekRing,
   known: LedgerHead | null,
   row: HeadRow,
+  leaves: readonly Leaf[] = [],
 ): Promise<LedgerHead> {
   const unsigned = {
     size: row.size,
@@ -135,7 +149,7 @@ export async function verifyHead(
   if (!isEqual(rangeRoot(head.range), head.root)) throw unfaithful('its peaks are not its root');
   if (known !== null) {
     requireNoOlderKey(ring, known, head);
-    await requireExtension(sql, known, head);
+    await requireExtension(sql, known, head, leaves);
   }
   return head;
 }
@@ -149,7 +163,12 @@ function requireNoOlderKey(ring: KekRing, known: LedgerHead, head: LedgerHead): 
 }
 
 // Law 1: each commit extends the head this replica last saw.
-async function requireExtension(sql: Querier, known: LedgerHead, head: LedgerHead): Promise<void> {
+async function requireExtension(
+  sql: Querier,
+  known: LedgerHead,
+  head: LedgerHead,
+  leaves: readonly Leaf[],
+): Promise<void> {
   const isBehind =
     head.size < known.size ||
     head.authorityVersion < known.authorityVersion ||
@@ -157,15 +176,17 @@ async function requireExtension(sql: Querier, known: LedgerHead, head: LedgerHea
     (head.tokenFloor ?? '') < (known.tokenFloor ?? '');
   if (isBehind) throw unfaithful('it went back behind what this server saw');
   let range = known.range;
+  let rows = leaves;
   while (range.size < head.size) {
-    const rows = await sql<{ index: number; leaf_hash: Uint8Array }[]>`
-      select index, leaf_hash from countersign.entries
-      where index >= ${range.size} and index < ${head.size} order by index limit ${LEAVES}`;
+    if (rows.length === 0) rows = await readLeaves(sql, range.size);
     if (rows.length === 0) throw unfaithful(`entry ${range.size} is missing`);
     for (const row of rows) {
+      // What was appended after the head was read is not of it.
+      if (range.size === head.size) break;
       if (row.index !== range.size) throw unfaithful(`entry ${range.size} is missing`);
       range = appendLeaf(range, row.leaf_hash);
     }
+    rows = [];
   }
   if (!isEqual(rangeRoot(range), head.root)) throw unfaithful('its history was rewritten');
 }

@@ -35,10 +35,10 @@ export interface OpenJournal extends Journal {
 }
 
 export function openJournal({ committer, sql, clock, onBatch }: JournalOptions): OpenJournal {
-  const group = new GroupCommit(async (batch) => {
+  const group = new GroupCommit(async (gathering) => {
     const began = performance.now();
-    const settlements = await committer.commit(batch);
-    onBatch?.({ intents: batch.length, milliseconds: performance.now() - began });
+    const settlements = await committer.commit(gathering);
+    onBatch?.({ intents: settlements.length, milliseconds: performance.now() - began });
     return settlements;
   });
   /** Chain over the authority entries up to `last`; there is none in `(last, size)`. */

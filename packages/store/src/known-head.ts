@@ -5,7 +5,7 @@
 import { type Clock, CountersignError } from '@countersign/core';
 import { clocksDiffer } from './append.ts';
 import type { Sql, Tx } from './database.ts';
-import { type LedgerHead, readHeadRow, verifyHead } from './head.ts';
+import { type LedgerHead, readHeadRow, readLeaves, verifyHead } from './head.ts';
 import type { KekRing } from './kek-ring.ts';
 
 export class KnownHead {
@@ -41,9 +41,14 @@ export class KnownHead {
 
   /** Held against every other commit until the transaction ends. @throws when the clocks differ */
   async lock(tx: Tx): Promise<LedgerHead> {
-    const row = await readHeadRow(tx, true);
+    const known = this.#known;
+    // Both in one round trip, since everybody waits meanwhile. The second sees what the lock waited for.
+    const [row, leaves] = await Promise.all([
+      readHeadRow(tx, true),
+      known === null ? [] : readLeaves(tx, known.size),
+    ]);
     this.requireClock(row.db_now);
-    return verifyHead(tx, this.#ring, this.#known, row);
+    return verifyHead(tx, this.#ring, known, row, leaves);
   }
 
   remember(head: LedgerHead): void {

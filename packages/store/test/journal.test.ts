@@ -1,4 +1,5 @@
 import { decodeEntry } from '@countersign/ledger';
+import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../src/index.ts';
 import { type Server, startPostgres } from './support/postgres.ts';
@@ -118,6 +119,48 @@ describe('group commit', () => {
       expect(await other.ledger.tile(0, index)).toEqual(Buffer.concat(leaves));
     }
     expect(await other.ledger.tile(0, 2)).toBeNull();
+  });
+});
+
+describe('where another server commits too', () => {
+  it('each takes its turn, and nothing is lost or written twice', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 200 }, async (_, at) => {
+        // Some lose, so that turns are mixed with looking for losers.
+        const once = at % 10 === 0 ? [{ id: 'jti', expiresAt: Date.now() + 60_000 }] : [];
+        await (at % 7 === 0 ? store.journal.head() : null);
+        return (at % 2 === 0 ? store : other).journal.commit([intent({ once })]);
+      }),
+    );
+    const committed = outcomes.flat().filter(({ outcome }) => outcome === 'committed');
+    expect(committed).toHaveLength(181);
+    const places = committed.map((one) => (one.outcome === 'committed' ? one.index : null));
+    expect(new Set(places).size).toBe(181);
+    expect((await store.journal.head()).size).toBe(181);
+  });
+
+  it('whoever comes while one waits for the head shares its commit', async () => {
+    const batches: number[] = [];
+    const watched = await open(url, { onBatch: ({ intents }) => batches.push(intents) });
+    const sql = postgres(url, { max: 1 });
+    try {
+      await store.journal.commit([intent()]);
+      const commits = await sql.begin(async (tx) => {
+        await tx`select from countersign.head for update`;
+        const first = watched.journal.commit([intent()]);
+        let isWaiting = false;
+        while (!isWaiting) {
+          const waiting = await tx`
+            select from pg_locks where not granted and transactionid is not null`;
+          isWaiting = waiting.length > 0;
+        }
+        return [first, watched.journal.commit([intent()]), watched.journal.commit([intent()])];
+      });
+      await Promise.all(commits);
+      expect(batches).toEqual([3]);
+    } finally {
+      await Promise.all([watched.close(), sql.end()]);
+    }
   });
 });
 
