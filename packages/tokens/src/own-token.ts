@@ -75,7 +75,7 @@ export async function mintOwnToken<Claims extends RegisteredClaims>(
     const why = error instanceof Refusal ? error.message : 'the claims could not be checked';
     throw inputError('invalid_request', `No ${kind.typ} can be minted: ${why}.`);
   }
-  const token = await signer.sign(kind.typ, claims);
+  const token = signer.sign(kind.typ, claims);
   if (token.length > MAX_LENGTH) {
     throw inputError('too_large', `The ${kind.typ} would be too long: ask for fewer operations.`);
   }
