@@ -23,6 +23,18 @@ export interface Turns {
 /** Requests a second that no subject here reaches with one client, and with many. */
 const MOST = { alone: 2_500, together: 6_000 } as const;
 
+/** What a server is asked before it is measured: its code is compiled by then, that of every subject alike. */
+const WARM_UP = { clients: 64, milliseconds: 3_000 } as const;
+
+export async function warmUp(contenders: readonly Contender[]): Promise<void> {
+  for (const { ports, ask } of contenders) {
+    const { clients, milliseconds: duration } = WARM_UP;
+    const requests = prepare(ask, (MOST.together * duration) / 1000);
+    const next = (): Buffer | null => requests.pop() ?? null;
+    await runPhase({ ports, clients, duration, next, check: ask.check });
+  }
+}
+
 export async function compare(
   contenders: readonly Contender[],
   { clients, rounds, turn }: Turns,

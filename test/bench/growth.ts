@@ -2,7 +2,7 @@
  * How the cost of a token grows with what a deployment has become. Each point is taken in turns with the
  * bare limit, so that what is compared is not the machine's mood of the minute.
  */
-import { compare, type Turns } from './compare.ts';
+import { compare, type Turns, warmUp } from './compare.ts';
 import type { Options } from './options.ts';
 import { openStoreOf, type SeededAgent, seedAgents, seedEntries } from './seed.ts';
 import { clientCredentials } from './subjects/bare.ts';
@@ -144,10 +144,9 @@ async function point(
   subject: Subject,
   turn: Turn,
 ): Promise<GrowthPoint> {
-  const [ours, limit] = await compare(
-    [subject, bare].map(({ name, ports, issue }) => ({ name, ports, ask: issue })),
-    { clients: CLIENTS, ...turn },
-  );
+  const contenders = [subject, bare].map(({ name, ports, issue }) => ({ name, ports, ask: issue }));
+  await warmUp(contenders);
+  const [ours, limit] = await compare(contenders, { clients: CLIENTS, ...turn });
   if (ours === undefined || limit === undefined) throw new Error('a point has two figures');
   return { ...what, rate: ours.rate, p50: ours.p50, ofBare: ours.rate / limit.rate };
 }

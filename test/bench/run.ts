@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { newPrivateJwk, signingKeyOf } from '@countersign/client';
 import { createLogger, startEmbeddedPostgres } from '@countersign/server';
 import { assertionKey } from './assertions.ts';
-import { type Contender, compare, type Figure } from './compare.ts';
+import { type Contender, compare, type Figure, warmUp } from './compare.ts';
 import { type GrowthPoint, measureGrowth } from './growth.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { type ClientIdentity, startBareLimit, startOidcProvider } from './subjects/bare.ts';
@@ -74,16 +74,17 @@ async function measure(options: Options, say: (line: string) => void): Promise<R
     if (bao === null) say('no bao on PATH: OpenBao is left out');
     else yardsticks.push(await started(startOpenBao(bao, identity)));
 
+    const workOf = (work: Work) => ({ name: ours.name, ports: ours.ports, ask: ours[work] });
+    const issueOf = ({ name, ports, issue }: Subject) => ({ name, ports, ask: issue });
+    say('warming up');
+    await warmUp([workOf('issue'), workOf('denied'), ...yardsticks.map(issueOf)]);
     const rows: Row[] = [];
     for (const clients of CLIENTS) {
       for (const work of ['issue', 'denied', 'exchange'] as const) {
         say(`${work}, ${clients} ${clients === 1 ? 'client' : 'clients'}`);
         // Nobody else makes a database login; what that takes is PostgreSQL's own.
         const others = { issue: yardsticks, denied: [bare], exchange: [] }[work];
-        const contenders: Contender[] = [
-          { name: ours.name, ports: ours.ports, ask: ours[work] },
-          ...others.map(({ name, ports, issue }) => ({ name, ports, ask: issue })),
-        ];
+        const contenders: Contender[] = [workOf(work), ...others.map(issueOf)];
         rows.push(...rowsOf(work, await compare(contenders, { clients, ...turn })));
       }
     }

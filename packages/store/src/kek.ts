@@ -2,7 +2,7 @@
  * Keys derived from one key-encryption key, one for each purpose, so that what is made for one opens
  * nothing of another. The key itself lives outside the database (Law 1) and is not kept here.
  */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { canonicalBytes } from '@countersign/authority';
 import { CountersignError, type Secret } from '@countersign/core';
 import { FlattenedEncrypt, flattenedDecrypt } from 'jose';
@@ -79,8 +79,15 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
     replica: derive(PURPOSES.replica),
   };
   const id = derive('kek-id').subarray(0, 8).toString('base64url');
+  const macKeys = {
+    head: createSecretKey(keys.head),
+    lease: createSecretKey(keys.lease),
+    request: createSecretKey(keys.request),
+    code: createSecretKey(keys.code),
+    replica: createSecretKey(keys.replica),
+  };
   const mac = (purpose: MacPurpose, document: unknown) =>
-    createHmac('sha256', keys[purpose]).update(canonicalBytes(document)).digest();
+    createHmac('sha256', macKeys[purpose]).update(canonicalBytes(document)).digest();
 
   const decrypt = async (purpose: SealPurpose, jwe: SealedParts, aad: string) => {
     const opened = await flattenedDecrypt({ ...jwe, aad }, keys[purpose], {

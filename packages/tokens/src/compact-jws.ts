@@ -1,5 +1,5 @@
 import { compactVerify } from 'jose';
-import type { AsymmetricAlgorithm, PublicJwk } from './public-jwk.ts';
+import { type AsymmetricAlgorithm, type PublicJwk, verifyingKey } from './public-jwk.ts';
 import { demand, Refusal } from './refusal.ts';
 
 /**
@@ -32,7 +32,7 @@ export async function isSignedBy(
   jwk: PublicJwk,
 ): Promise<boolean> {
   try {
-    await compactVerify(jws.text, jwk, { algorithms: [alg] });
+    await compactVerify(jws.text, await verifyingKey(jwk), { algorithms: [alg] });
     return true;
   } catch {
     return false;

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { inputError } from '@countersign/core';
-import { calculateJwkThumbprint } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, importJWK } from 'jose';
 import { z } from 'zod';
 
 /**
@@ -105,6 +105,26 @@ export function thumbprint(jwk: PublicJwk): Promise<string> {
   const is = calculateJwkThumbprint(jwk, 'sha256');
   thumbprints.set(jwk, { of: { ...jwk }, is });
   return is;
+}
+
+const imported = new WeakMap<
+  PublicJwk,
+  { readonly of: PublicJwk; readonly is: Promise<CryptoKey> }
+>();
+
+/** The key as jose verifies with it. Made once: to look at a JWK anew each time takes as long as all else. */
+export function verifyingKey(jwk: PublicJwk): Promise<CryptoKey> {
+  const known = imported.get(jwk);
+  if (known !== undefined && isSameKey(known.of, jwk)) return known.is;
+  const is = importVerifyingKey({ ...jwk });
+  imported.set(jwk, { of: { ...jwk }, is });
+  return is;
+}
+
+async function importVerifyingKey(jwk: PublicJwk): Promise<CryptoKey> {
+  const key = await importJWK(jwk, jwk.kty === 'EC' ? 'ES256' : 'EdDSA');
+  if (key instanceof Uint8Array || key.type !== 'public') throw unacceptableKey();
+  return key;
 }
 
 function isSameKey(a: PublicJwk, b: PublicJwk): boolean {

@@ -1,4 +1,4 @@
-import { KeyObject, sign as signBytes } from 'node:crypto';
+import { createPrivateKey, type KeyObject, sign as signBytes } from 'node:crypto';
 import { inputError, Secret } from '@countersign/core';
 import { exportJWK, generateKeyPair, importJWK } from 'jose';
 import { z } from 'zod';
@@ -6,7 +6,7 @@ import { type PublicJwk, parsePublicJwk, thumbprint } from './public-jwk.ts';
 
 /**
  * The broker's own Ed25519 keys. The private half exists as a `Secret` on its way to and from sealed
- * storage and as a non-extractable key inside a signer, nowhere else.
+ * storage and as a key object inside a signer, nowhere else.
  */
 export interface TokenSigner {
   /** RFC 7638 SHA-256 thumbprint of `publicJwk`. */
@@ -61,9 +61,9 @@ async function openPrivateJwk(privateJwk: Secret) {
     const { d, ...rest } = privateMembers.parse(JSON.parse(privateJwk.reveal()));
     const publicJwk = parsePublicJwk(rest);
     // WebCrypto refuses a `d` that is not the secret of `x`.
-    const key = await importJWK({ ...publicJwk, d }, 'EdDSA', { extractable: false });
-    if (key instanceof Uint8Array || key.type !== 'private') throw notASigningKey();
-    return { publicJwk, key: KeyObject.from(key) };
+    const whole = await importJWK({ ...publicJwk, d }, 'EdDSA', { extractable: false });
+    if (whole instanceof Uint8Array || whole.type !== 'private') throw notASigningKey();
+    return { publicJwk, key: createPrivateKey({ format: 'jwk', key: { ...publicJwk, d } }) };
   } catch {
     throw notASigningKey();
   }
