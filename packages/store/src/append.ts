@@ -8,6 +8,7 @@ import { encodeRange } from '@countersign/ledger';
 import type { Batch } from './batch.ts';
 import { arrayOf, type Querier } from './database.ts';
 import { macOf } from './head.ts';
+import { inOrder } from './replay.ts';
 import { macOfLease } from './row-macs.ts';
 import type { Tile } from './tiles.ts';
 
@@ -65,7 +66,8 @@ function partOf(count: number, make: () => Fragment): Fragment | null {
   return count === 0 ? null : make();
 }
 
-function onceOf(sql: Querier, { once }: Batch): Fragment {
+function onceOf(sql: Querier, batch: Batch): Fragment {
+  const once = inOrder(batch.once);
   const ids = once.map((seen) => seen.id);
   const ends = once.map((seen) => toInstant(seen.expiresAt));
   return sql`once as (

@@ -104,7 +104,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     leases: openLeases(tables, ring, clock),
     accessRequests: openAccessRequests(tables, ring),
     codes: openCodes(tables, ring, committer),
-    replayIds: openReplayIds(tables),
+    replayIds: openReplayIds(reads, tables),
     uses: openUses(tables),
     sealedCredentials: openSealedCredentials(tables, ring, committer),
     sealedKeys: openSealedKeys(tables, ring, committer),

@@ -223,6 +223,23 @@ describe('Law 4: what is limited', () => {
     expect(await store.replayIds.remember({ id: 'jti', expiresAt: 0 })).toBe(true);
   });
 
+  it('of replay ids that are remembered side by side each is new once, and a malformed one fails alone', async () => {
+    const ids = Array.from({ length: 40 }, (_, at) => `jti-${at % 20}`);
+    const results = await Promise.allSettled(
+      [...ids, 'nul \u0000'].map((id, at) =>
+        (at % 3 === 0 ? store : other).replayIds.remember({ id, expiresAt: Date.now() + 60_000 }),
+      ),
+    );
+    const news = results.flatMap((one, at) =>
+      one.status === 'fulfilled' && one.value ? [ids[at]] : [],
+    );
+    expect(news.toSorted()).toEqual([...new Set(ids)].toSorted());
+    expect(results.map(({ status }) => status)).toEqual([
+      ...ids.map(() => 'fulfilled'),
+      'rejected',
+    ]);
+  });
+
   it('one loser does not fail the others', async () => {
     const grant = newId();
     await store.journal.commit([intent({ uses: [{ grant, max: 1 }] }), authorityChange()]);
