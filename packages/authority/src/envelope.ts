@@ -19,10 +19,9 @@ type PublicKeyJwk =
 
 export type DeviceKey = { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string };
 
-/** A statement as read from an envelope: its bytes are canonical and its shape is known. */
+/** A statement as read from an envelope: its bytes are canonical and its shape is known. One is kept for each. */
 export interface DecodedStatement {
   readonly statement: Statement;
-  readonly bytes: Uint8Array;
   /** base64url SHA-256 of the bytes. Of genesis, this is the broker's fingerprint. */
   readonly digest: string;
   /** base64url of the bytes, as in the envelope. */
@@ -56,7 +55,7 @@ export function decodeStatement(payload: string): DecodedStatement {
   if (!Buffer.from(canonicalBytes(parsed.data)).equals(Buffer.from(bytes))) {
     throw inputError('invalid_request', 'The statement holds a member that cannot be read back.');
   }
-  return { statement: parsed.data, bytes, digest: digestOf(bytes), payload };
+  return { statement: parsed.data, digest: digestOf(bytes), payload };
 }
 
 /** The canonical bytes of a statement about to be signed. @throws CountersignError as `decodeStatement` */
@@ -126,7 +125,7 @@ export async function signStatement(
     throw new CountersignError('invalid_request', 'The device key is not an Ed25519 private key.');
   }
   const kid = await thumbprintOf({ kty: jwk.kty, crv: jwk.crv, x: jwk.x });
-  const jws = await new FlattenedSign(decoded.bytes)
+  const jws = await new FlattenedSign(bytesOfBase64Url(decoded.payload))
     .setProtectedHeader({ alg: 'EdDSA', kid, typ: STATEMENT_SIGNATURE_TYPE })
     .sign(await importJWK(jwk, 'EdDSA'));
   if (jws.protected === undefined) throw new Error('a flattened JWS without a protected header');

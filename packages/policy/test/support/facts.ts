@@ -182,7 +182,7 @@ function addGrant(state: AuthorityState, id: string, wish: Wish): void {
     body,
   } as const;
   state.statements.set(id, {
-    decoded: { statement, bytes: new Uint8Array(), digest: '', payload: '' },
+    decoded: { statement, digest: '', payload: '' },
     status: 'complete',
     signatures: (wish.signers ?? ['alice']).map((kid) => ({ kid, human: kid, at: TIME })),
     proposedAt: TIME,
