@@ -34,8 +34,7 @@ describe.each(OPERATIONS)('$name', (operation) => {
       ({ steps } = watch);
     });
 
-    const faults = FAULTS.filter((fault) => LONG || fault.long !== true);
-    test.each(faults.map((fault, turn) => ({ ...fault, turn })))(
+    test.each(FAULTS.map((fault, turn) => ({ ...fault, turn })))(
       '$name',
       { timeout: 1_800_000 },
       async (fault) => {

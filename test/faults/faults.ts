@@ -13,8 +13,6 @@ export interface Fault {
   readonly kills?: boolean;
   /** Only steps like these can fail so. */
   readonly only?: RegExp;
-  /** Of the long form only. */
-  readonly long?: true;
 }
 
 const OPENING = /^a session opens$/;
@@ -54,10 +52,7 @@ export const FAULTS: readonly Fault[] = [
     strike: () => ({ when: 'before', sees: { severity: 'FATAL', sqlstate: '57P01' } }),
   },
   {
-    // To the server it is a step that was done and reported failed; what is left of the session may cost
-    // the next request an honest refusal.
     name: 'shut down after the step (57P01)',
-    long: true,
     strike: () => ({ when: 'after', sees: { severity: 'FATAL', sqlstate: '57P01' } }),
   },
 ];

@@ -2,7 +2,7 @@
 import type { AccessRequest, AccessRequests } from '@countersign/broker';
 import { isUuid } from '@countersign/core';
 import { and, count, desc, eq, isNull, lt } from 'drizzle-orm';
-import { guarded } from './database.ts';
+import { guardedRead } from './database.ts';
 import type { KekRing } from './kek-ring.ts';
 import { signerOfRequest } from './row-macs.ts';
 import { accessRequests, type Tables } from './tables.ts';
@@ -20,7 +20,7 @@ export function openAccessRequests(tables: Tables, ring: KekRing): AccessRequest
   return {
     async find(id) {
       if (!isUuid(id)) return null;
-      const [row] = await guarded('read an access request', () =>
+      const [row] = await guardedRead('read an access request', () =>
         tables.select().from(accessRequests).where(eq(accessRequests.id, id)),
       );
       return row === undefined ? null : (readable(row)[0] ?? null);
@@ -30,7 +30,7 @@ export function openAccessRequests(tables: Tables, ring: KekRing): AccessRequest
     async page({ after, limit, open }) {
       if (after !== null && !isUuid(after)) return [];
       const beyond = after === null ? undefined : lt(accessRequests.id, after);
-      const rows = await guarded('read access requests', () =>
+      const rows = await guardedRead('read access requests', () =>
         tables
           .select()
           .from(accessRequests)
@@ -43,7 +43,7 @@ export function openAccessRequests(tables: Tables, ring: KekRing): AccessRequest
 
     async countOpen(agent) {
       if (!isUuid(agent)) return 0;
-      const [row] = await guarded('count access requests', () =>
+      const [row] = await guardedRead('count access requests', () =>
         tables
           .select({ open: count() })
           .from(accessRequests)

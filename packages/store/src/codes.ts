@@ -2,7 +2,7 @@
 import type { Codes } from '@countersign/broker';
 import { and, eq, gt, inArray } from 'drizzle-orm';
 import type { Committer } from './committer.ts';
-import { guarded } from './database.ts';
+import { guarded, guardedRead } from './database.ts';
 import type { KekRing } from './kek-ring.ts';
 import { keepCode, macOfCode, macsOfCode } from './row-macs.ts';
 import { genesisCode, invitations, type Tables } from './tables.ts';
@@ -10,7 +10,7 @@ import { genesisCode, invitations, type Tables } from './tables.ts';
 export function openCodes(tables: Tables, ring: KekRing, committer: Committer): Codes {
   return {
     async findInvitation(codeHash, now) {
-      const [row] = await guarded('read an invitation', () =>
+      const [row] = await guardedRead('read an invitation', () =>
         tables
           .select()
           .from(invitations)
@@ -40,7 +40,7 @@ export function openCodes(tables: Tables, ring: KekRing, committer: Committer): 
     },
 
     async isGenesisCode(codeHash) {
-      const rows = await guarded('read the genesis code', () =>
+      const rows = await guardedRead('read the genesis code', () =>
         tables
           .select()
           .from(genesisCode)

@@ -99,15 +99,48 @@ export async function guarded<T>(what: string, work: () => Promise<T>): Promise<
 }
 
 /**
+ * Runs work that only reads, and runs it once more when the first lost its session: a pooled session may
+ * have ended unnoticed, of a failover or an idle timeout, and whoever asks next finds out. Nothing that
+ * writes goes through here: what became of a write whose answer was lost is not known.
+ * @throws as `guarded`
+ */
+export async function guardedRead<T>(what: string, work: () => Promise<T>): Promise<T> {
+  return await guarded(what, async () => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isSessionLost(error)) throw error;
+      await othersEnded();
+      return await work();
+    }
+  });
+}
+
+/** Sessions that ended in the same moment are heard of one after another, within one turn of the event loop. */
+async function othersEnded(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
  * READ COMMITTED, so that a statement after a lock sees what was committed while it waited. Rejects as
  * `work` or the commit does.
  */
 export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Promise<T> {
+  let hasBegun = false;
   // In a box, because the driver would await an array element by element.
-  const box = await sql.begin('isolation level read committed', async (tx) => ({
-    value: await unlessLost(work(tx)),
-  }));
-  return box.value;
+  const run = () =>
+    sql.begin('isolation level read committed', async (tx) => {
+      hasBegun = true;
+      return { value: await unlessLost(work(tx)) };
+    });
+  try {
+    return (await run()).value;
+  } catch (error) {
+    // Nothing but BEGIN was sent: this is no repetition of anything.
+    if (hasBegun || !isSessionLost(error)) throw error;
+    await othersEnded();
+    return (await run()).value;
+  }
 }
 
 /** Undoes `work` alone when it rejects. */
@@ -127,7 +160,24 @@ function unlessLost<T>(work: Promise<T>): Promise<T> {
   });
 }
 
-function isConnectionLost(error: unknown): boolean {
+/** True when a session that there was is no more, by the server's word or without one. */
+function isSessionLost(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  // 08: connection; 57P01 to 57P03: the server stops, crashed or starts; 57P05: idle for too long.
+  if (state !== null) return state.startsWith('08') || /^57P0[1235]$/.test(state);
+  // Of drizzle's wrapping.
+  if (error instanceof Error && error.cause !== undefined) return isSessionLost(error.cause);
+  // What we ended ourselves, and what does not even come up, does no better a second time.
+  return (
+    isConnectionLost(error) &&
+    !OURS.has(String(error.code)) &&
+    !('syscall' in error && error.syscall === 'connect')
+  );
+}
+
+const OURS: ReadonlySet<string> = new Set(['CONNECTION_ENDED', 'CONNECTION_DESTROYED']);
+
+function isConnectionLost(error: unknown): error is Error & { readonly code: unknown } {
   if (!(error instanceof Error) || sqlStateOf(error) !== null || !('code' in error)) return false;
   const isOfSystem = 'errno' in error && 'syscall' in error;
   return isOfSystem || String(error.code).startsWith('CONNECTION_');

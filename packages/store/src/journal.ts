@@ -5,7 +5,7 @@ import { leafHash } from '@countersign/ledger';
 import { AUTHORITY_CHANNEL } from './append.ts';
 import { prepare } from './batch.ts';
 import type { Committer } from './committer.ts';
-import { arrayOf, guarded, type Sql } from './database.ts';
+import { arrayOf, guarded, guardedRead, type Sql } from './database.ts';
 import { type CommittedBatch, GroupCommit } from './group-commit.ts';
 import { chainBefore, EMPTY_CHAIN, extendChain, isEqual, unfaithful } from './head.ts';
 
@@ -57,7 +57,7 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
   async function* read(from: number, to: number): AsyncGenerator<JournalEntry> {
     let next = from;
     while (next < to) {
-      const rows = await guarded(
+      const rows = await guardedRead(
         'read the ledger',
         () => sql<EntryRow[]>`
         select index, id, type, time, bytes, leaf_hash from countersign.entries
@@ -71,15 +71,15 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
   }
 
   async function* readAuthority(from: number): AsyncGenerator<JournalEntry> {
-    const head = await guarded('read the head', () => committer.refresh());
+    const head = await committer.refresh();
     const isKnown = from > folded.last && from <= folded.size;
     let chain = isKnown
       ? folded.chain
-      : await guarded('read the ledger', () => chainBefore(sql, from));
+      : await guardedRead('read the ledger', () => chainBefore(sql, from));
     let { last } = isKnown ? folded : { last: from - 1 };
     for (;;) {
       const next = Math.max(from, last + 1);
-      const rows = await guarded(
+      const rows = await guardedRead(
         'read the ledger',
         () => sql<EntryRow[]>`
         select index, id, type, time, bytes, leaf_hash from countersign.entries
@@ -109,7 +109,7 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
     idle: () => group.idle(),
 
     async head(): Promise<PresentHead> {
-      const { head, clockSkew } = await guarded('read the head', () => committer.look());
+      const { head, clockSkew } = await committer.look();
       const { size, root, authorityVersion, time } = head;
       return { size, root, authorityVersion, time, clockSkew };
     },
@@ -117,7 +117,7 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
     async page({ after, limit, descending, types, agent }) {
       if (agent !== null && !isUuid(agent)) return [];
       const beyond = descending ? sql`index < ${after}` : sql`index > ${after}`;
-      const rows = await guarded(
+      const rows = await guardedRead(
         'read the ledger',
         () => sql<EntryRow[]>`
         select index, id, type, time, bytes, leaf_hash from countersign.entries
@@ -131,7 +131,7 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
 
     async find(id) {
       if (!isUuid(id)) return null;
-      const [row] = await guarded(
+      const [row] = await guardedRead(
         'read the ledger',
         () => sql<EntryRow[]>`
         select index, id, type, time, bytes, leaf_hash from countersign.entries where id = ${id}`,

@@ -71,7 +71,6 @@ interface Access {
 
 export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks {
   const marked = markedTables({ sql, tables, ring });
-  const refresh = () => guarded('read the head', () => committer.refresh());
 
   async function remakeTable(table: MarkedTable, progress: () => void): Promise<void> {
     for await (const rows of pagesOf(table)) {
@@ -92,7 +91,7 @@ export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks 
 
   return {
     async state() {
-      const head = await refresh();
+      const head = await committer.refresh();
       return {
         held: ring.keks.map((kek) => kek.id),
         present: head.kek.id,
@@ -101,7 +100,7 @@ export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks 
     },
 
     async hold(keys) {
-      if (!(await ring.holdIf(keys, async () => (await refresh()).kek.id))) {
+      if (!(await ring.holdIf(keys, async () => (await committer.refresh()).kek.id))) {
         throw new CountersignError(
           'broker_unavailable',
           'None of the keys is the one the ledger is under; the keys held before stay in use.',
@@ -164,7 +163,7 @@ export function openKeks({ ring, committer, sql, tables, clock }: Access): Keks 
     },
 
     async remake(progress) {
-      await refresh();
+      await committer.refresh();
       let done = 0;
       for (const table of marked) {
         await remakeTable(table, () => {

@@ -4,7 +4,7 @@
  */
 import { type Clock, CountersignError } from '@countersign/core';
 import { clocksDiffer } from './append.ts';
-import type { Sql, Tx } from './database.ts';
+import { guardedRead, type Sql, type Tx } from './database.ts';
 import { type LedgerHead, readHeadRow, readLeaves, verifyHead } from './head.ts';
 import type { KekRing } from './kek-ring.ts';
 
@@ -30,13 +30,15 @@ export class KnownHead {
    * server's clock is ahead of the database's.
    */
   async look(): Promise<{ readonly head: LedgerHead; readonly clockSkew: number }> {
-    const seen = this.#known;
-    const asked = this.#clock.now();
-    const row = await readHeadRow(this.#sql, false);
-    const clockSkew = (asked + this.#clock.now()) / 2 - row.db_now;
-    const head = await verifyHead(this.#sql, this.#ring, seen, row);
-    this.remember(head);
-    return { head, clockSkew };
+    return await guardedRead('read the head', async () => {
+      const seen = this.#known;
+      const asked = this.#clock.now();
+      const row = await readHeadRow(this.#sql, false);
+      const clockSkew = (asked + this.#clock.now()) / 2 - row.db_now;
+      const head = await verifyHead(this.#sql, this.#ring, seen, row);
+      this.remember(head);
+      return { head, clockSkew };
+    });
   }
 
   /** Held against every other commit until the transaction ends. @throws when the clocks differ */

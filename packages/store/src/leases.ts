@@ -17,7 +17,7 @@ import {
   type SQL,
   sql,
 } from 'drizzle-orm';
-import { guarded } from './database.ts';
+import { guarded, guardedRead } from './database.ts';
 import type { KekRing } from './kek-ring.ts';
 import { signerOfLease } from './row-macs.ts';
 import { leases, type Tables } from './tables.ts';
@@ -44,7 +44,7 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
   return {
     async find(id) {
       if (!isUuid(id)) return null;
-      const [row] = await guarded('read a lease', () =>
+      const [row] = await guardedRead('read a lease', () =>
         tables.select().from(leases).where(eq(leases.id, id)),
       );
       return row === undefined ? null : toLease(row);
@@ -52,7 +52,7 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
 
     async live(connection) {
       const ofConnection = connection === null ? undefined : eq(leases.connection, connection);
-      const rows = await guarded('read leases', () =>
+      const rows = await guardedRead('read leases', () =>
         tables.select().from(leases).where(and(isLive, ofConnection)).orderBy(asc(leases.id)),
       );
       return rows.map(toLease);
@@ -62,7 +62,7 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
     async page({ after, limit }) {
       if (after !== null && !isUuid(after)) return [];
       const beyond = after === null ? undefined : lt(leases.id, after);
-      const rows = await guarded('read leases', () =>
+      const rows = await guardedRead('read leases', () =>
         tables.select().from(leases).where(beyond).orderBy(desc(leases.id)).limit(limit),
       );
       return rows.map(toLease);
@@ -95,7 +95,7 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
         .from(leases)
         .where(and(isLive, isFree(now), ended))
         .as('ranked');
-      const rows = await guarded('read leases that are due', () =>
+      const rows = await guardedRead('read leases that are due', () =>
         tables.select().from(ranked).where(lte(ranked.place, limit)).orderBy(asc(ranked.expiresAt)),
       );
       return rows.map(({ place: _, ...row }) => toLease(row));
@@ -108,7 +108,7 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
         then ${createdAt} + ${pendingFor} * interval '1 millisecond' end)`;
       const isDue = sql`${dueAt} <= ${new Date(now).toISOString()}::timestamptz`;
       const count = (which: SQL) => sql`count(*) filter (where ${which})`.mapWith(Number);
-      const [row] = await guarded('count leases', () =>
+      const [row] = await guardedRead('count leases', () =>
         tables
           .select({
             pending: count(sql`${state} = 'pending'`),

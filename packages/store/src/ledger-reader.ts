@@ -3,7 +3,7 @@
  * was changed to, and for the tiles that mirrors copy.
  */
 import type { Journal } from '@countersign/broker';
-import { guarded, type Sql } from './database.ts';
+import { guardedRead, type Sql } from './database.ts';
 import { readHeadRow } from './head.ts';
 
 export interface LedgerReader {
@@ -18,11 +18,11 @@ export function openLedgerReader(sql: Sql, read: Journal['read']): LedgerReader 
   return {
     read,
     async head() {
-      const { size, root } = await guarded('read the head', () => readHeadRow(sql, false));
+      const { size, root } = await guardedRead('read the head', () => readHeadRow(sql, false));
       return { size, root };
     },
     async tile(level, index) {
-      const [row] = await guarded(
+      const [row] = await guardedRead(
         'read a tile',
         () => sql<{ bytes: Uint8Array }[]>`
         select bytes from countersign.tiles where level = ${level} and index = ${index}`,

@@ -3,7 +3,7 @@
  * rotation must make anew. The head is not here: it changes over by a commit, and the rest follows it.
  */
 import { asc, gt } from 'drizzle-orm';
-import { arrayOf, guarded, type Sql } from './database.ts';
+import { arrayOf, guarded, guardedRead, type Sql } from './database.ts';
 import { type Kek, kekIdOf, type SealPurpose } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import {
@@ -72,7 +72,7 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
       column: 'mac',
       page: async (after, limit) => {
         const beyond = after === null ? undefined : gt(leases.id, after);
-        const rows = await guarded('read leases', () =>
+        const rows = await guardedRead('read leases', () =>
           tables.select().from(leases).where(beyond).orderBy(asc(leases.id)).limit(limit),
         );
         return rows.map(({ mac, expiresAt, ...rest }) => {
@@ -89,7 +89,7 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
       page: async (after, limit) => {
         const { id } = accessRequests;
         const beyond = after === null ? undefined : gt(id, after);
-        const rows = await guarded('read access requests', () =>
+        const rows = await guardedRead('read access requests', () =>
           tables.select().from(accessRequests).where(beyond).orderBy(asc(id)).limit(limit),
         );
         return rows.map(({ mac, createdAt, ...rest }) => {
@@ -106,7 +106,7 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
       page: async (after, limit) => {
         const { statement } = sealedCredentials;
         const beyond = after === null ? undefined : gt(statement, after);
-        const rows = await guarded('read credentials', () =>
+        const rows = await guardedRead('read credentials', () =>
           tables
             .select()
             .from(sealedCredentials)
@@ -127,7 +127,7 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
       page: async (after, limit) => {
         const { purpose } = sealedKeys;
         const beyond = after === null ? undefined : gt(purpose, after);
-        const rows = await guarded('read keys', () =>
+        const rows = await guardedRead('read keys', () =>
           tables.select().from(sealedKeys).where(beyond).orderBy(asc(purpose)).limit(limit),
         );
         return Promise.all(
@@ -146,7 +146,7 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
       page: async (after, limit) => {
         const { codeHash } = invitations;
         const beyond = after === null ? undefined : gt(codeHash, after);
-        const rows = await guarded('read invitations', () =>
+        const rows = await guardedRead('read invitations', () =>
           tables.select().from(invitations).where(beyond).orderBy(asc(codeHash)).limit(limit),
         );
         return Promise.all(rows.map((row) => codeRow(ring, row)));
@@ -157,7 +157,7 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
       name: 'genesis_code',
       column: 'code_hash',
       page: async (after) => {
-        const rows = await guarded('read the genesis code', () =>
+        const rows = await guardedRead('read the genesis code', () =>
           tables.select().from(genesisCode),
         );
         const codes = await Promise.all(rows.map((row) => codeRow(ring, row)));

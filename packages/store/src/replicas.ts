@@ -5,7 +5,7 @@
 import { type Clock, toInstant } from '@countersign/core';
 import { asc } from 'drizzle-orm';
 import type { Committer } from './committer.ts';
-import { arrayOf, guarded, type Tx } from './database.ts';
+import { arrayOf, guarded, guardedRead, type Tx } from './database.ts';
 import type { Kek } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import { replicas, type Tables } from './tables.ts';
@@ -70,7 +70,7 @@ export async function liveReplicas(
   ring: KekRing,
   now: number,
 ): Promise<readonly Replica[]> {
-  const rows = await guarded('read the servers', () =>
+  const rows = await guardedRead('read the servers', () =>
     tables.select().from(replicas).orderBy(asc(replicas.name), asc(replicas.id)),
   );
   return rows

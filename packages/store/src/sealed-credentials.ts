@@ -6,7 +6,7 @@ import type { CredentialBinding, SealedCredentials } from '@countersign/broker';
 import { CountersignError, isUuid, Secret } from '@countersign/core';
 import { eq } from 'drizzle-orm';
 import type { Committer } from './committer.ts';
-import { guarded } from './database.ts';
+import { guardedRead } from './database.ts';
 import { parseStrings } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import { sealedCredentials, type Tables } from './tables.ts';
@@ -25,7 +25,7 @@ export function openSealedCredentials(
 
     async holds(statement) {
       if (!isUuid(statement)) return false;
-      const rows = await guarded('look for a credential', () =>
+      const rows = await guardedRead('look for a credential', () =>
         tables
           .select({ statement: sealedCredentials.statement })
           .from(sealedCredentials)
@@ -36,7 +36,7 @@ export function openSealedCredentials(
 
     async open(statement, binding) {
       const rows = isUuid(statement)
-        ? await guarded('read a credential', () =>
+        ? await guardedRead('read a credential', () =>
             tables
               .select()
               .from(sealedCredentials)

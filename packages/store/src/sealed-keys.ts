@@ -8,13 +8,13 @@ import { CountersignError, Secret } from '@countersign/core';
 import { eq } from 'drizzle-orm';
 import { calculateJwkThumbprint } from 'jose';
 import type { Committer } from './committer.ts';
-import { guarded } from './database.ts';
+import { guarded, guardedRead } from './database.ts';
 import type { KekRing } from './kek-ring.ts';
 import { sealedKeys, type Tables } from './tables.ts';
 
 export function openSealedKeys(tables: Tables, ring: KekRing, committer: Committer): SealedKeys {
   const find = async (purpose: string) => {
-    const rows = await guarded('read a key', () =>
+    const rows = await guardedRead('read a key', () =>
       tables.select().from(sealedKeys).where(eq(sealedKeys.purpose, purpose)),
     );
     return rows[0] ?? null;

@@ -14,7 +14,7 @@ import { type Clock, Secret } from '@countersign/core';
 import { openAccessRequests } from './access-requests.ts';
 import { openCodes } from './codes.ts';
 import { Committer } from './committer.ts';
-import { guarded, openClient, type Sql } from './database.ts';
+import { guarded, guardedRead, openClient, type Sql } from './database.ts';
 import type { CommittedBatch } from './group-commit.ts';
 import { createHead } from './head.ts';
 import { openJournal } from './journal.ts';
@@ -87,7 +87,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const committer = new Committer({ sql: commits, ring, clock });
   try {
     await guarded('make the head', () => createHead(commits, ring.first));
-    await guarded('read the head', () => committer.refresh());
+    await committer.refresh();
   } catch (error) {
     await end();
     throw error;
@@ -113,7 +113,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ledger: openLedgerReader(reads, journal.read),
 
     async systemIdentifier() {
-      const [row] = await guarded(
+      const [row] = await guardedRead(
         'tell its identifier',
         () => reads<{ id: string }[]>`
         select system_identifier::text as id from pg_control_system()`,
@@ -121,7 +121,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return row?.id ?? '';
     },
     async ping() {
-      await guarded('answer', () => reads`select 1`);
+      await guardedRead('answer', () => reads`select 1`);
     },
     async close() {
       await journal.idle();

@@ -6,7 +6,7 @@
 import type { TokenKeyChange, TokenKeyRows, TokenKeySet } from '@countersign/broker';
 import { fromInstant, Secret, toInstant } from '@countersign/core';
 import type { Committer } from './committer.ts';
-import { guarded, type Querier, type Sql, type Tx } from './database.ts';
+import { guarded, guardedRead, type Querier, type Sql, type Tx } from './database.ts';
 import type { LedgerHead } from './head.ts';
 import { parseStrings } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
@@ -45,7 +45,7 @@ export function openTokenKeys(sql: Sql, ring: KekRing, committer: Committer): To
 
   return {
     read: () =>
-      guarded('read the token keys', async () =>
+      guardedRead('read the token keys', async () =>
         setOf(await committer.refresh(), await readRows(sql)),
       ),
 

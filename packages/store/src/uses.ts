@@ -2,13 +2,13 @@
 import type { Uses } from '@countersign/broker';
 import { isUuid } from '@countersign/core';
 import { inArray } from 'drizzle-orm';
-import { guarded } from './database.ts';
+import { guardedRead } from './database.ts';
 import { grantUses, type Tables } from './tables.ts';
 
 export function openUses(tables: Tables): Uses {
   return {
     async used(grants) {
-      const rows = await guarded('read use counters', () =>
+      const rows = await guardedRead('read use counters', () =>
         tables
           .select({ grant: grantUses.grant, used: grantUses.used })
           .from(grantUses)

@@ -58,10 +58,13 @@ const withEffect = () => {
 const BREAKS: readonly [string, () => ReturnType<typeof plain>, string | null, Fault['how']][] = [
   ['the statement is lost', plain, null, 'lose'],
   ['the answer to the statement is lost', plain, null, 'lose-answer'],
+  ['the session ends after the statement', plain, null, 'end-session'],
   ['a statement of a transaction is lost', withEffect, null, 'lose'],
   ['an answer within a transaction is lost', withEffect, null, 'lose-answer'],
+  ['the session ends within a transaction', withEffect, null, 'end-session'],
   ['the commit is lost', withEffect, 'commit', 'lose'],
   ['the answer to the commit is lost', withEffect, 'commit', 'lose-answer'],
+  ['the session ends after the commit', withEffect, 'commit', 'end-session'],
 ];
 
 /** Entries that every test begins with. */
@@ -86,7 +89,7 @@ describe.each(BREAKS)('when %s', (_, make, at, how) => {
     const text = onTheWire(one);
     wire.strike({ after: text, at: at ?? text, how, forGood: true });
     await expect(store.journal.commit([one])).rejects.toMatchObject({ code: 'broker_unavailable' });
-    const isWritten = how === 'lose-answer' && (at === 'commit' || make === plain);
+    const isWritten = how !== 'lose' && (at === 'commit' || make === plain);
     const count = isWritten ? 1 : 0;
     expect((await witness.journal.head()).size).toBe(BEFORE + count);
     expect((await witness.uses.used([grant])).get(grant)).toBe(count);

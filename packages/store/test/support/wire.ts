@@ -9,8 +9,11 @@ export interface Fault {
   readonly after: string;
   /** …and struck when it sends this one there (in the same breath or later). */
   readonly at: string;
-  /** lose: not delivered, connection cut. lose-answer: delivered, connection cut. hold: kept until `deliver`. */
-  readonly how: 'lose' | 'lose-answer' | 'hold';
+  /**
+   * lose: not delivered, connection cut. lose-answer: delivered, connection cut. end-session: delivered, and
+   * in place of the answer PostgreSQL's word that it ends the session. hold: kept until `deliver`.
+   */
+  readonly how: 'lose' | 'lose-answer' | 'end-session' | 'hold';
   /** No connection from then on. */
   readonly forGood?: boolean;
 }
@@ -21,6 +24,15 @@ export interface Wire {
   /** Hands over what was held back, and resolves when the server has answered or hung up. */
   deliver(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** ErrorResponse: FATAL, `admin_shutdown`. */
+const ENDED = frame('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0');
+
+function frame(type: string, body: string): Buffer {
+  const bytes = Buffer.from(`${type}....${body}`, 'latin1');
+  bytes.writeUInt32BE(bytes.length - 1, 1);
+  return bytes;
 }
 
 export async function startWire(target: string): Promise<Wire> {
@@ -40,9 +52,11 @@ export async function startWire(target: string): Promise<Wire> {
       upstream.destroy();
     };
     client.on('close', () => upstream.end());
-    upstream.on('close', () => client.destroy());
+    upstream.on('close', () => {
+      if (losing !== 'end-session') client.destroy();
+    });
     let sent = '';
-    let isLosingAnswer = false;
+    let losing: 'lose-answer' | 'end-session' | null = null;
     client.on('data', (chunk) => {
       if (fault === null) return void upstream.write(chunk);
       sent += chunk.toString('latin1');
@@ -52,8 +66,8 @@ export async function startWire(target: string): Promise<Wire> {
       fault = null;
       if (forGood === true) server.close();
       if (how === 'lose') return cut();
-      if (how === 'lose-answer') {
-        isLosingAnswer = true;
+      if (how !== 'hold') {
+        losing = how;
         return void upstream.write(chunk);
       }
       held = () =>
@@ -64,9 +78,12 @@ export async function startWire(target: string): Promise<Wire> {
         });
     });
     upstream.on('data', (chunk) => {
-      if (!isLosingAnswer) return void client.write(chunk);
+      if (losing === null) return void client.write(chunk);
       // 'Z': ready for query, so the statement is over.
-      if (chunk.includes('Z\0\0\0\x05', 0, 'latin1')) cut();
+      if (!chunk.includes('Z\0\0\0\x05', 0, 'latin1')) return;
+      if (losing === 'lose-answer') return cut();
+      client.end(ENDED);
+      upstream.destroy();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
