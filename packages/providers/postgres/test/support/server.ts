@@ -52,7 +52,8 @@ async function launch(
 ): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-test-'));
   await chmod(folder, 0o755);
-  const binaries = movable && asRoot ? join(folder, 'native') : home;
+  const mustMove = movable && asRoot && !(await runsAsNobody(home));
+  const binaries = mustMove ? join(folder, 'native') : home;
   if (binaries !== home) await cp(home, binaries, { recursive: true, verbatimSymlinks: true });
   const cluster = join(folder, 'cluster');
   const passwordFile = join(folder, 'password');
@@ -121,6 +122,14 @@ async function launch(
   };
   await accepts(started, ended);
   return started;
+}
+
+/** Whether they can be used where they are; in root's own folders they cannot. */
+async function runsAsNobody(home: string): Promise<boolean> {
+  return await run(join(home, 'bin/postgres'), ['--version'], { ...identity, cwd: '/' }).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Returns once the server lets its superuser in; throws with its log if it ends instead. */
