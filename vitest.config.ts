@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 /** One run over every package: unit and law tests beside their package, everything that crosses packages in test/. */
 export default defineConfig({
@@ -15,5 +16,6 @@ export default defineConfig({
     pool: 'forks',
     // Most of the time goes into waiting for processes and databases: one worker less than cores is too few.
     maxWorkers: '100%',
+    sequence: { sequencer: LongestFirst },
   },
 });
