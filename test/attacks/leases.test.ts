@@ -1,7 +1,13 @@
 /** Leases that cling: a target that refuses the revocation, a crash in it, a hand in the lease's row. */
 import postgres from 'postgres';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type Deployment,
+  deploy,
+  details,
+  grantDraft,
+  type TestAgent,
+} from '../support/deployment.ts';
 import { refused } from '../support/refusal.ts';
 import { openSession } from '../support/session.ts';
 
@@ -11,22 +17,36 @@ const ASKED = details(RIGHTS.operations, RIGHTS.resources);
 let deployment: Deployment;
 let own: postgres.Sql;
 let target: postgres.Sql;
+/** Of each test its own, so that no grant of another stands behind its leases. */
+let cursor: TestAgent;
+let agents = 0;
 
-beforeEach(async () => {
+beforeAll(async () => {
   deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'error' } });
   const quiet = { max: 1, onnotice: () => undefined };
   own = postgres(deployment.databaseUrl.reveal(), quiet);
   target = postgres(deployment.playground.ownerUrl('rental_staging').reveal(), quiet);
 });
-afterEach(async () => {
+afterAll(async () => {
   await Promise.all([own.end(), target.end()]);
   await deployment.stop();
+});
+beforeEach(async () => {
+  agents += 1;
+  cursor = await deployment.registerAgent(`cursor-${agents}`);
+});
+afterEach(async () => {
+  const live = async () =>
+    await own`select id from countersign.leases where state in ('pending', 'active')`;
+  await expect.poll(live, { timeout: 30_000, interval: 200 }).toEqual([]);
+  // What a hand wrote into its rows is of one test only.
+  await own`delete from countersign.leases`;
 });
 
 /** An agent with a lease and an open session, and how to end its authority. */
 async function leased() {
-  const { alice, cursor, grant } = deployment;
-  const { id } = await grant({ ...RIGHTS, ttl: 3600 });
+  const { alice, grant } = deployment;
+  const { id } = await grant({ ...RIGHTS, agent: cursor.name, ttl: 3600 });
   const credential = await cursor.agent.exchange(await cursor.agent.token(ASKED), null);
   const session = await openSession(credential);
   return {
@@ -70,7 +90,7 @@ describe('a lease that clings', () => {
     await revoke();
     await deployment.broker.kill();
     await door('LOGIN');
-    await deployment.anotherServer();
+    await deployment.anotherServer({ port: deployment.broker.port });
     await expectGone();
     await expect(openSession(credential)).rejects.toThrow();
   });
@@ -78,9 +98,10 @@ describe('a lease that clings', () => {
   test('a role of this broker that no lease stands for', async () => {
     const { credential } = await leased();
     await own`delete from countersign.leases`;
-    await deployment.anotherServer();
+    const another = await deployment.anotherServer();
     await expectGone();
     await expect(openSession(credential)).rejects.toThrow();
+    await another.stop();
   });
 
   test.each([
@@ -106,7 +127,6 @@ describe('a lease that clings', () => {
   });
 
   test('given back twice', async () => {
-    const { cursor } = deployment;
     const { credential } = await leased();
     // Its id is the name of its role, less what says whose it is.
     const [lease] = (await deployment.alice.client.call('leases', {})).items;
@@ -117,11 +137,11 @@ describe('a lease that clings', () => {
   });
 
   test('a table dropped, and its lease revoked', async () => {
-    const { alice, cursor, grant } = deployment;
+    const { alice, grant } = deployment;
     await target`create table public.short_lived (id int)`;
     await target`alter table public.short_lived owner to rental_owner`;
     const resources = ['public.short_lived'];
-    const { id } = await grant({ operations: ['postgres:select'], resources });
+    const { id } = await grant({ agent: cursor.name, operations: ['postgres:select'], resources });
     await cursor.agent.exchange(
       await cursor.agent.token(details(['postgres:select'], resources)),
       null,
@@ -133,9 +153,13 @@ describe('a lease that clings', () => {
   });
 
   test('a use comes back when the target refused, and only then', async () => {
-    const { alice, bob, cursor } = deployment;
+    const { alice, bob } = deployment;
     const { id } = await alice.propose(
-      grantDraft({ operations: ['postgres:delete'], resources: ['public.not_there'] }),
+      grantDraft({
+        agent: cursor.name,
+        operations: ['postgres:delete'],
+        resources: ['public.not_there'],
+      }),
     );
     await bob.sign(id);
     const token = await cursor.agent.token(details(['postgres:delete'], ['public.not_there']));
