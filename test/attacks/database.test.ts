@@ -1,7 +1,8 @@
 /** A hand in Countersign's own database: nothing gains authority, and what was touched is named. */
 import { verifyExport } from '@countersign/verify';
 import postgres from 'postgres';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
 import { codeOf, refused } from '../support/refusal.ts';
 
@@ -9,17 +10,36 @@ const SELECT = details(['postgres:select'], ['public.bookings']);
 const DELETE = { operations: ['postgres:delete'], resources: ['public.bookings'] };
 
 let deployment: Deployment;
+/** On a database of each test's own, at the address of the deployment. */
+let broker: BrokerProcess;
 let sql: postgres.Sql;
 
-beforeEach(async () => {
+beforeAll(async () => {
   deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'warn' } });
-  sql = postgres(deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
   await deployment.grant({ operations: ['postgres:select'], resources: ['public.bookings'] });
+  await deployment.broker.stop();
+  await besides('alter database countersign rename to untouched');
+});
+afterAll(() => deployment.stop());
+beforeEach(async () => {
+  await besides('create database countersign template untouched');
+  broker = await deployment.anotherServer({ port: deployment.broker.port });
+  sql = postgres(deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
 });
 afterEach(async () => {
   await sql.end();
-  await deployment.stop();
+  await broker.stop();
+  await besides('drop database countersign with (force)');
 });
+
+/** Runs SQL in the same cluster, in no database of ours. */
+async function besides(text: string): Promise<void> {
+  const url = new URL(deployment.databaseUrl.reveal());
+  url.pathname = '/postgres';
+  const beside = postgres(url.href, { max: 1, onnotice: () => undefined });
+  await beside.unsafe(text);
+  await beside.end();
+}
 
 async function verify(options: Parameters<typeof verifyExport>[1] = {}) {
   return await verifyExport(deployment.alice.client.exportLines({ authority: false }), options);
@@ -28,7 +48,8 @@ async function verify(options: Parameters<typeof verifyExport>[1] = {}) {
 /** What a restart on the edited database says; null when it starts. */
 async function restartSays(): Promise<string | null> {
   try {
-    await deployment.anotherServer();
+    const another = await deployment.anotherServer();
+    await another.stop();
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
