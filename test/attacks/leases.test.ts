@@ -56,11 +56,12 @@ async function leased() {
   };
 }
 
-/** The target lets the broker in no more, or again. */
+/** The target lets the broker in no more, or again; resolves when every session it had is gone. */
 async function door(way: 'NOLOGIN' | 'LOGIN'): Promise<void> {
   await target.unsafe(`ALTER ROLE countersign_broker ${way}`);
   await target`
-    select pg_terminate_backend(pid) from pg_stat_activity where usename = 'countersign_broker'`;
+    select pg_terminate_backend(pid, 10000) from pg_stat_activity
+    where usename = 'countersign_broker'`;
 }
 
 async function leaseRoles(): Promise<number> {
