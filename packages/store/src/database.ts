@@ -99,26 +99,28 @@ export async function guarded<T>(what: string, work: () => Promise<T>): Promise<
 }
 
 /**
- * Runs work that only reads, and runs it once more when the first lost its session: a pooled session may
- * have ended unnoticed, of a failover or an idle timeout, and whoever asks next finds out. Nothing that
- * writes goes through here: what became of a write whose answer was lost is not known.
- * @throws as `guarded`
+ * Runs work that only reads, and runs it again when it lost its session: pooled sessions end unnoticed, of
+ * a failover or an idle timeout, and whoever asks next finds out. Nothing that writes goes through here:
+ * what became of a write whose answer was lost is not known. @throws as `guarded`
  */
 export async function guardedRead<T>(what: string, work: () => Promise<T>): Promise<T> {
-  return await guarded(what, async () => {
+  return await guarded(what, () => pastLostSessions(work, () => true));
+}
+
+/** Sessions lost one after another before it is said: those of a pool, which may all have ended at once. */
+const LOST_SESSIONS = 5;
+
+/** Where nobody answers at all, the first connection that does not come up ends it. */
+async function pastLostSessions<T>(work: () => Promise<T>, mayRepeat: () => boolean): Promise<T> {
+  for (let lost = 1; ; lost += 1) {
     try {
       return await work();
     } catch (error) {
-      if (!isSessionLost(error)) throw error;
-      await othersEnded();
-      return await work();
+      if (lost > LOST_SESSIONS || !mayRepeat() || !isSessionLost(error)) throw error;
+      // What ended in the same moment is heard of in one turn of the event loop, and closed in the next.
+      for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     }
-  });
-}
-
-/** Sessions that ended in the same moment are heard of one after another, within one turn of the event loop. */
-async function othersEnded(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /**
@@ -133,14 +135,8 @@ export async function transaction<T>(sql: Sql, work: (tx: Tx) => Promise<T>): Pr
       hasBegun = true;
       return { value: await unlessLost(work(tx)) };
     });
-  try {
-    return (await run()).value;
-  } catch (error) {
-    // Nothing but BEGIN was sent: this is no repetition of anything.
-    if (hasBegun || !isSessionLost(error)) throw error;
-    await othersEnded();
-    return (await run()).value;
-  }
+  // While nothing but BEGIN was sent this repeats nothing.
+  return (await pastLostSessions(run, () => !hasBegun)).value;
 }
 
 /** Undoes `work` alone when it rejects. */

@@ -141,12 +141,25 @@ describe('when a session ends in place of an answer', () => {
     await wire.close();
   });
 
-  it('the read is done once more, and the next is answered for itself', async () => {
+  it('the read is done again, and the next is answered for itself', async () => {
     const [{ id } = { id: '' }] = await behind.leases.live(null);
     for (let round = 0; round < 3; round += 1) {
       wire.strike({ after: id, at: id, how: 'end-session' });
       expect(await behind.leases.find(id)).toMatchObject({ id });
       expect(await behind.leases.live(null)).toHaveLength(1);
+    }
+  });
+
+  it('what is asked in any turn of the event loop around it is answered, too', async () => {
+    const [{ id } = { id: '' }] = await behind.leases.live(null);
+    for (let round = 0; round < 10; round += 1) {
+      wire.strike({ after: id, at: id, how: 'end-session' });
+      const answers: Promise<unknown>[] = [behind.leases.find(id)];
+      for (let turn = 0; turn < 20; turn += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        answers.push(behind.leases.live(null));
+      }
+      await Promise.all(answers);
     }
   });
 
