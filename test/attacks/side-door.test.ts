@@ -323,24 +323,44 @@ describe('power by the side door', () => {
       })
       .catch(() => undefined);
     const body = { name: 'strict', class: 'production', ...change };
-    await refused(alice.propose({ kind: 'environment.set', body }), 'invalid_request');
+    const answer = await alice.propose({ kind: 'environment.set', body });
+    expect(answer).toMatchObject({ status: 'pending', have: 1, need: 2 });
+    const { items } = await alice.client.call('environments', {});
+    expect(items.find(({ name }) => name === 'strict')).toMatchObject({
+      class: 'production',
+      require_dpop: true,
+    });
   });
 
   test('joining a group that a rule names', async () => {
-    const { alice, broker } = deployment;
-    await refused(
-      alice.client.call('invite', {
-        body: { name: 'grouped', roles: ['approver'], groups: ['security'] },
-      }),
-      'invalid_request',
-    );
-    const { code } = await alice.client.call('invite', {
-      body: { name: 'grouped', roles: ['approver'], groups: [] },
+    const { alice, bob, broker } = deployment;
+    const joins = await alice.propose({
+      kind: 'human.enroll',
+      body: { human: 'bob', groups: ['security'] },
     });
-    const { statement, enter } = await knock(broker.url, code, 'grouped');
+    expect((await bob.sign(joins.id)).status).toBe('complete');
+    const rule = { name: 'guarded', class: 'production', groups: ['security'] };
+    const set = await alice.propose({ kind: 'environment.set', body: rule });
+    expect(set.status).toBe('complete');
+    const { code } = await alice.client.call('invite', {
+      body: { name: 'grouped', roles: ['approver'], groups: ['security'] },
+    });
+    const { enter } = await knock(broker.url, code, 'grouped');
+    const { id } = await enter();
+    const answer = await alice.sign(id);
+    expect(answer.status).toBe('pending');
+    expect(answer.missing).toContain('one of group security');
+  });
+
+  test('joining a group that nobody invited to', async () => {
+    const { alice, broker } = deployment;
+    const { code } = await alice.client.call('invite', {
+      body: { name: 'ungrouped', roles: ['approver'], groups: [] },
+    });
+    const { statement, enter } = await knock(broker.url, code, 'ungrouped');
     if (statement.kind !== 'human.enroll') throw new Error('an enrolment');
     const body = { ...statement.body, groups: ['security'] };
-    await refused(enter({ ...statement, body }), 'invalid_request');
+    await refused(enter({ ...statement, body }), 'forbidden');
   });
 
   test('an invitation used by somebody for another name, and twice', async () => {

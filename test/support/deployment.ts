@@ -2,7 +2,7 @@
  * A whole deployment for tests that attack or race it: a real server process, a real target database,
  * two humans with device keys, and agents, all spoken to over HTTP by the client people use.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,8 @@ import { type BrokerProcess, freePort, startBroker } from './broker-process.ts';
 const clock = { now: () => Date.now() };
 const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 export const newId = (): string => uuidv7(clock, random);
-const RECOVERY = createHash('sha256').update('a recovery code').digest('base64url');
+/** What the code of everybody in tests stands for: nobody writes it down. */
+export const RECOVERY = await newKey('recovery');
 
 /** A human with a device key in memory and, once enrolled, a session. */
 export interface Person {
@@ -76,7 +77,7 @@ export async function newKey(label: string): Promise<{ key: SigningKey; privateJ
   return { privateJwk, key: await signingKeyOf(privateJwk) };
 }
 
-function ed25519(key: SigningKey) {
+export function ed25519(key: SigningKey) {
   const jwk = key.publicJwk;
   if (jwk.kty !== 'OKP') throw new Error('a device key is Ed25519');
   return jwk;
@@ -161,7 +162,7 @@ async function genesis(broker: BrokerProcess, code: string, name = 'alice'): Pro
       kind: 'genesis',
       id: newId(),
       code,
-      body: { name, key: ed25519(device.key), recovery: RECOVERY },
+      body: { name, key: ed25519(device.key), recovery: RECOVERY.key.thumbprint },
     },
   });
   await open.call('propose', {
@@ -179,7 +180,7 @@ export async function knock(url: string, code: string, name: string) {
       kind: 'human.enroll',
       id: newId(),
       code,
-      body: { name, key: ed25519(device.key), recovery: RECOVERY },
+      body: { name, key: ed25519(device.key), recovery: RECOVERY.key.thumbprint },
     },
   });
   return {
@@ -199,11 +200,12 @@ export async function enroll(
   sponsors: readonly Person[],
   name: string,
   roles: readonly ('admin' | 'approver' | 'auditor')[],
+  groups: readonly string[] = [],
 ): Promise<Person> {
   const [sponsor] = sponsors;
   if (sponsor === undefined) throw new Error('somebody invites');
   const { code } = await sponsor.client.call('invite', {
-    body: { name, roles: [...roles], groups: [] },
+    body: { name, roles: [...roles], groups: [...groups] },
   });
   const { device, statement, enter } = await knock(url, code, name);
   await enter();

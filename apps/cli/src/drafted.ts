@@ -66,13 +66,20 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
     case 'genesis':
       return { ...request.body, key_type: 'passphrase', rp: null, identity_provider: null };
     case 'human.enroll':
-      return {
-        ...request.body,
-        human: asked.self,
-        key_type: 'passphrase',
-        rp: null,
-        subject: null,
-      };
+      return 'human' in request.body
+        ? wantedChange(asked, request.body)
+        : {
+            ...request.body,
+            human: asked.self,
+            key_type: 'passphrase',
+            rp: null,
+            subject: null,
+          };
+    case 'recover': {
+      // Whoever recovers has no authority of their own to look a name up in.
+      const { human: _, ...body } = request.body;
+      return { ...body, key_type: 'passphrase', rp: null };
+    }
     case 'human.remove':
       return { ...request.body, human: idNamed(state, 'human', request.body.human) };
     case 'key.revoke':
@@ -113,6 +120,29 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Nothing of them changes but what was asked for, and no key is new. */
+function wantedChange(
+  { state, self }: Asked,
+  body: Extract<DraftOf<'human.enroll'>['body'], { human: string }>,
+): Readonly<Record<string, unknown>> {
+  const human = state.humans.get(idNamed(state, 'human', body.human));
+  const key = [...state.keys.values()].find(
+    (other) => other.human === human?.id && other.revokedAt === null,
+  );
+  return {
+    human: human?.id,
+    name: human?.name,
+    key: key?.jwk,
+    fingerprint: key?.kid,
+    roles: [...new Set(body.roles ?? human?.roles)].sort(),
+    groups: [...new Set(body.groups ?? human?.groups)].sort(),
+    sponsor: self,
+    recovery: null,
+    rp: null,
+    subject: null,
+  };
+}
+
 /** The hash of a secret is the server's to make; `requireHashOf` holds it against the secret. */
 function wantedAgent({ auth, ...body }: DraftOf<'agent.register'>['body']) {
   const wanted = { require_dpop: false, ...body };
@@ -125,7 +155,11 @@ function wantedTarget(state: AuthorityState, target: DraftOf<'freeze'>['body']['
 }
 
 function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set'>['body']) {
-  const present = [...state.environments.values()].find(({ name }) => name === body.name);
+  const { environment, ...asked } = body;
+  const called = environment ?? body.name;
+  const present = [...state.environments.values()].find(
+    ({ id, name }) => name === called || id === called,
+  );
   const { quorum, groups, user_verified, cool_off, require_dpop } = present?.rule ?? {
     quorum: 2,
     groups: [],
@@ -134,7 +168,7 @@ function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set
     require_dpop: false,
   };
   const kept = { quorum, groups, user_verified, cool_off, require_dpop };
-  const wanted = { ...kept, ...body, environment: present?.id ?? null };
+  const wanted = { ...kept, ...asked, environment: present?.id ?? null };
   return { ...wanted, groups: [...wanted.groups].sort() };
 }
 

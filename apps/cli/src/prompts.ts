@@ -1,5 +1,6 @@
 /** Questions to a person. Prompts live on stderr; without a terminal a missing answer is a usage error. */
 import { readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { Secret } from '@countersign/core';
 import type { Context } from './context.ts';
 import { failed, usageFailure } from './failure.ts';
@@ -29,6 +30,13 @@ export async function choosePassphrase(context: Context): Promise<Secret> {
     }
   }
   return given;
+}
+
+/** A recovery code: typed, or the first line of standard input. @throws Failure usage without either */
+export async function askRecoveryCode(context: Context): Promise<Secret> {
+  if (context.terminal) return await ask(context, 'Your recovery code');
+  const [line = ''] = (await textOf(process.stdin)).split('\n');
+  return new Secret('recovery code', line.trim());
 }
 
 /** One line of text. @throws Failure usage without a terminal */

@@ -46,6 +46,11 @@ export class Given {
   flag(option: string): boolean {
     return this.#options.get(option) === true;
   }
+
+  /** True where `--no-…` was typed. */
+  isOff(option: string): boolean {
+    return this.#options.get(option) === false;
+  }
 }
 
 export type Act = (context: Context, given: Given) => Promise<ExitStatus>;

@@ -160,6 +160,18 @@ export function standingLines(answer: StatementAnswer): string[] {
     lines.push(`waiting: ${answer.have} of ${answer.need} signatures`);
     for (const missing of answer.missing) lines.push(`  missing: ${clean(missing)}`);
     lines.push(`  another human runs: countersign sign ${answer.id}`);
+    if (answer.effective_from !== null) {
+      lines.push(
+        `  or it takes effect by itself ${shortTime(answer.effective_from)}, unless somebody vetoes it`,
+      );
+    }
+  } else if (answer.status === 'cooling_off') {
+    const from = answer.effective_from;
+    lines.push(
+      `signed: ${answer.kind} ${answer.id}`,
+      `  takes effect ${from === null ? 'when its signatures suffice again' : shortTime(from)}`,
+      `  until then any human can veto it: countersign reject ${answer.id} --reason TEXT`,
+    );
   } else {
     lines.push(`${answer.status}: ${answer.kind} ${answer.id}`);
   }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { entryLine } from '../src/audit-lines.ts';
 import { isReadOut } from '../src/commands/sign.ts';
 import { resolveId } from '../src/profile.ts';
-import { newRecoveryCode, recoveryCommitment } from '../src/recovery-code.ts';
+import { isRecoveryCode, newRecoveryCode, recoveryCommitment } from '../src/recovery-code.ts';
 import { table } from '../src/table.ts';
 import { clean, factLines, lengthOf, shellWord, shortIds, wrap, wrapSql } from '../src/text.ts';
 
@@ -120,7 +120,7 @@ describe('a recovery code', () => {
     expect(new Set(codes).size).toBe(200);
   });
 
-  test('is recognised however it was written down', () => {
+  test('is recognised however it was written down', async () => {
     const code = newRecoveryCode();
     const sloppy = code
       .reveal()
@@ -128,7 +128,18 @@ describe('a recovery code', () => {
       .replaceAll('-', ' ')
       .replaceAll('0', 'o')
       .replaceAll('1', 'l');
-    expect(recoveryCommitment(new Secret('written', sloppy))).toBe(recoveryCommitment(code));
+    const written = new Secret('written', sloppy);
+    expect(await recoveryCommitment(written)).toBe(await recoveryCommitment(code));
+    expect([isRecoveryCode(written), isRecoveryCode(new Secret('cut', sloppy.slice(1)))]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  test('stands for one key: RFC 5869 and RFC 8410 by another implementation', async () => {
+    // Made with Python's cryptography: HKDF(SHA256, 32, b'', b'countersign recovery key 1') of the code.
+    const code = new Secret('code', 'ABCD-EFGH-JKMN-PQRS-TVWX-YZ01-2345-6789');
+    expect(await recoveryCommitment(code)).toBe('tLVB-MotHsaTRb1x21SRX8pL32uZhMtNX_sAlISlkdg');
   });
 });
 

@@ -11,20 +11,23 @@ import {
   providerOf,
   worse,
 } from '@countersign/core';
-import { genesis, humanEnroll, humanRemove, keyRevoke } from './admissible-humans.ts';
-import { recordedEffect } from './catalog.ts';
+import { genesis, humanEnroll, humanRemove, keyRevoke, recover } from './admissible-humans.ts';
+import {
+  agentCredentialSet,
+  agentDisable,
+  agentRegister,
+  connectionRemove,
+  connectionSet,
+  environmentSet,
+} from './admissible-objects.ts';
+import { adoptionRefusal, recordedEffect } from './adoption.ts';
 import { escapeRefusal } from './escapes.ts';
 import { freezeRefusal, unfreezeRefusal } from './freezes.ts';
 import { effectOfRight, isDeleteCapableGrant } from './grant-effect.ts';
+import { guardrailRefusal, guardrailRemovalRefusal } from './guardrails.ts';
 import { LATER } from './later.ts';
 import { brokenBounds, brokenPins } from './standing.ts';
-import {
-  type AuthorityState,
-  holdersOf,
-  nameKey,
-  presentConnection,
-  registeredKeys,
-} from './state.ts';
+import { type AuthorityState, presentConnection, registeredKeys } from './state.ts';
 
 type Refusal = CountersignError | null;
 
@@ -39,6 +42,8 @@ export function admissible(
       return genesis(statement.body);
     case 'human.enroll':
       return humanEnroll(state, statement.body, thumbprints);
+    case 'recover':
+      return recover(state, statement.body, thumbprints);
     case 'human.remove':
       return humanRemove(state, statement.body);
     case 'key.revoke':
@@ -47,28 +52,30 @@ export function admissible(
       return environmentSet(state, statement.body);
     case 'agent.register':
       return agentRegister(state, statement.body, thumbprints);
-    case 'agent.disable': {
-      const agent = state.agents.get(statement.body.agent);
-      if (agent === undefined) return inputError('not_found', 'There is no such agent.');
-      return agent.disabledAt === null
-        ? null
-        : inputError('conflict', `Agent ${agent.name} is disabled already.`);
-    }
+    case 'agent.credential.set':
+      return agentCredentialSet(state, statement.body, thumbprints);
+    case 'agent.disable':
+      return agentDisable(state, statement.body);
     case 'connection.set':
       return connectionSet(state, statement.body);
-    case 'connection.remove': {
-      const connection = state.connections.get(statement.body.connection);
-      if (connection === undefined) return inputError('not_found', 'There is no such connection.');
-      return connection.removedAt === null
-        ? null
-        : inputError('conflict', `Connection ${connection.name} is removed already.`);
-    }
+    case 'connection.remove':
+      return connectionRemove(state, statement.body);
     case 'freeze':
       return freezeRefusal(state, statement.body);
     case 'unfreeze':
       return unfreezeRefusal(state, statement.body);
     case 'escape.accept':
       return escapeRefusal(state, statement.body);
+    case 'catalog.adopt':
+      return adoptionRefusal(state, statement.body);
+    case 'guardrail.add':
+      return guardrailRefusal(state, statement.body);
+    case 'guardrail.remove':
+      return guardrailRemovalRefusal(state, statement.body);
+    case 'restore.accept':
+      return inputError('invalid_request', `Accepting a restored database ${LATER}.`);
+    case 'prune':
+      return inputError('invalid_request', `Pruning ${LATER}.`);
     case 'grant.create':
       return grantCreate(state, statement);
     case 'grant.revoke': {
@@ -86,101 +93,11 @@ export function admissible(
     case 'statement.reject': {
       const record = state.statements.get(statement.body.statement);
       if (record === undefined) return inputError('not_found', 'There is no such statement.');
-      return record.status === 'pending'
+      return record.status === 'pending' || record.status === 'cooling_off'
         ? null
         : inputError('conflict', `This statement is ${record.status} already.`);
     }
   }
-}
-
-function environmentSet(
-  state: AuthorityState,
-  body: StatementOf<'environment.set'>['body'],
-): Refusal {
-  if (body.groups.length > 0) return inputError('invalid_request', `A rule with groups ${LATER}.`);
-  if (body.user_verified > 0) {
-    return inputError('invalid_request', `A rule with user-verified keys ${LATER}.`);
-  }
-  if (body.cool_off > 0) return inputError('invalid_request', `A rule with a cool-off ${LATER}.`);
-  const approvers = holdersOf(state, 'approver').length;
-  if (body.quorum > Math.max(2, approvers)) {
-    return inputError(
-      'conflict',
-      `The rule wants ${body.quorum} approvers and only ${approvers} can sign now, so nothing could meet it.`,
-    );
-  }
-  if (body.environment === null) {
-    return state.names.has(nameKey('environment', body.name))
-      ? inputError('conflict', `The environment ${body.name} exists already.`)
-      : null;
-  }
-  const present = state.environments.get(body.environment);
-  if (present === undefined) return inputError('not_found', 'There is no such environment.');
-  if (present.name !== body.name) {
-    return inputError('invalid_request', `Renaming an environment ${LATER}.`);
-  }
-  const classKept =
-    body.class === present.rule.class ||
-    (body.class === 'production' && present.rule.class !== 'production');
-  const looser =
-    !classKept ||
-    body.quorum < present.rule.quorum ||
-    (present.rule.require_dpop && !body.require_dpop);
-  return looser
-    ? inputError('invalid_request', `Loosening the rule of an environment ${LATER}.`)
-    : null;
-}
-
-function agentRegister(
-  state: AuthorityState,
-  body: StatementOf<'agent.register'>['body'],
-  thumbprints: readonly string[],
-): Refusal {
-  if (body.auth.method === 'federated') {
-    return inputError('invalid_request', `Agent authentication by ${body.auth.method} ${LATER}.`);
-  }
-  if (state.names.has(nameKey('agent', body.name))) {
-    return inputError('conflict', `The name ${body.name} is taken; names are never reused.`);
-  }
-  if (new Set(thumbprints).size !== thumbprints.length) {
-    return inputError('invalid_request', 'The two keys are the same key.');
-  }
-  // An agent can never sign: a human's key is not an agent's, nor is a key shared by two agents.
-  if (thumbprints.some((kid) => state.keys.has(kid) || state.names.has(`agent-key/${kid}`))) {
-    return inputError('conflict', 'This key belongs to a human or another agent. Make a new one.');
-  }
-  return null;
-}
-
-function connectionSet(
-  state: AuthorityState,
-  body: StatementOf<'connection.set'>['body'],
-): Refusal {
-  if (body.connection !== null) {
-    return inputError('invalid_request', `Changing or remapping a connection ${LATER}.`);
-  }
-  if (state.names.has(nameKey('connection', body.name))) {
-    return inputError('conflict', `The name ${body.name} is taken; names are never reused.`);
-  }
-  if (!state.latestCatalog.has(body.provider)) {
-    return inputError('invalid_request', `There is no provider ${body.provider}.`);
-  }
-  const ids = Object.values(body.mapping).flat();
-  if (ids.length === 0) {
-    return inputError('invalid_request', 'A connection maps at least one id into an environment.');
-  }
-  if (new Set(ids).size !== ids.length) {
-    return inputError('invalid_request', 'An id is mapped into two environments.');
-  }
-  for (const environment of Object.keys(body.mapping)) {
-    if (!state.environments.has(environment)) {
-      return inputError('not_found', 'The mapping names an environment that does not exist.');
-    }
-  }
-  const taken = ids.find((id) => state.mapped.has(id));
-  return taken === undefined
-    ? null
-    : inputError('conflict', `${taken} is mapped by another connection already.`);
 }
 
 function grantCreate(state: AuthorityState, statement: StatementOf<'grant.create'>): Refusal {

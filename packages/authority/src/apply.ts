@@ -1,15 +1,21 @@
 /** What each completed statement changes. Called by the fold alone, after judgement. */
-import type { StatementOf } from '@countersign/contract';
+import type { FreezeTarget, StatementOf } from '@countersign/contract';
 import { type Catalog, fromInstant } from '@countersign/core';
+import { applyAdoption, applyCatalog } from './adoption.ts';
+import { basisOf, noteChange } from './basis.ts';
 import { digestOfDocument } from './canonical.ts';
 import type { DecodedStatement } from './envelope.ts';
 import { applyEscapes } from './escapes.ts';
-import { applyFreeze, applySeconding, applyUnfreeze } from './freezes.ts';
+import { applyFreeze, applySeconding, applyUnfreeze, freezesOn } from './freezes.ts';
+import { applyGuardrail, removeGuardrail } from './guardrails.ts';
 import {
+  type Agent,
   type AuthorityState,
   type CountedSignature,
+  isElsewhere,
   nameKey,
   type StatementStatus,
+  secondHumanEver,
 } from './state.ts';
 
 interface At {
@@ -17,27 +23,50 @@ interface At {
   readonly time: string;
 }
 
+/** What became of a statement with an entry. */
+interface Change {
+  readonly decoded: DecodedStatement;
+  readonly signatures: readonly CountedSignature[];
+  readonly status: StatementStatus;
+  /** Whether one person's word was enough for it. */
+  readonly onOneWord: boolean;
+  /** Of the keys it introduces. */
+  readonly thumbprints: readonly string[];
+}
+
 /** Records a proposal or signature and, when complete, its effect. */
-export function applyStatement(
+export function applyStatement(state: AuthorityState, at: At, change: Change): void {
+  record(state, at, change, null);
+  if (change.status === 'complete') {
+    takeEffect(state, at, change);
+    noteChange(state, change.decoded.statement);
+  }
+  advance(state, at);
+}
+
+/** Signed by enough; nothing of it holds before `from`, an instant, and an entry that says so. */
+export function applyDelayed(state: AuthorityState, at: At, change: Change, from: string): void {
+  record(state, at, change, from);
+  advance(state, at);
+}
+
+function record(
   state: AuthorityState,
   at: At,
-  decoded: DecodedStatement,
-  signatures: readonly CountedSignature[],
-  status: StatementStatus,
-  thumbprints: readonly string[],
+  { decoded, signatures, status }: Change,
+  effectiveFrom: string | null,
 ): void {
-  const { statement } = decoded;
-  const before = state.statements.get(statement.id);
-  state.statements.set(statement.id, {
+  const before = state.statements.get(decoded.statement.id);
+  state.statements.set(decoded.statement.id, {
     decoded,
     status,
     signatures,
     proposedAt: before?.proposedAt ?? at.time,
+    basis: before === undefined ? basisOf(state, decoded.statement) : before.basis,
     settledAt: status === 'pending' ? null : at.time,
+    effectiveFrom: effectiveFrom ?? before?.effectiveFrom ?? null,
     rejection: null,
   });
-  if (status === 'complete') takeEffect(state, at, decoded, signatures, thumbprints);
-  advance(state, at);
 }
 
 /** A signature on a freeze that took effect: from now on its author does not lift it alone. */
@@ -56,14 +85,13 @@ export function applySecond(
   advance(state, at);
 }
 
-export function applyCatalog(
+export function applyRecorded(
   state: AuthorityState,
   at: At,
   digest: string,
   catalog: Catalog,
 ): void {
-  state.catalogs.set(digest, catalog);
-  state.latestCatalog.set(catalog.provider, digest);
+  applyCatalog(state, digest, catalog);
   advance(state, at);
 }
 
@@ -75,9 +103,7 @@ function advance(state: AuthorityState, at: At): void {
 function takeEffect(
   state: AuthorityState,
   at: At,
-  decoded: DecodedStatement,
-  signatures: readonly CountedSignature[],
-  thumbprints: readonly string[],
+  { decoded, signatures, thumbprints, onOneWord }: Change,
 ): void {
   const { statement } = decoded;
   const { id } = statement;
@@ -91,6 +117,7 @@ function takeEffect(
         name: statement.body.name,
         roles: ['admin', 'approver'],
         groups: [],
+        since: { 'role/admin': at.index, 'role/approver': at.index },
         recovery: statement.body.recovery,
         vouchedByOne: false,
         enrolledAt: at.time,
@@ -98,25 +125,12 @@ function takeEffect(
       });
       addKey(state, at, id, statement.body, thumbprints[0] ?? '');
       return;
-    case 'human.enroll': {
-      const { body } = statement;
-      const human = body.human ?? id;
-      if (body.human === null) {
-        state.names.set(nameKey('human', body.name), id);
-        state.humans.set(id, {
-          id,
-          name: body.name,
-          roles: body.roles,
-          groups: body.groups,
-          recovery: body.recovery,
-          vouchedByOne: new Set(signatures.map((signature) => signature.human)).size < 2,
-          enrolledAt: at.time,
-          removedAt: null,
-        });
-      }
-      addKey(state, at, human, body, body.fingerprint);
+    case 'human.enroll':
+      enrol(state, at, statement, onOneWord);
       return;
-    }
+    case 'recover':
+      applyRecovery(state, at, statement.body);
+      return;
     case 'human.remove': {
       const human = state.humans.get(statement.body.human);
       if (human !== undefined) state.humans.set(human.id, { ...human, removedAt: at.time });
@@ -132,6 +146,11 @@ function takeEffect(
       if (key !== undefined) state.keys.set(key.kid, { ...key, revokedAt: at.time });
       return;
     }
+    case 'agent.credential.set': {
+      const agent = state.agents.get(statement.body.agent);
+      if (agent !== undefined) setAgent(state, agent, statement.body, thumbprints);
+      return;
+    }
     case 'environment.set': {
       const environment = statement.body.environment ?? id;
       state.names.set(nameKey('environment', statement.body.name), environment);
@@ -144,18 +163,12 @@ function takeEffect(
     }
     case 'agent.register':
       state.names.set(nameKey('agent', statement.body.name), id);
-      for (const kid of thumbprints) state.names.set(`agent-key/${kid}`, id);
-      state.agents.set(id, {
-        id,
-        name: statement.body.name,
-        auth: statement.body.auth,
-        credentials:
-          thumbprints.length > 0
-            ? [...thumbprints].sort()
-            : [digestOfDocument(statement.body.auth)],
-        requireDpop: statement.body.require_dpop,
-        disabledAt: null,
-      });
+      setAgent(
+        state,
+        { id, name: statement.body.name, disabledAt: null },
+        statement.body,
+        thumbprints,
+      );
       return;
     case 'agent.disable': {
       const agent = state.agents.get(statement.body.agent);
@@ -163,7 +176,7 @@ function takeEffect(
       return;
     }
     case 'connection.set':
-      addConnection(state, id, statement.body);
+      setConnection(state, id, statement.body);
       return;
     case 'connection.remove':
       removeConnection(state, at, statement.body.connection);
@@ -176,6 +189,19 @@ function takeEffect(
       return;
     case 'escape.accept':
       applyEscapes(state, statement.body);
+      return;
+    case 'catalog.adopt':
+      applyAdoption(state, statement.body);
+      return;
+    case 'guardrail.add':
+      applyGuardrail(state, at.time, statement, signatures);
+      return;
+    case 'guardrail.remove':
+      removeGuardrail(state, at.time, statement.body.guardrail);
+      return;
+    case 'restore.accept':
+    case 'prune':
+      // Refused where they are judged, in this version.
       return;
     case 'grant.create':
       addGrant(state, at, id, statement.body);
@@ -193,6 +219,7 @@ function takeEffect(
           ...record,
           status: 'rejected',
           settledAt: at.time,
+          effectiveFrom: null,
           rejection: { human: by, reason: statement.body.reason },
         });
       }
@@ -221,22 +248,109 @@ function addKey(
   });
 }
 
-function addConnection(
+/** A new human, another key, or other roles and groups: whatever the statement says of them is so now. */
+function enrol(
+  state: AuthorityState,
+  at: At,
+  { id, body }: StatementOf<'human.enroll'>,
+  onOneWord: boolean,
+): void {
+  const present = state.humans.get(body.human ?? '');
+  // Law 1: marked whoever one person vouched for, also where it took thirty days. Only the first human, who
+  // has nobody to ask, is not marked by what they change of themself.
+  const marked = onOneWord && (present === undefined || secondHumanEver(state));
+  const human = present?.id ?? id;
+  state.names.set(nameKey('human', body.name), human);
+  state.humans.set(human, {
+    id: human,
+    name: body.name,
+    roles: body.roles,
+    groups: body.groups,
+    since: sinceWhen(present?.since ?? {}, body, at.index),
+    recovery: body.recovery ?? present?.recovery ?? null,
+    vouchedByOne: marked || present?.vouchedByOne === true,
+    enrolledAt: present?.enrolledAt ?? at.time,
+    removedAt: null,
+  });
+  if (!state.keys.has(body.fingerprint)) addKey(state, at, human, body, body.fingerprint);
+}
+
+/** Law 1: what is held without a break keeps its place; what was lost and came back begins anew. */
+function sinceWhen(
+  before: Readonly<Record<string, number>>,
+  { roles, groups }: { readonly roles: readonly string[]; readonly groups: readonly string[] },
+  now: number,
+): Readonly<Record<string, number>> {
+  const held = [...roles.map((role) => `role/${role}`), ...groups.map((group) => `group/${group}`)];
+  return Object.fromEntries(held.map((what) => [what, before[what] ?? now]));
+}
+
+/** Law 1: a recovery revokes that human's other keys, and ends the freezes on them. */
+function applyRecovery(state: AuthorityState, at: At, body: StatementOf<'recover'>['body']): void {
+  const human = state.humans.get(body.human);
+  if (human === undefined) return;
+  const others = [...state.keys.values()].filter((key) => key.human === human.id);
+  const targets: FreezeTarget[] = [
+    { kind: 'human', id: human.id },
+    ...others.map(({ kid }) => ({ kind: 'key' as const, id: kid })),
+  ];
+  for (const target of targets) {
+    for (const freeze of freezesOn(state, target)) applyUnfreeze(state, at.time, freeze.id);
+  }
+  for (const key of others) {
+    if (key.revokedAt === null) state.keys.set(key.kid, { ...key, revokedAt: at.time });
+  }
+  state.humans.set(human.id, { ...human, recovery: body.recovery });
+  addKey(state, at, human.id, body, body.fingerprint);
+}
+
+function setAgent(
+  state: AuthorityState,
+  agent: Pick<Agent, 'id' | 'name' | 'disabledAt'>,
+  { auth, require_dpop }: Pick<StatementOf<'agent.register'>['body'], 'auth' | 'require_dpop'>,
+  thumbprints: readonly string[],
+): void {
+  for (const kid of thumbprints) state.names.set(`agent-key/${kid}`, agent.id);
+  state.agents.set(agent.id, {
+    id: agent.id,
+    name: agent.name,
+    auth,
+    credentials: thumbprints.length > 0 ? [...thumbprints].sort() : [digestOfDocument(auth)],
+    requireDpop: require_dpop,
+    disabledAt: agent.disabledAt,
+  });
+}
+
+function setConnection(
   state: AuthorityState,
   id: string,
   body: StatementOf<'connection.set'>['body'],
 ): void {
   const connection = body.connection ?? id;
+  const present = state.connections.get(connection);
+  unmap(state, connection);
   state.names.set(nameKey('connection', body.name), connection);
   state.connections.set(connection, {
     id: connection,
     name: body.name,
     body,
-    setBy: id,
+    setBy: present?.body.credential === body.credential ? present.setBy : id,
     removedAt: null,
   });
   for (const [environment, ids] of Object.entries(body.mapping)) {
-    for (const mapped of ids) state.mapped.set(mapped, { connection, environment });
+    for (const mapped of ids) {
+      state.mapped.set(mapped, { connection, environment });
+      const ever = state.everMapped.get(mapped) ?? [];
+      if (!ever.includes(environment)) state.everMapped.set(mapped, [...ever, environment]);
+    }
+  }
+  // What was accepted of one database says nothing of another.
+  if (isElsewhere(present, body)) state.acceptedEscapes.delete(connection);
+}
+
+function unmap(state: AuthorityState, connection: string): void {
+  for (const [mapped, { connection: owner }] of state.mapped) {
+    if (owner === connection) state.mapped.delete(mapped);
   }
 }
 
@@ -245,9 +359,7 @@ function removeConnection(state: AuthorityState, at: At, id: string): void {
   const connection = state.connections.get(id);
   if (connection === undefined) return;
   state.connections.set(id, { ...connection, removedAt: at.time });
-  for (const [mapped, { connection: owner }] of state.mapped) {
-    if (owner === id) state.mapped.delete(mapped);
-  }
+  unmap(state, id);
 }
 
 function addGrant(

@@ -4,6 +4,15 @@
  */
 import type { Statement, StatementOf } from '@countersign/contract';
 import { isDeleteCapable, isNarrowed } from '@countersign/core';
+import { isOvertaken } from './basis.ts';
+import { describeEnrolment, describeRecovery } from './describe-humans.ts';
+import { describeConnection, describeEnvironment } from './describe-objects.ts';
+import {
+  describeAdoption,
+  describeGuardrail,
+  describeGuardrailRemoval,
+  describeRestore,
+} from './describe-rules.ts';
 import { dryRunFacts, dryRunWarnings, sqlFacts } from './describe-script.ts';
 import {
   describeEscapes,
@@ -11,9 +20,10 @@ import {
   describeRemoval,
   describeUnfreeze,
 } from './describe-stops.ts';
-import { progressOf, requirementOf } from './requirement.ts';
-import { type AuthorityState, holdersOf, registeredKeys } from './state.ts';
-import { nameWithMark, readAloud, type Sentence, visible } from './words.ts';
+import { progressOf } from './progress.ts';
+import { delayOf, requirementOf, slowPathOf } from './requirement.ts';
+import { type AuthorityState, holdersOf, registeredKeys, secondHumanEver } from './state.ts';
+import { duration, nameWithMark, readAloud, type Sentence, visible } from './words.ts';
 
 export interface Description {
   /** One sentence. */
@@ -34,16 +44,8 @@ export function describe(state: AuthorityState, statement: Statement): Descripti
       { label: 'sign by', value: statement.sign_by },
       { label: 'statement', value: statement.id },
     ],
-    warnings: sentence.warnings ?? [],
+    warnings: [...(sentence.warnings ?? []), ...waiting(state, statement)],
   };
-}
-
-/** Seconds as people say them: `90 s`, `8 h`, `24 h`, `30 days`. */
-export function duration(seconds: number): string {
-  if (seconds > 86_400 && seconds % 86_400 === 0) return `${seconds / 86_400} days`;
-  if (seconds >= 3600 && seconds % 3600 === 0) return `${seconds / 3600} h`;
-  if (seconds > 120 && seconds % 60 === 0) return `${seconds / 60} min`;
-  return `${seconds} s`;
 }
 
 function needs(state: AuthorityState, statement: Statement): string {
@@ -52,9 +54,30 @@ function needs(state: AuthorityState, statement: Statement): string {
     requirementOf(state, statement),
     state.statements.get(statement.id)?.signatures ?? [],
   );
+  const delay = delayOf(state, statement);
+  const afterwards = delay > 0 ? `, then ${duration(delay)} in which any human may veto` : '';
   const signed = progress.counted.map((id) => nameWithMark(state, id)).join(', ');
   const have = `${progress.have} of ${progress.need} signatures${signed === '' ? '' : ` (${signed})`}`;
-  return progress.met ? have : `${have}; missing: ${progress.missing.join('; ')}`;
+  return progress.met
+    ? `${have}${afterwards}`
+    : `${have}; missing: ${progress.missing.join('; ')}${afterwards}`;
+}
+
+/** What a signer must know of the time it takes. */
+function waiting(state: AuthorityState, statement: Statement): string[] {
+  const record = state.statements.get(statement.id);
+  const waits = record?.status === 'pending' || record?.status === 'cooling_off';
+  if (waits && isOvertaken(state, record)) {
+    return [
+      'What it changes was changed since it was proposed: it can take effect no more. Propose it anew.',
+    ];
+  }
+  const slow = slowPathOf(statement);
+  return slow !== null && secondHumanEver(state)
+    ? [
+        `Not to sign it does not stop it: ${duration(slow.after / 1000)} after it was proposed one admin's signature is enough, unless it is rejected.`,
+      ]
+    : [];
 }
 
 function sentences(state: AuthorityState, statement: Statement): Sentence {
@@ -66,6 +89,8 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
       };
     case 'human.enroll':
       return describeEnrolment(state, statement.body);
+    case 'recover':
+      return describeRecovery(state, statement.body);
     case 'human.remove':
       return {
         headline: `Remove ${nameWithMark(state, statement.body.human)} and revoke all their keys.`,
@@ -88,22 +113,8 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
         warnings: ['Delete-capable grants signed with it stop at once.'],
       };
     }
-    case 'environment.set': {
-      const { body } = statement;
-      return {
-        headline: `${body.environment === null ? 'Create' : 'Change'} the environment ${body.name}, class ${body.class}.`,
-        facts: [
-          {
-            label: 'rule',
-            value: `${body.quorum} distinct approvers for anything delete-capable`,
-          },
-          { label: 'DPoP', value: body.require_dpop ? 'demanded of every token' : 'not demanded' },
-        ],
-        ...(body.class === 'production'
-          ? {}
-          : { warnings: ['Not of class production: provider ids mapped here are judged milder.'] }),
-      };
-    }
+    case 'environment.set':
+      return describeEnvironment(state, statement.body);
     case 'agent.register': {
       const { body } = statement;
       return {
@@ -114,11 +125,27 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
         ],
         warnings: [
           'By itself this grants nothing.',
-          ...(body.auth.method === 'client_secret'
-            ? [
-                'Whoever reads its secret is this agent, from anywhere; a key never leaves its machine.',
-              ]
+          ...(body.auth.method === 'client_secret' ? [SECRET_WARNING] : []),
+        ],
+      };
+    }
+    case 'agent.credential.set': {
+      const { body } = statement;
+      const agent = state.agents.get(body.agent);
+      return {
+        headline: `Change how the agent ${agent?.name ?? body.agent} signs in.`,
+        facts: [
+          { label: 'signs in by', value: body.auth.method },
+          { label: 'DPoP', value: body.require_dpop ? 'demanded of every token' : 'not demanded' },
+          { label: 'reason', value: body.reason },
+        ],
+        warnings: [
+          ...(agent?.requireDpop === true && !body.require_dpop
+            ? ['DPoP is demanded no more: whoever copies a token of it can use it.']
             : []),
+          ...(body.auth.method === 'client_secret' ? [SECRET_WARNING] : []),
+          'What it signed in with before is refused at once, unless it is named again.',
+          'Delete-capable grants that pin it are suspended until they are signed anew.',
         ],
       };
     }
@@ -137,6 +164,20 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
       return describeUnfreeze(state, statement.body);
     case 'escape.accept':
       return describeEscapes(state, statement.body);
+    case 'catalog.adopt':
+      return describeAdoption(state, statement.body);
+    case 'guardrail.add':
+      return describeGuardrail(state, statement.body);
+    case 'guardrail.remove':
+      return describeGuardrailRemoval(state, statement.body);
+    case 'restore.accept':
+      return describeRestore(statement.body);
+    case 'prune':
+      return {
+        headline: `Forget the details of decisions before ${statement.body.before}.`,
+        facts: [{ label: 'reason', value: statement.body.reason }],
+        warnings: ['What was decided then can be counted afterwards, and read no more.'],
+      };
     case 'grant.create':
       return describeGrant(state, statement.body);
     case 'grant.revoke': {
@@ -160,50 +201,13 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
   }
 }
 
+const SECRET_WARNING =
+  'Whoever reads its secret is this agent, from anywhere; a key never leaves its machine.';
+
 /** People other than this one who could sign an enrolment. */
 function signersWithout(state: AuthorityState, human: string): number {
   const able = [...holdersOf(state, 'admin'), ...holdersOf(state, 'approver')];
   return new Set(able.map(({ id }) => id).filter((id) => id !== human)).size;
-}
-
-function describeEnrolment(
-  state: AuthorityState,
-  body: StatementOf<'human.enroll'>['body'],
-): Sentence {
-  return {
-    headline:
-      body.human === null
-        ? `Enrol ${body.name} as ${body.roles.join(' and ')}.`
-        : `Add another key for ${body.name}.`,
-    facts: [
-      { label: 'fingerprint', value: readAloud(body.fingerprint) },
-      { label: 'sponsor', value: nameWithMark(state, body.sponsor) },
-    ],
-    warnings: [
-      `Compare the fingerprint with what ${body.name} reads out to you. If it differs, reject.`,
-    ],
-  };
-}
-
-function describeConnection(
-  state: AuthorityState,
-  body: StatementOf<'connection.set'>['body'],
-): Sentence {
-  return {
-    headline: `Connect ${body.name}: ${body.provider} at ${visible(body.endpoint)}, as ${visible(body.account)}.`,
-    facts: Object.entries(body.mapping).map(([environment, ids]) => {
-      const named = state.environments.get(environment);
-      return {
-        label: `maps to ${named?.name ?? environment}`,
-        value: `${ids.join(', ')} (class ${named?.rule.class ?? 'unknown'})`,
-      };
-    }),
-    warnings: Object.keys(body.mapping).some(
-      (environment) => state.environments.get(environment)?.rule.class !== 'production',
-    )
-      ? ['Make sure that nothing mapped outside production is production.']
-      : [],
-  };
 }
 
 function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>['body']): Sentence {

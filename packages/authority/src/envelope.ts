@@ -155,7 +155,13 @@ export async function thumbprintsIn(statement: Statement): Promise<string[]> {
     case 'genesis':
     case 'human.enroll':
       return [await thumbprintOf(statement.body.key)];
+    case 'recover':
+      return [
+        await thumbprintOf(statement.body.key),
+        await thumbprintOf(statement.body.recovery_key),
+      ];
     case 'agent.register':
+    case 'agent.credential.set':
       return statement.body.auth.method === 'private_key_jwt'
         ? await Promise.all(statement.body.auth.jwks.keys.map(thumbprintOf))
         : [];

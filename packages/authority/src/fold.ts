@@ -8,13 +8,22 @@ import {
   CatalogRecordedBody,
   type Envelope,
   type Statement,
+  StatementEffectiveBody,
   StatementProposedBody,
   StatementSignedBody,
 } from '@countersign/contract';
-import { CountersignError, fromInstant, inputError, providerOf } from '@countersign/core';
+import {
+  CountersignError,
+  fromInstant,
+  inputError,
+  providerOf,
+  toInstant,
+} from '@countersign/core';
 import { admissible } from './admissible.ts';
-import { applyCatalog, applySecond, applyStatement } from './apply.ts';
+import { applyDelayed, applyRecorded, applySecond, applyStatement } from './apply.ts';
+import { isOvertaken } from './basis.ts';
 import { catalogDigest } from './catalog.ts';
+import { dueFrom } from './delays.ts';
 import {
   type DecodedStatement,
   decodeStatement,
@@ -24,8 +33,9 @@ import {
   verifySignature,
 } from './envelope.ts';
 import { secondingRefusal } from './freezes.ts';
-import { type Progress, progressOf, requirementOf } from './requirement.ts';
-import { readSignatures } from './signatures.ts';
+import { type Progress, progressOf } from './progress.ts';
+import { delayOf, requirementOf } from './requirement.ts';
+import { possessionsOf, readSignatures } from './signatures.ts';
 import type { AuthorityState, CountedSignature, StatementRecord } from './state.ts';
 
 /** An authority entry as the ledger holds it. */
@@ -41,7 +51,7 @@ export interface Accepted {
   readonly ok: true;
   /** The statement this concerns; null for a catalog. */
   readonly statement: string | null;
-  readonly status: 'pending' | 'complete';
+  readonly status: 'pending' | 'cooling_off' | 'complete';
   readonly progress: Progress | null;
   /** Changes the state. Call once, after the entry is durable, on the state that was judged. */
   readonly apply: () => void;
@@ -69,6 +79,8 @@ export async function judge(state: AuthorityState, entry: AuthorityEntry): Promi
         return await judgeProposal(state, entry);
       case 'statement.signed':
         return await judgeSignature(state, entry);
+      case 'statement.effective':
+        return await judgeEffect(state, entry);
       case 'catalog.recorded':
         return judgeCatalog(state, entry);
     }
@@ -117,19 +129,20 @@ async function judgeProposal(state: AuthorityState, entry: AuthorityEntry): Prom
   if (statement.kind === 'genesis') {
     return await judgeGenesis(state, entry, decoded, envelope, thumbprints[0] ?? '');
   }
-  const possession = statement.kind === 'human.enroll' ? statement.body.fingerprint : null;
+  const possession = possessionsOf(state, statement);
   const { counted, possessed } = await readSignatures(state, decoded, envelope.signatures, {
     already: [],
-    possession:
-      statement.kind === 'human.enroll'
-        ? { kid: statement.body.fingerprint, jwk: statement.body.key }
-        : null,
-    at: entry.time,
+    possession,
+    entry,
   });
-  if (possession !== null && !possessed) {
-    throw inputError('forbidden', 'The new key itself must sign, to show that it is possessed.');
+  const unseen = possession.find(({ kid }) => !possessed.has(kid));
+  if (unseen !== undefined) {
+    throw inputError(
+      'forbidden',
+      `The ${unseen.what} itself must sign, to show that it is possessed.`,
+    );
   }
-  if (possession === null && counted.length === 0) {
+  if (possession.length === 0 && counted.length === 0) {
     throw inputError('forbidden', "A proposal carries its proposer's signature.");
   }
   return settle(state, entry, decoded, counted, { proposal: true });
@@ -153,13 +166,20 @@ async function judgeGenesis(
   ) {
     throw inputError('forbidden', 'The signature does not verify under the key genesis names.');
   }
-  const counted = [{ kid, human: statement.id, at: entry.time }];
+  const counted = [{ kid, human: statement.id, at: entry.time, entry: entry.index }];
   return {
     ok: true,
     statement: statement.id,
     status: 'complete',
     progress: { met: true, have: 1, need: 1, counted: [statement.id], missing: [] },
-    apply: () => applyStatement(state, entry, decoded, counted, 'complete', [kid]),
+    apply: () =>
+      applyStatement(state, entry, {
+        decoded,
+        signatures: counted,
+        status: 'complete',
+        onOneWord: false,
+        thumbprints: [kid],
+      }),
   };
 }
 
@@ -181,18 +201,19 @@ async function judgeSignature(state: AuthorityState, entry: AuthorityEntry): Pro
   if (signatures.length === 0) {
     throw inputError('invalid_request', 'There is no signature in it.');
   }
+  if (!isSeconding) requireNotOvertaken(state, record);
   if (isSeconding) return await judgeSeconding(state, entry, record, signatures);
   const isEnough = progressOf(
     state,
-    requirementOf(state, decoded.statement),
+    requirementOf(state, decoded.statement, entry.time),
     record.signatures,
   ).met;
   const { counted } = await readSignatures(state, decoded, signatures, {
     // Suspended by a freeze and back since, signatures may be enough with nobody left to complete them:
     // then one of those who signed does, afresh.
     already: isEnough ? [] : record.signatures,
-    possession: null,
-    at: entry.time,
+    possession: [],
+    entry,
   });
   return settle(state, entry, decoded, [...record.signatures, ...counted], { proposal: false });
 }
@@ -209,14 +230,17 @@ async function judgeSeconding(
   if (refusal !== null) throw refusal;
   const { counted } = await readSignatures(state, decoded, signatures, {
     already,
-    possession: null,
-    at: entry.time,
+    possession: [],
+    entry,
   });
   return {
     ok: true,
     statement: id,
     status: 'complete',
-    progress: progressOf(state, requirementOf(state, decoded.statement), [...already, ...counted]),
+    progress: progressOf(state, requirementOf(state, decoded.statement, entry.time), [
+      ...already,
+      ...counted,
+    ]),
     apply: () => applySecond(state, entry, id, counted),
   };
 }
@@ -244,11 +268,11 @@ function judgeCatalog(state: AuthorityState, entry: AuthorityEntry): Judgement {
     statement: null,
     status: 'complete',
     progress: null,
-    apply: () => applyCatalog(state, entry, digest, catalog),
+    apply: () => applyRecorded(state, entry, digest, catalog),
   };
 }
 
-/** Decides pending or complete, and re-checks admissibility at completion. */
+/** Decides where it stands, and re-checks admissibility once its signatures are enough. */
 async function settle(
   state: AuthorityState,
   entry: AuthorityEntry,
@@ -258,20 +282,88 @@ async function settle(
 ): Promise<Judgement> {
   const { statement } = decoded;
   const thumbprints = await thumbprintsIn(statement);
-  const progress = progressOf(state, requirementOf(state, statement), signatures);
-  if (progress.met && !when.proposal) {
-    const refusal = admissible(state, statement, thumbprints);
-    if (refusal !== null) {
-      throw inputError('conflict', `It can no longer take effect. ${refusal.message}`);
-    }
-  }
-  const status = progress.met ? 'complete' : 'pending';
+  const progress = progressOf(state, requirementOf(state, statement, entry.time), signatures);
+  if (progress.met && !when.proposal) requireStillAdmissible(state, statement, thumbprints);
+  const delay = delayOf(state, statement);
+  const status = !progress.met ? 'pending' : delay > 0 ? 'cooling_off' : 'complete';
   return {
     ok: true,
     statement: statement.id,
     status,
     progress,
-    apply: () => applyStatement(state, entry, decoded, signatures, status, thumbprints),
+    apply: () => {
+      const onOneWord = progress.need < 2;
+      const change = { decoded, signatures, status, onOneWord, thumbprints } as const;
+      if (status === 'cooling_off') {
+        applyDelayed(state, entry, change, toInstant(fromInstant(entry.time) + delay * 1000));
+      } else applyStatement(state, entry, change);
+    },
+  };
+}
+
+/** Law 1: what the signers were shown, and no other change, is what takes effect. */
+function requireNotOvertaken(state: AuthorityState, record: StatementRecord): void {
+  if (isOvertaken(state, record)) {
+    throw inputError(
+      'conflict',
+      'What it changes was changed since it was proposed. Propose it anew.',
+    );
+  }
+}
+
+function requireStillAdmissible(
+  state: AuthorityState,
+  statement: Statement,
+  thumbprints: readonly string[],
+): void {
+  const refusal = admissible(state, statement, thumbprints);
+  if (refusal !== null) {
+    throw inputError('conflict', `It can no longer take effect. ${refusal.message}`);
+  }
+}
+
+/**
+ * The end of a delay: nothing new is signed, and what was signed is judged once more, as things are now.
+ * So the fold needs no clock, and every replica and the verifier see the effect at the same entry.
+ */
+async function judgeEffect(state: AuthorityState, entry: AuthorityEntry): Promise<Judgement> {
+  const parsed = StatementEffectiveBody.safeParse(entry.body);
+  if (!parsed.success) throw inputError('invalid_request', shapeProblem(parsed.error));
+  const record = state.statements.get(parsed.data.statement);
+  if (record === undefined) throw inputError('not_found', 'There is no such statement.');
+  if (record.status === 'pending' || record.status === 'cooling_off') {
+    requireNotOvertaken(state, record);
+  }
+  const due = dueFrom(state, record);
+  if (due === null) {
+    throw inputError('conflict', 'This statement does not wait for a time to come.');
+  }
+  if (entry.time < due.from)
+    throw inputError('conflict', `Nothing of it takes effect before ${due.from}.`);
+  const { decoded, signatures } = record;
+  const { statement } = decoded;
+  const progress = progressOf(state, due.requirement, signatures);
+  if (!progress.met) {
+    throw inputError(
+      'conflict',
+      `Its signatures no longer suffice: ${progress.missing.join('; ')}.`,
+    );
+  }
+  const thumbprints = await thumbprintsIn(statement);
+  requireStillAdmissible(state, statement, thumbprints);
+  return {
+    ok: true,
+    statement: statement.id,
+    status: 'complete',
+    progress,
+    apply: () =>
+      applyStatement(state, entry, {
+        decoded,
+        signatures,
+        status: 'complete',
+        onOneWord: progress.need < 2,
+        thumbprints,
+      }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a grant can do at worst, as things are now: by the catalogs recorded since, not by its own words. */
 import type { StatementOf } from '@countersign/contract';
 import { type Effect, isDeleteCapable, isNarrowed, worse } from '@countersign/core';
-import { recordedEffect } from './catalog.ts';
+import { recordedEffect } from './adoption.ts';
 import type { AuthorityState } from './state.ts';
 
 type GrantBody = StatementOf<'grant.create'>['body'];

@@ -1,7 +1,9 @@
 export { draftedEffect } from './admissible.ts';
+export { type EffectChange, effectChanges, recordedEffect } from './adoption.ts';
 export { canonicalBytes, digestOf, digestOfDocument } from './canonical.ts';
-export { catalogDigest, latestOperation, recordedEffect } from './catalog.ts';
-export { describe, duration } from './describe.ts';
+export { catalogDigest, latestOperation } from './catalog.ts';
+export { delayed, effectiveFrom } from './delays.ts';
+export { describe } from './describe.ts';
 export { dryRunFacts, sqlFacts } from './describe-script.ts';
 export {
   type DecodedStatement,
@@ -18,8 +20,10 @@ export { escapesAccepted } from './escapes.ts';
 export { type Accepted, type AuthorityEntry, fold, type Judgement, judge } from './fold.ts';
 export { freezesOn, frozenTargetName, haltOf, isFrozenKey } from './freezes.ts';
 export { effectOfRight, isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
+export { presentGuardrail, standingGuardrails } from './guardrails.ts';
+export { couldCount, countingHuman, progressOf } from './progress.ts';
 export { isReadable } from './readable.ts';
-export { couldCount, countingHuman, progressOf, requirementOf } from './requirement.ts';
+export { delayOf, requirementOf } from './requirement.ts';
 export { connectionPin, grantStanding, standingOf, suspensions } from './standing.ts';
 export {
   type Agent,
@@ -30,6 +34,7 @@ export {
   emptyState,
   type Freeze,
   type Grant,
+  type Guardrail,
   type Human,
   isPresent,
   nameKey,
@@ -38,4 +43,4 @@ export {
   type StatementRecord,
   signingHuman,
 } from './state.ts';
-export { readAloud } from './words.ts';
+export { duration, readAloud } from './words.ts';

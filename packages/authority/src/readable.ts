@@ -5,6 +5,7 @@
 import {
   CatalogRecordedBody,
   isAuthorityEntryType,
+  StatementEffectiveBody,
   StatementProposedBody,
   StatementSignedBody,
 } from '@countersign/contract';
@@ -20,6 +21,8 @@ export function isReadable(type: string, body: unknown): boolean {
     }
     case 'statement.signed':
       return StatementSignedBody.safeParse(body).success;
+    case 'statement.effective':
+      return StatementEffectiveBody.safeParse(body).success;
     case 'catalog.recorded':
       return CatalogRecordedBody.safeParse(body).success;
   }

@@ -4,13 +4,43 @@
  */
 import type { Statement, StatementSignature } from '@countersign/contract';
 import { inputError } from '@countersign/core';
-import { type DecodedStatement, signerOf, verifySignature } from './envelope.ts';
+import { type DecodedStatement, type DeviceKey, signerOf, verifySignature } from './envelope.ts';
 import { isFrozenKey } from './freezes.ts';
-import { couldCount, requirementOf } from './requirement.ts';
+import { couldCount } from './progress.ts';
+import { requirementOf } from './requirement.ts';
 import { type AuthorityState, type CountedSignature, signingHuman } from './state.ts';
 
+/** A key that a statement brings with it, and that must have signed it. */
+export interface Possession {
+  /** `new key`. */
+  readonly what: string;
+  readonly kid: string;
+  readonly jwk: DeviceKey;
+}
+
+/** Keys that must sign a statement to show that they are there. They count for nobody. */
+export function possessionsOf(state: AuthorityState, statement: Statement): readonly Possession[] {
+  switch (statement.kind) {
+    case 'human.enroll': {
+      const { fingerprint, key } = statement.body;
+      // Where only roles and groups change, the key is no news.
+      return state.keys.has(fingerprint) ? [] : [{ what: 'new key', kid: fingerprint, jwk: key }];
+    }
+    case 'recover': {
+      const { human, fingerprint, key, recovery_key } = statement.body;
+      const kid = state.humans.get(human)?.recovery ?? '';
+      return [
+        { what: 'new key', kid: fingerprint, jwk: key },
+        { what: 'recovery code', kid, jwk: recovery_key },
+      ];
+    }
+    default:
+      return [];
+  }
+}
+
 /**
- * @param context signatures counted `already`, the new key that shows its `possession`, and the time of the entry
+ * @param context signatures counted `already`, keys that show their `possession`, and the entry they come with
  * @throws CountersignError `forbidden`, `conflict`
  */
 export async function readSignatures(
@@ -19,23 +49,21 @@ export async function readSignatures(
   signatures: readonly StatementSignature[],
   context: {
     readonly already: readonly CountedSignature[];
-    readonly possession: {
-      readonly kid: string;
-      readonly jwk: { kty: 'OKP'; crv: 'Ed25519'; x: string };
-    } | null;
-    readonly at: string;
+    readonly possession: readonly Possession[];
+    readonly entry: { readonly index: number; readonly time: string };
   },
-): Promise<{ counted: CountedSignature[]; possessed: boolean }> {
-  const requirement = requirementOf(state, decoded.statement);
+): Promise<{ counted: CountedSignature[]; possessed: ReadonlySet<string> }> {
+  const requirement = requirementOf(state, decoded.statement, context.entry.time);
   const counted: CountedSignature[] = [];
-  let possessed = false;
+  const possessed = new Set<string>();
   for (const signature of signatures) {
     const kid = signerOf(signature);
-    if (context.possession?.kid === kid) {
-      if (!(await verifySignature(decoded.payload, signature, context.possession.jwk))) {
-        throw inputError('forbidden', 'The signature of the new key does not verify.');
+    const shown = context.possession.find((other) => other.kid === kid);
+    if (shown !== undefined) {
+      if (!(await verifySignature(decoded.payload, signature, shown.jwk))) {
+        throw inputError('forbidden', `The signature of the ${shown.what} does not verify.`);
       }
-      possessed = true;
+      possessed.add(kid);
       continue;
     }
     const key = state.keys.get(kid);
@@ -69,7 +97,8 @@ export async function readSignatures(
         'Nobody vetoes their own removal or revocation, nor that a freeze of theirs is lifted.',
       );
     }
-    counted.push({ kid, human: human.id, at: context.at });
+    const { time: at, index: entry } = context.entry;
+    counted.push({ kid, human: human.id, at, entry });
   }
   return { counted, possessed };
 }

@@ -6,7 +6,8 @@ import type { StatementOf } from '@countersign/contract';
 import { fromInstant, isDeleteCapable } from '@countersign/core';
 import { digestOfDocument } from './canonical.ts';
 import { isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
-import { progressOf, requirementOf } from './requirement.ts';
+import { progressOf } from './progress.ts';
+import { requirementOf } from './requirement.ts';
 import type { Agent, AuthorityState, Connection, Grant } from './state.ts';
 
 type GrantBody = StatementOf<'grant.create'>['body'];

@@ -3,7 +3,8 @@
  * replaced, never edited in place, so a reader that holds one holds a consistent view of it.
  */
 import type { FreezeTarget, Role, StatementOf } from '@countersign/contract';
-import type { Catalog } from '@countersign/core';
+import type { Catalog, Effect } from '@countersign/core';
+import { digestOfDocument } from './canonical.ts';
 import type { DecodedStatement, DeviceKey } from './envelope.ts';
 
 export interface Human {
@@ -11,6 +12,9 @@ export interface Human {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly groups: readonly string[];
+  /** Since which entry, by `role/<role>` and `group/<group>`: what was signed before does not count as theirs. */
+  readonly since: Readonly<Record<string, number>>;
+  /** Thumbprint of the key that their recovery code stands for. */
   readonly recovery: string | null;
   /** Vouched for by one person alone; shown wherever their signature is. */
   readonly vouchedByOne: boolean;
@@ -57,6 +61,29 @@ export interface Connection {
   readonly removedAt: string | null;
 }
 
+/** Effects as humans adopted them: a catalog, and their own word on single operations. */
+export interface Adoption {
+  readonly digest: string;
+  readonly effects: ReadonlyMap<string, Effect>;
+  /** Digests recorded before it: they count no more, whoever records them again. */
+  readonly superseded: readonly string[];
+}
+
+/** A never-allow rule above every grant. */
+export interface Guardrail {
+  readonly id: string;
+  readonly name: string;
+  /** Cedar. */
+  readonly policy: string;
+  readonly reason: string;
+  /** The human who proposed the present text, and when it took effect. */
+  readonly author: string;
+  readonly at: string;
+  /** Until then its author changes or removes it alone; null once two humans have changed it. */
+  readonly soleUntil: string | null;
+  readonly removedAt: string | null;
+}
+
 /** An emergency stop. Its target is frozen while any freeze on it stands. */
 export interface Freeze {
   readonly id: string;
@@ -86,17 +113,24 @@ export interface CountedSignature {
   readonly kid: string;
   readonly human: string;
   readonly at: string;
+  /** Index of the entry that holds it: two entries may share an instant, and only one of them is the first. */
+  readonly entry: number;
 }
 
-export type StatementStatus = 'pending' | 'complete' | 'rejected';
+/** cooling_off: signed by enough, and in effect only with an entry once its delay is over. */
+export type StatementStatus = 'pending' | 'cooling_off' | 'complete' | 'rejected';
 
 export interface StatementRecord {
   readonly decoded: DecodedStatement;
   readonly status: StatementStatus;
   readonly signatures: readonly CountedSignature[];
   readonly proposedAt: string;
-  /** When it was completed or rejected. */
+  /** What it would change, as it was when it was proposed (`basisOf`). */
+  readonly basis: string | null;
+  /** When it was signed by enough, or rejected. */
   readonly settledAt: string | null;
+  /** From when on it can take effect; null where nothing delays it. */
+  readonly effectiveFrom: string | null;
   /** Who rejected it, in which statement, with which words. */
   readonly rejection: { readonly human: string; readonly reason: string } | null;
 }
@@ -116,6 +150,8 @@ export interface AuthorityState {
   readonly connections: Map<string, Connection>;
   readonly grants: Map<string, Grant>;
   readonly statements: Map<string, StatementRecord>;
+  /** The statement that last changed a human, environment, connection, guardrail, or a provider's catalog. */
+  readonly changedBy: Map<string, string>;
   /** Every catalog ever recorded, by digest, and the latest digest per provider. */
   readonly catalogs: Map<string, Catalog>;
   readonly latestCatalog: Map<string, string>;
@@ -123,6 +159,11 @@ export interface AuthorityState {
   readonly names: Map<string, string>;
   /** Provider ids → connection and environment; disjoint across all connections. */
   readonly mapped: Map<string, { readonly connection: string; readonly environment: string }>;
+  /** Environments in which a provider id was ever mapped, by any connection. */
+  readonly everMapped: Map<string, readonly string[]>;
+  /** By provider, where humans adopted a catalog. */
+  readonly adopted: Map<string, Adoption>;
+  readonly guardrails: Map<string, Guardrail>;
   /** Grant ids by agent, for the hot path. */
   readonly grantsOfAgent: Map<string, string[]>;
   readonly freezes: Map<string, Freeze>;
@@ -145,10 +186,14 @@ export function emptyState(): AuthorityState {
     connections: new Map(),
     grants: new Map(),
     statements: new Map(),
+    changedBy: new Map(),
     catalogs: new Map(),
     latestCatalog: new Map(),
     names: new Map(),
     mapped: new Map(),
+    everMapped: new Map(),
+    adopted: new Map(),
+    guardrails: new Map(),
     grantsOfAgent: new Map(),
     freezes: new Map(),
     frozen: new Map(),
@@ -158,7 +203,7 @@ export function emptyState(): AuthorityState {
 
 /** The key under which a name is held for ever, per kind of thing. */
 export function nameKey(
-  kind: 'human' | 'environment' | 'agent' | 'connection',
+  kind: 'human' | 'environment' | 'agent' | 'connection' | 'guardrail',
   name: string,
 ): string {
   return `${kind}/${name}`;
@@ -167,6 +212,21 @@ export function nameKey(
 /** True while the human is enrolled. */
 export function isPresent(human: Human | undefined): human is Human {
   return human !== undefined && human.removedAt === null;
+}
+
+/**
+ * Whether a connection would reach something else, or by another way: its endpoint, its account, or its
+ * config, which names the authority that vouches for the endpoint, and the cluster behind it.
+ */
+export function isElsewhere(
+  present: Connection | undefined,
+  body: StatementOf<'connection.set'>['body'],
+): boolean {
+  return (
+    present?.body.endpoint !== body.endpoint ||
+    present.body.account !== body.account ||
+    digestOfDocument(present.body.config) !== digestOfDocument(body.config)
+  );
 }
 
 /** A connection that was not removed. */

@@ -27,3 +27,11 @@ export function nameWithMark(state: AuthorityState, id: string): string {
   if (human === undefined) return id;
   return human.vouchedByOne ? `${human.name}, vouched for by one person` : human.name;
 }
+
+/** Seconds as people say them: `90 s`, `8 h`, `24 h`, `30 days`. */
+export function duration(seconds: number): string {
+  if (seconds > 86_400 && seconds % 86_400 === 0) return `${seconds / 86_400} days`;
+  if (seconds >= 3600 && seconds % 3600 === 0) return `${seconds / 3600} h`;
+  if (seconds > 120 && seconds % 60 === 0) return `${seconds / 60} min`;
+  return `${seconds} s`;
+}

@@ -14,6 +14,8 @@ import { Deployment, dangerousGrant, payloadOf, type Team, team } from './suppor
 import { keyOf, sha256 } from './support/device-keys.ts';
 
 const zoe = keyOf('zoe');
+const SLOW =
+  "! Not to sign it does not stop it: 30 days after it was proposed one admin's signature is enough, unless it is rejected.";
 
 /** As a terminal would show it, without what every statement ends with. */
 function words(t: Team, kind: string, body: Body): string {
@@ -36,7 +38,8 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
   fingerprint: ${readAloud(zoe.kid)}
   sponsor: alice
   needs: 0 of 2 signatures; missing: 2 × admin or approver; the sponsor alice
-! Compare the fingerprint with what zoe reads out to you. If it differs, reject.`,
+! Compare the fingerprint with what zoe reads out to you. If it differs, reject.
+${SLOW}`,
   ],
   [
     'another key, vouched for by one whom one person vouched for',
@@ -44,9 +47,11 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
     (t) => ({ ...enrollBody('bob', zoe, t.bob.id, ['approver']), human: t.bob.id }),
     () => `Add another key for bob.
   fingerprint: ${readAloud(zoe.kid)}
+  recovery: a new recovery code
   sponsor: bob, vouched for by one person
   needs: 0 of 2 signatures; missing: 2 × admin or approver; the sponsor bob
-! Compare the fingerprint with what bob reads out to you. If it differs, reject.`,
+! Compare the fingerprint with what bob reads out to you. If it differs, reject.
+${SLOW}`,
   ],
   [
     'a removal',
@@ -55,7 +60,8 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
     () => `Remove bob, vouched for by one person and revoke all their keys.
   reason: left us
   needs: 0 of 2 signatures; missing: 2 × admin or approver
-! Delete-capable grants they signed stop at once.`,
+! Delete-capable grants they signed stop at once.
+${SLOW}`,
   ],
   [
     'a revocation',
@@ -72,7 +78,10 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
     'environment.set',
     () => ({ ...environmentBody('live', 'production'), quorum: 3, require_dpop: true }),
     () => `Create the environment live, class production.
+  name: live
+  class: production
   rule: 3 distinct approvers for anything delete-capable
+  cool-off: none
   DPoP: demanded of every token
   needs: 0 of 1 signatures; missing: 1 × admin`,
   ],
@@ -81,7 +90,10 @@ const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][]
     'environment.set',
     (t) => ({ ...environmentBody('staging', 'staging'), environment: t.staging }),
     () => `Change the environment staging, class staging.
+  name: staging
+  class: staging
   rule: 2 distinct approvers for anything delete-capable
+  cool-off: none
   DPoP: not demanded
   needs: 0 of 1 signatures; missing: 1 × admin
 ! Not of class production: provider ids mapped here are judged milder.`,

@@ -60,7 +60,6 @@ describe('human.enroll', () => {
 
   const zoe = keyOf('zoe');
   test.each<[string, (t: Team) => Body, string, RegExp]>([
-    ['a group', () => ({ groups: ['security'] }), 'invalid_request', /group is not available/],
     ['a passkey', () => ({ key_type: 'user-verified' }), 'invalid_request', /key is not available/],
     ['a relying party', () => ({ rp: { id: 'x', origin: 'x' } }), 'invalid_request', /available/],
     [
@@ -81,12 +80,18 @@ describe('human.enroll', () => {
     ['a name in use', () => ({ name: 'bob' }), 'conflict', /bob is taken/],
     ['no such sponsor', (t) => ({ sponsor: t.agent }), 'not_found', /sponsor is not an enrolled/],
     ['no such human', (t) => ({ human: t.agent }), 'not_found', /no such enrolled human/],
-    ['another name for bob', (t) => ({ human: t.bob.id }), 'invalid_request', /Changing a name/],
+    ['another name for bob', (t) => ({ human: t.bob.id }), 'invalid_request', /keeps their name/],
     [
-      'another role for bob',
+      'another key for bob, and another role, without bob',
       (t) => ({ human: t.bob.id, name: 'bob', roles: ['admin', 'approver'] }),
+      'forbidden',
+      /bob is theirs alone to add/,
+    ],
+    [
+      'a recovery code that is the key',
+      () => ({ recovery: zoe.kid }),
       'invalid_request',
-      /roles of a human is not available/,
+      /code stands for a key of its own/,
     ],
   ])('refused: %s', async (_name, change, code, words) => {
     const t = await team();

@@ -3,11 +3,13 @@ import { decodeStatement } from '../src/index.ts';
 import {
   agentBody,
   type Body,
+  codeOf,
   connectionBody,
   enrollBody,
   environmentBody,
   grantBody,
   permission,
+  recoverBody,
 } from './support/bodies.ts';
 import { payloadOf, type Team, team } from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
@@ -65,6 +67,43 @@ describe.each(HOSTILE.map((text) => [JSON.stringify(text), text]))(
         ],
       ],
       ['a reason', (t) => ['human.remove', { human: t.bob.id, reason: `left${text}` }]],
+      [
+        'a group',
+        (t) => [
+          'human.enroll',
+          { ...enrollBody('zoe', zoe, t.alice.id, ['admin']), groups: [`x${text}`] },
+        ],
+      ],
+      [
+        'a group of a rule',
+        () => ['environment.set', { ...environmentBody('x', 'x'), groups: [`x${text}`] }],
+      ],
+      [
+        'the reason of a recovery',
+        (t) => [
+          'recover',
+          { ...recoverBody(t.bob.id, zoe, codeOf('bob'), codeOf('x')), reason: `lost${text}` },
+        ],
+      ],
+      [
+        'the name of a guardrail',
+        () => [
+          'guardrail.add',
+          { guardrail: null, name: `x${text}`, policy: 'forbid (a);', reason: 'x' },
+        ],
+      ],
+      [
+        'an operation of an adopted catalog',
+        () => [
+          'catalog.adopt',
+          {
+            provider: 'db',
+            digest: zoe.kid,
+            effects: [{ operation: `db:x${text}`, effect: 'read' }],
+            reason: 'x',
+          },
+        ],
+      ],
     ])('in %s', async (_name, made) => {
       const t = await team();
       const [kind, body] = made(t);

@@ -45,16 +45,29 @@ describe('environment.set', () => {
   });
 
   const strict = { quorum: 3, class: 'production', require_dpop: true };
+  test.each<[string, Body]>([
+    ['a smaller quorum', { quorum: 2 }],
+    ['another class', { class: 'staging' }],
+    ['no DPoP', { require_dpop: false }],
+    ['stricter and looser', { quorum: 3, class: 'test' }],
+    ['another name', { name: 'live' }],
+  ])('two admins do not loosen what asks for three approvers: %s', async (_name, change) => {
+    const { broker, production, alice, erin, bob, carol } = await team();
+    const present = { ...environmentBody('production', 'production'), environment: production };
+    await broker.done(broker.draft('environment.set', { ...present, ...strict }), alice.key);
+    const draft = broker.draft('environment.set', { ...present, ...strict, ...change });
+    expectPending(await broker.propose(draft, ...by(alice, erin)), /2 more distinct.*: approver/);
+    expectPending(await broker.sign(draft, bob.key), /1 more distinct human: approver/);
+    expectComplete(await broker.sign(draft, carol.key));
+    expect(broker.state.environments.get(production)?.rule).toMatchObject(change);
+  });
+
   test.each<[string, Body, string, RegExp]>([
-    ['a smaller quorum', { quorum: 2 }, 'invalid_request', /Loosening/],
-    ['another class', { class: 'staging' }, 'invalid_request', /Loosening/],
-    ['no DPoP', { require_dpop: false }, 'invalid_request', /Loosening/],
-    ['stricter and looser', { quorum: 3, class: 'test' }, 'invalid_request', /Loosening/],
-    ['another name', { name: 'live' }, 'invalid_request', /Renaming/],
     ['more approvers than there are', { quorum: 4 }, 'conflict', /wants 4 approvers and only 3/],
-    ['a group', { groups: ['security'] }, 'invalid_request', /groups is not available/],
-    ['user-verified keys', { user_verified: 1 }, 'invalid_request', /user-verified.*not available/],
-    ['a cool-off', { cool_off: 60 }, 'invalid_request', /cool-off is not available/],
+    ['a group nobody is in', { groups: ['security'] }, 'conflict', /group security, and there is/],
+    ['keys nobody has', { user_verified: 1 }, 'conflict', /1 of 3 to sign with user-verified keys/],
+    ['a cool-off of more than a week', { cool_off: 604_801 }, 'invalid_request', /cool_off/],
+    ['a quorum of one', { quorum: 1 }, 'invalid_request', /quorum/],
     ['no such environment', { environment: 'agent' }, 'not_found', /no such environment/],
     ['a name in use', { environment: null }, 'conflict', /exists already/],
   ])('refused whoever signs: %s', async (_name, change, code, words) => {
@@ -69,10 +82,18 @@ describe('environment.set', () => {
   });
 
   test('between two classes neither of which is production, none is stricter', async () => {
-    const { broker, alice, staging } = await team();
+    const { broker, alice, bob, staging } = await team();
     const body = { ...environmentBody('staging', 'test'), environment: staging };
-    const outcome = await broker.propose(broker.draft('environment.set', body), alice.key);
-    expectRefusal(outcome, 'invalid_request', /Loosening/);
+    const draft = broker.draft('environment.set', body);
+    expectPending(await broker.propose(draft, alice.key), /1 more distinct human: approver/);
+    expectComplete(await broker.sign(draft, bob.key));
+  });
+
+  test('the name of another environment stays taken', async () => {
+    const { broker, alice, bob, staging } = await team();
+    const body = { ...environmentBody('production', 'staging'), environment: staging };
+    const outcome = await broker.propose(broker.draft('environment.set', body), ...by(alice, bob));
+    expectRefusal(outcome, 'conflict', /production is taken; names are never reused/);
   });
 
   test('the sole human may ask for two, and for no more than two', async () => {
@@ -231,7 +252,13 @@ describe('connection.set', () => {
   });
 
   test.each<[string, (t: Team) => Body, string, RegExp]>([
-    ['a change', (t) => ({ connection: t.connection }), 'invalid_request', /Changing or remapping/],
+    [
+      'another name for one',
+      (t) => ({ connection: t.connection }),
+      'invalid_request',
+      /keeps its name and its provider/,
+    ],
+    ['no such connection', (t) => ({ connection: t.agent }), 'not_found', /no such connection/],
     ['a name in use', () => ({ name: 'main' }), 'conflict', /main is taken/],
     ['no such provider', () => ({ provider: 'railway' }), 'invalid_request', /no provider railway/],
     ['nothing mapped', () => ({ mapping: {} }), 'invalid_request', /at least one id/],

@@ -5,6 +5,7 @@
 import type { Deps } from './deps.ts';
 import { createRemovals } from './remove-connection.ts';
 import { reapDue, reapStrays, revokeWithoutAuthority } from './revoke.ts';
+import { createDelays } from './statements.ts';
 
 export interface Background {
   /** One round of everything that is due. It waits for no provider: what is slow goes on behind it. */
@@ -19,6 +20,7 @@ export interface Background {
 
 export function createBackground(deps: Deps): Background {
   const removals = createRemovals(deps);
+  const delays = createDelays(deps);
   const behind = new Map<string, Promise<void>>();
   /** The authority version whose consequences are all carried out; another one means work. */
   let carriedOut = -1;
@@ -55,6 +57,7 @@ export function createBackground(deps: Deps): Background {
     async round() {
       await guarded('refresh', () => deps.authority.refresh());
       await guarded('token keys', () => deps.tokenKeys.refresh());
+      await guarded('delays', () => delays.complete());
       await guarded('reap', () => reapDue(deps));
       carryOut();
       go('removals', () => removals.finish());

@@ -3,8 +3,8 @@
  * statement ready to be read and signed. Nothing is stored and nothing here is authority: the fold
  * judges what comes back signed.
  */
-import { isPresent, nameKey, thumbprintOf } from '@countersign/authority';
-import type { DraftAnswer, DraftOf, DraftRequest, Role } from '@countersign/contract';
+import { nameKey } from '@countersign/authority';
+import type { DraftAnswer, DraftOf, DraftRequest } from '@countersign/contract';
 import { inputError, Secret } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { commitmentTo } from './connection-credential.ts';
@@ -13,6 +13,7 @@ import { draftAgent } from './draft-agent.ts';
 import { draftEscapes } from './draft-escapes.ts';
 import { draftFreeze } from './draft-freeze.ts';
 import { draftGrant } from './draft-grant.ts';
+import { draftEnrolment, draftRecovery } from './draft-human.ts';
 import { idOf } from './named.ts';
 import { codeHash } from './one-time-code.ts';
 import { requireRole, requireUnfrozen } from './roles.ts';
@@ -44,6 +45,7 @@ async function draftStatement(
   }
   if (request.kind === 'genesis') return await draftGenesis(deps, request);
   if (request.kind === 'human.enroll') return await draftEnrolment(deps, caller, request);
+  if (request.kind === 'recover') return await draftRecovery(deps, request);
   if (caller === null) throw signInFirst();
   switch (request.kind) {
     case 'human.remove':
@@ -114,64 +116,13 @@ async function draftGenesis(deps: Deps, request: DraftOf<'genesis'>): Promise<Dr
   );
 }
 
-async function draftEnrolment(
-  deps: Deps,
-  caller: HumanCaller | null,
-  request: DraftOf<'human.enroll'>,
-): Promise<DraftAnswer> {
-  const { state } = deps.authority;
-  const fingerprint = await thumbprintOf(request.body.key);
-  const shared = {
-    key: request.body.key,
-    key_type: 'passphrase' as const,
-    fingerprint,
-    rp: null,
-    subject: null,
-    recovery: request.body.recovery,
-  };
-  if (request.code !== undefined) {
-    const invitation = await deps.codes.findInvitation(codeHash(request.code), deps.clock.now());
-    if (invitation === null) {
-      throw inputError('forbidden', 'The invitation is unknown, spent or older than 24 hours.');
-    }
-    if (invitation.name !== request.body.name) {
-      throw inputError('forbidden', `This invitation is for ${invitation.name}.`);
-    }
-    return statementAround(deps, 'human.enroll', request.id, {
-      ...shared,
-      human: null,
-      name: invitation.name,
-      roles: rolesOf(invitation.roles),
-      groups: [...invitation.groups].sort(),
-      sponsor: invitation.sponsor,
-    });
-  }
-  const human = state.humans.get(caller?.human ?? '');
-  if (!isPresent(human)) {
-    throw inputError('forbidden', 'A joiner needs an invitation code; a human adds their own key.');
-  }
-  if (human.name !== request.body.name) {
-    throw inputError('forbidden', 'With a session you add a key of your own, under your own name.');
-  }
-  return statementAround(deps, 'human.enroll', request.id, {
-    ...shared,
-    human: human.id,
-    name: human.name,
-    roles: [...human.roles],
-    groups: [...human.groups],
-    sponsor: human.id,
-    recovery: null,
-  });
-}
-
-function rolesOf(roles: readonly string[]): Role[] {
-  const known: readonly Role[] = ['admin', 'approver', 'auditor'];
-  return known.filter((role) => roles.includes(role));
-}
-
 function draftEnvironment(deps: Deps, request: DraftOf<'environment.set'>): DraftAnswer {
   const { state } = deps.authority;
-  const id = state.names.get(nameKey('environment', request.body.name)) ?? null;
+  const { environment } = request.body;
+  const id =
+    environment === undefined
+      ? (state.names.get(nameKey('environment', request.body.name)) ?? null)
+      : idOf(state, 'environment', environment);
   const present = id === null ? undefined : state.environments.get(id)?.rule;
   return statementAround(deps, 'environment.set', request.id, {
     environment: id,

@@ -29,21 +29,16 @@ export async function invite(
     if (state.names.has(nameKey('human', wanted.name))) {
       throw inputError('conflict', `The name ${wanted.name} is taken; names are never reused.`);
     }
-    if (wanted.groups.length > 0) {
-      throw inputError(
-        'invalid_request',
-        'Groups are not available in this version of Countersign.',
-      );
-    }
     const code = newCode(deps.random);
     const invitation = {
       name: wanted.name,
       roles: [...new Set(wanted.roles)].sort(),
-      groups: [],
+      groups: [...new Set(wanted.groups)].sort(),
       sponsor: caller.human,
       expiresAt: now + LIFE,
     };
-    const body = { human: caller.human, name: invitation.name, roles: invitation.roles };
+    const { roles, groups } = invitation;
+    const body = { human: caller.human, name: invitation.name, roles, groups };
     return {
       intent: {
         ...entryIntent(uuidv7(deps.clock, deps.random), 'human.invited', body),

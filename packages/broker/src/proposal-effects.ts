@@ -31,6 +31,8 @@ export async function effectsOf(
   if (statement.kind === 'human.enroll' && statement.body.human === null) {
     return [await invitationEffect(deps, request.code, statement)];
   }
+  // Who recovers cannot sign in; the key of their code has signed, which the fold has verified.
+  if (statement.kind === 'recover') return [];
   if (caller === null) {
     throw inputError('forbidden', 'Sign in first; a code proposes only an enrolment.');
   }

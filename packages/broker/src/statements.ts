@@ -6,6 +6,7 @@ import {
   type Accepted,
   type DecodedStatement,
   decodeStatement,
+  delayed,
   type Judgement,
   judge,
   parseEnvelope,
@@ -18,7 +19,7 @@ import type {
   StatementSignature,
 } from '@countersign/contract';
 import {
-  type CountersignError,
+  CountersignError,
   fromInstant,
   inputError,
   Secret,
@@ -51,6 +52,7 @@ export async function propose(
     type: 'statement.proposed',
     body: { envelope },
     decoded,
+    notAfter: fromInstant(statement.sign_by),
     more: statement.kind === 'genesis' ? catalogEntries(deps) : [],
     recheck: async () => {
       if (statement.kind !== 'connection.set' || request.credential === undefined) return;
@@ -77,6 +79,7 @@ export async function sign(
     type: 'statement.signed',
     body: { statement: id, signatures: [signature], assertions: [] },
     decoded: record.decoded,
+    notAfter: fromInstant(record.decoded.statement.sign_by),
     more: [],
     recheck: async () => {
       const { statement } = record.decoded;
@@ -105,10 +108,47 @@ export async function reject(
   return await answer(deps, id, null);
 }
 
+/** Statements whose delay is over, each taking effect with an entry of its own. */
+export interface Delays {
+  /** Tries whatever is due. What cannot take effect now is tried again each time, and said once. */
+  complete(): Promise<void>;
+}
+
+export function createDelays(deps: Deps): Delays {
+  const said = new Set<string>();
+  return {
+    async complete() {
+      for (const { statement, from } of delayed(deps.authority.state)) {
+        if (fromInstant(from) > deps.clock.now()) return;
+        const record = found(deps.authority.state.statements.get(statement), 'statement');
+        const change: Change = {
+          type: 'statement.effective',
+          body: { statement },
+          decoded: record.decoded,
+          notAfter: null,
+          more: [],
+          recheck: async () => undefined,
+        };
+        try {
+          await answer(deps, statement, await append(deps, change, []));
+        } catch (error) {
+          if (!(error instanceof CountersignError)) throw error;
+          if (said.has(statement)) continue;
+          said.add(statement);
+          const reason = error.message;
+          deps.log.warn({ statement, reason }, 'a delayed statement takes no effect yet');
+        }
+      }
+    },
+  };
+}
+
 interface Change {
   readonly type: AuthorityEntryType;
   readonly body: Readonly<Record<string, unknown>>;
   readonly decoded: DecodedStatement;
+  /** Milliseconds until which it may be written; null: no matter when. */
+  readonly notAfter: number | null;
   /** Entries that go with it in one commit. */
   readonly more: readonly EntryDraft[];
   /** Asked of the outside at each attempt, on the authority of that attempt. */
@@ -136,7 +176,7 @@ async function append(
     return {
       intent: {
         ...intentOf([entry, ...change.more], { changesAuthority: true }),
-        notAfter: fromInstant(change.decoded.statement.sign_by),
+        notAfter: change.notAfter,
         effects,
       },
       async settle(outcome) {

@@ -6,6 +6,7 @@ import {
   type CountedSignature,
   countingHuman,
   type Environment,
+  effectiveFrom,
   type Freeze,
   grantStanding,
   type Human,
@@ -143,7 +144,9 @@ export function statementView(
   const { statement, payload } = record.decoded;
   const requirement = requirementOf(state, statement);
   const progress = progressOf(state, requirement, record.signatures);
-  const lapsed = record.status === 'pending' && !isPending(record, now);
+  const effective = effectiveFrom(state, record);
+  // What one admin completes in the end still waits, though nobody else signs it any more.
+  const lapsed = record.status === 'pending' && !isPending(record, now) && effective === null;
   return {
     id: statement.id,
     kind: statement.kind,
@@ -154,6 +157,7 @@ export function statementView(
     signatures: signaturesView(state, requirement, record.signatures),
     proposed_at: record.proposedAt,
     settled_at: record.settledAt,
+    effective_from: effective,
     sign_by: statement.sign_by,
     rejection:
       record.rejection === null

@@ -37,9 +37,13 @@ export const StatementSignedBody = z.strictObject({
 /** A built-in catalog, as a server's start recorded it. The worst effect ever recorded counts. */
 export const CatalogRecordedBody = z.strictObject({ digest: Digest, catalog: CatalogDocument });
 
+/** A delay is over: what was signed takes effect now, and not before this entry. */
+export const StatementEffectiveBody = z.strictObject({ statement: StatementId });
+
 const AUTHORITY_ENTRY_TYPES = [
   'statement.proposed',
   'statement.signed',
+  'statement.effective',
   'catalog.recorded',
 ] as const;
 export type AuthorityEntryType = (typeof AUTHORITY_ENTRY_TYPES)[number];

@@ -4,6 +4,7 @@ export {
   type AuthorityEntryType,
   CatalogRecordedBody,
   isAuthorityEntryType,
+  StatementEffectiveBody,
   StatementProposedBody,
   StatementSignedBody,
 } from './entries.ts';

@@ -83,11 +83,31 @@ export const DraftRequest = z.discriminatedUnion('kind', [
   draft('genesis', z.strictObject({ name: Name, key: Ed25519Jwk, recovery: Digest })),
   draft(
     'human.enroll',
+    z.union([
+      z.strictObject({
+        /** Must be the invitation's name when there is an invitation. */
+        name: Name,
+        key: Ed25519Jwk,
+        recovery: Digest.nullable(),
+      }),
+      /** Other roles and groups of an enrolled human; what is left out stays as it is. */
+      z.strictObject({
+        human: NameOrId,
+        roles: z.array(Role).min(1).max(3).exactOptional(),
+        groups: z.array(Name).max(16).exactOptional(),
+      }),
+    ]),
+  ),
+  draft(
+    'recover',
     z.strictObject({
-      /** Must be the invitation's name when there is an invitation. */
-      name: Name,
+      human: NameOrId,
       key: Ed25519Jwk,
-      recovery: Digest.nullable(),
+      /** Of the code given at enrolment: whoever does not hold it drafts nothing. */
+      recovery_key: Ed25519Jwk,
+      /** Thumbprint of the key of the next code. */
+      recovery: Digest,
+      reason: Reason,
     }),
   ),
   draft('human.remove', z.strictObject({ human: NameOrId, reason: Reason })),
@@ -95,6 +115,8 @@ export const DraftRequest = z.discriminatedUnion('kind', [
   draft(
     'environment.set',
     z.strictObject({
+      /** The present one, where it is to be called otherwise from now on. */
+      environment: NameOrId.exactOptional(),
       name: Name,
       class: Name,
       quorum: z.number().int().min(2).max(16).exactOptional(),

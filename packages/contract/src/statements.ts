@@ -31,7 +31,7 @@ const GenesisBody = z.strictObject({
   name: Name,
   key: Ed25519Jwk,
   key_type: KeyType,
-  /** SHA-256 of the recovery code that the first human alone was shown. */
+  /** Thumbprint of the key that the recovery code stands for, which the first human alone was shown. */
   recovery: Digest,
   rp: RelyingParty.nullable(),
   /** Verifies this broker's checkpoints. */
@@ -41,9 +41,10 @@ const GenesisBody = z.strictObject({
 });
 
 const HumanEnrollBody = z.strictObject({
-  /** Null enrols a new human; an id adds a key to that one. */
+  /** Null enrols a new human; an id is of one who gets another key, or other roles and groups. */
   human: StatementId.nullable(),
   name: Name,
+  /** The new key. Where only roles and groups change, one that this human has already. */
   key: Ed25519Jwk,
   key_type: KeyType,
   /** RFC 7638 thumbprint of `key`, which the sponsor compared with what the joiner read out. */
@@ -56,6 +57,21 @@ const HumanEnrollBody = z.strictObject({
   rp: RelyingParty.nullable(),
   /** Subject at the identity provider genesis names. */
   subject: z.string().max(300).nullable(),
+});
+
+/** A new key for a human who lost all, shown to be theirs by the key of their recovery code. */
+const RecoverBody = z.strictObject({
+  human: StatementId,
+  key: Ed25519Jwk,
+  key_type: KeyType,
+  /** RFC 7638 thumbprint of `key`. */
+  fingerprint: Digest,
+  /** Of the code given at enrolment; its thumbprint is what stands there. Signs this once. */
+  recovery_key: Ed25519Jwk,
+  /** Of the next code. */
+  recovery: Digest,
+  rp: RelyingParty.nullable(),
+  reason: Reason,
 });
 
 const HumanRemoveBody = z.strictObject({ human: StatementId, reason: Reason });
@@ -110,6 +126,14 @@ const AgentRegisterBody = z.strictObject({
   require_dpop: z.boolean(),
 });
 const AgentDisableBody = z.strictObject({ agent: StatementId, reason: Reason });
+
+/** Replaces how an agent authenticates; delete-capable grants that pin the former are suspended. */
+const AgentCredentialSetBody = z.strictObject({
+  agent: StatementId,
+  auth: AgentAuth,
+  require_dpop: z.boolean(),
+  reason: Reason,
+});
 
 const ConnectionSetBody = z.strictObject({
   /** Null makes a new connection. */
@@ -205,6 +229,46 @@ const EscapeAcceptBody = z.strictObject({
   reason: Reason,
 });
 
+const CatalogAdoptBody = z.strictObject({
+  provider: Name,
+  /** A catalog some server recorded: from now on it counts, and what is recorded after it. */
+  digest: Digest,
+  /** This deployment's own word on single operations, in place of the catalog's, for every case of them. */
+  effects: z
+    .array(z.strictObject({ operation: Operation, effect: Effect }))
+    .max(256)
+    .refine(
+      (list) =>
+        list.every(({ operation }, i) => i === 0 || (list[i - 1]?.operation ?? '') < operation),
+      'operations are distinct and in ascending order',
+    ),
+  reason: Reason,
+});
+
+const GuardrailAddBody = z.strictObject({
+  /** Null adds one; an id is of one that this replaces. */
+  guardrail: StatementId.nullable(),
+  name: Name,
+  /** Cedar policies, `forbid` only. */
+  policy: z.string().min(1).max(16_384),
+  reason: Reason,
+});
+const GuardrailRemoveBody = z.strictObject({ guardrail: StatementId, reason: Reason });
+
+/** A point of the ledger: how many entries, and the root of the tree over them (RFC 6962). */
+const TreeHead = z.strictObject({ size: z.number().int().min(0), root: Digest });
+
+const RestoreAcceptBody = z.strictObject({
+  /** The latest checkpoint of the mirror. */
+  mirror: TreeHead,
+  /** What the restored database holds. */
+  restored: TreeHead,
+  reason: Reason,
+});
+
+/** Statements are never pruned; of everything older only what the tree is made of stays. */
+const PruneBody = z.strictObject({ before: Instant, reason: Reason });
+
 const GrantRevokeBody = z.strictObject({ grant: StatementId, reason: Reason });
 const StatementRejectBody = z.strictObject({ statement: StatementId, reason: Reason });
 
@@ -212,10 +276,12 @@ const StatementRejectBody = z.strictObject({ statement: StatementId, reason: Rea
 export const STATEMENT_BODIES = {
   genesis: GenesisBody,
   'human.enroll': HumanEnrollBody,
+  recover: RecoverBody,
   'human.remove': HumanRemoveBody,
   'key.revoke': KeyRevokeBody,
   'environment.set': EnvironmentSetBody,
   'agent.register': AgentRegisterBody,
+  'agent.credential.set': AgentCredentialSetBody,
   'agent.disable': AgentDisableBody,
   'connection.set': ConnectionSetBody,
   'connection.remove': ConnectionRemoveBody,
@@ -225,6 +291,11 @@ export const STATEMENT_BODIES = {
   freeze: FreezeBody,
   unfreeze: UnfreezeBody,
   'escape.accept': EscapeAcceptBody,
+  'catalog.adopt': CatalogAdoptBody,
+  'guardrail.add': GuardrailAddBody,
+  'guardrail.remove': GuardrailRemoveBody,
+  'restore.accept': RestoreAcceptBody,
+  prune: PruneBody,
 } as const;
 
 export type StatementKind = keyof typeof STATEMENT_BODIES;
@@ -232,10 +303,12 @@ export type StatementKind = keyof typeof STATEMENT_BODIES;
 export const STATEMENT_KINDS = [
   'genesis',
   'human.enroll',
+  'recover',
   'human.remove',
   'key.revoke',
   'environment.set',
   'agent.register',
+  'agent.credential.set',
   'agent.disable',
   'connection.set',
   'connection.remove',
@@ -245,6 +318,11 @@ export const STATEMENT_KINDS = [
   'freeze',
   'unfreeze',
   'escape.accept',
+  'catalog.adopt',
+  'guardrail.add',
+  'guardrail.remove',
+  'restore.accept',
+  'prune',
 ] as const satisfies readonly StatementKind[];
 
 function statement<K extends StatementKind, B extends z.ZodType>(kind: K, body: B) {
@@ -264,10 +342,12 @@ function statement<K extends StatementKind, B extends z.ZodType>(kind: K, body: 
 export const Statement = z.discriminatedUnion('kind', [
   statement('genesis', GenesisBody),
   statement('human.enroll', HumanEnrollBody),
+  statement('recover', RecoverBody),
   statement('human.remove', HumanRemoveBody),
   statement('key.revoke', KeyRevokeBody),
   statement('environment.set', EnvironmentSetBody),
   statement('agent.register', AgentRegisterBody),
+  statement('agent.credential.set', AgentCredentialSetBody),
   statement('agent.disable', AgentDisableBody),
   statement('connection.set', ConnectionSetBody),
   statement('connection.remove', ConnectionRemoveBody),
@@ -277,6 +357,11 @@ export const Statement = z.discriminatedUnion('kind', [
   statement('freeze', FreezeBody),
   statement('unfreeze', UnfreezeBody),
   statement('escape.accept', EscapeAcceptBody),
+  statement('catalog.adopt', CatalogAdoptBody),
+  statement('guardrail.add', GuardrailAddBody),
+  statement('guardrail.remove', GuardrailRemoveBody),
+  statement('restore.accept', RestoreAcceptBody),
+  statement('prune', PruneBody),
 ]);
 export type Statement = z.infer<typeof Statement>;
 export type StatementOf<K extends StatementKind> = Extract<Statement, { kind: K }>;

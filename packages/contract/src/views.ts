@@ -114,13 +114,15 @@ const SignatureView = z.object({
 export const StatementView = z.object({
   id: Id,
   kind: z.enum(STATEMENT_KINDS),
-  status: z.enum(['pending', 'complete', 'rejected', 'lapsed']),
+  status: z.enum(['pending', 'cooling_off', 'complete', 'rejected', 'lapsed']),
   have: z.number().int(),
   need: z.number().int(),
   missing: z.array(z.string()),
   signatures: z.array(SignatureView),
   proposed_at: Instant,
   settled_at: Instant.nullable(),
+  /** When it takes effect with no further signature, if nobody vetoes it; null when it never does so. */
+  effective_from: Instant.nullable(),
   sign_by: Instant,
   rejection: z.object({ human: z.string(), reason: z.string() }).nullable(),
   /** base64url of the canonical bytes: what a signer renders and signs. */

@@ -73,14 +73,34 @@ async function bodyOf(
   const raw = await readBody(route, request);
   if (route.body === undefined) return undefined;
   if (route.auth === 'client') return tokenRequestOf(raw, basic);
-  if (route.auth === 'code' && caller === null && !holdsCode(raw)) throw unauthenticated();
+  if (route.auth === 'code' && caller === null && !maySpeakUnknown(raw)) throw unauthenticated();
   return validate(route.body.schema, raw, 'body');
 }
 
-function holdsCode(body: unknown): boolean {
+/** Who is not signed in, and cannot be: with a one-time code, or recovering. What that is worth is judged later. */
+function maySpeakUnknown(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false;
+  if ('code' in body && typeof body.code === 'string') return true;
+  return isRecovery(body) || ('envelope' in body && isRecovery(statementOf(body.envelope)));
+}
+
+function isRecovery(statement: unknown): boolean {
   return (
-    typeof body === 'object' && body !== null && 'code' in body && typeof body.code === 'string'
+    typeof statement === 'object' &&
+    statement !== null &&
+    'kind' in statement &&
+    statement.kind === 'recover'
   );
+}
+
+/** What an envelope seems to hold. Nothing is believed of it here. */
+function statementOf(envelope: unknown): unknown {
+  if (typeof envelope !== 'object' || envelope === null || !('payload' in envelope)) return null;
+  try {
+    return JSON.parse(Buffer.from(String(envelope.payload), 'base64url').toString('utf8'));
+  } catch {
+    return null;
+  }
 }
 
 /** The caller a route demands; null where it demands none, or a code instead of a session. */

@@ -53,6 +53,7 @@ const statement: StatementView = {
   signatures: [],
   proposed_at: NOW,
   settled_at: null,
+  effective_from: null,
   sign_by: NOW,
   rejection: null,
   payload: 'e30',

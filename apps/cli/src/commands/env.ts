@@ -18,7 +18,7 @@ export function addEnv(program: Registrar): void {
     env,
     {
       usage: 'set <name>',
-      summary: 'Create an environment, or make its rule stricter.',
+      summary: 'Create an environment, or change its rule; loosening it takes its own quorum.',
       example: 'countersign env set production --class production --quorum 2',
     },
     set,
@@ -30,8 +30,12 @@ export function addEnv(program: Registrar): void {
       'a group that must give a signer; may be given several times',
       collect,
     )
+    .option('--no-group', 'no group has to give a signer any more')
+    .option('--user-verified <n>', 'how many must sign with user-verified keys')
     .option('--cool-off <duration>', 'wait between the last signature and the start, e.g. 10m')
-    .option('--require-dpop', 'demand DPoP of every token here');
+    .option('--require-dpop', 'demand DPoP of every token here')
+    .option('--no-require-dpop', 'demand it no more')
+    .option('--rename <name>', 'give it another name');
   verb(
     env,
     { usage: 'list', summary: 'Environments and their rules.', example: 'countersign env list' },
@@ -41,12 +45,20 @@ export function addEnv(program: Registrar): void {
 
 const set: Act = async (context, given) => {
   const [quorum, coolOff] = [given.text('quorum'), given.text('coolOff')];
+  const verified = given.text('userVerified');
   const groups = [...new Set(given.list('group'))].sort();
   // Read before anybody is asked anything: what was typed wrong is said at once.
   const rule = {
     ...(quorum === undefined ? {} : { quorum: parseCount(quorum, '--quorum', 2) }),
-    ...(coolOff === undefined ? {} : { cool_off: parseDuration(coolOff, '--cool-off') }),
+    ...(verified === undefined
+      ? {}
+      : { user_verified: parseCount(verified, '--user-verified', 0) }),
+    ...(coolOff === undefined ? {} : { cool_off: coolOffOf(coolOff) }),
+    ...(groups.length === 0 && !given.isOff('group') ? {} : { groups }),
+    ...(given.flag('requireDpop') ? { require_dpop: true } : {}),
+    ...(given.isOff('requireDpop') ? { require_dpop: false } : {}),
   };
+  const renamed = given.text('rename');
   const seat = await takeSeat(context);
   const named = given.text('class') ?? (await presentClass(context, seat, given.arg(0)));
   if (named === null) {
@@ -56,15 +68,19 @@ const set: Act = async (context, given) => {
     kind: 'environment.set',
     id: newStatementId(),
     body: {
-      name: given.arg(0),
+      ...(renamed === undefined ? {} : { environment: given.arg(0) }),
+      name: renamed ?? given.arg(0),
       class: named ?? DEFAULT_CLASS,
       ...rule,
-      ...(groups.length === 0 ? {} : { groups }),
-      ...(given.flag('requireDpop') ? { require_dpop: true } : {}),
     },
   });
   return settle(context, answer);
 };
+
+/** `0` ends a cool-off; every other length has its unit. */
+function coolOffOf(text: string): number {
+  return text === '0' ? 0 : parseDuration(text, '--cool-off');
+}
 
 /** What is changed keeps its class unless another one is named; null for what is new. */
 async function presentClass(context: Context, seat: Seat, name: string): Promise<string | null> {

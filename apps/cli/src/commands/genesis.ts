@@ -53,7 +53,7 @@ const genesis: Act = async (context, given) => {
       request: {
         kind: 'genesis',
         id: newStatementId(),
-        body: { name, key: key.jwk, recovery: recoveryCommitment(recovery) },
+        body: { name, key: key.jwk, recovery: await recoveryCommitment(recovery) },
         code,
       },
       broker: null,

@@ -52,7 +52,7 @@ const join: Act = async (context, given) => {
       request: {
         kind: 'human.enroll',
         id: newStatementId(),
-        body: { name, key: key.jwk, recovery: recoveryCommitment(recovery) },
+        body: { name, key: key.jwk, recovery: await recoveryCommitment(recovery) },
         code,
       },
       broker,
@@ -102,7 +102,7 @@ const join: Act = async (context, given) => {
 };
 
 /** What to pin: the fingerprint of the invitation, which must be the one this server shows. */
-function pinnedBroker(invited: string | undefined, shown: string): string {
+export function pinnedBroker(invited: string | undefined, shown: string): string {
   if (invited === undefined) return shown;
   const fingerprint = invited.replace(/\s/g, '');
   if (!Digest.safeParse(fingerprint).success) {

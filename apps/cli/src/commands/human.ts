@@ -3,13 +3,14 @@ import { Role } from '@countersign/contract';
 import { EXIT } from '../exit-status.ts';
 import { usageFailure } from '../failure.ts';
 import { everyPage } from '../pages.ts';
-import { type Act, collect, noun, type Registrar, verb } from '../registrar.ts';
+import { type Act, collect, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
 import { clean, shellWord, shortTime } from '../text.ts';
 import { addHumanJoin } from './human-join.ts';
 import { addHumanKey } from './human-key.ts';
+import { addHumanRecover } from './human-recover.ts';
 
 export function addHuman(program: Registrar): void {
   const human = noun(program, 'human', 'Humans, their roles and keys.');
@@ -39,21 +40,31 @@ export function addHuman(program: Registrar): void {
     },
     remove,
   ).requiredOption('--reason <text>', 'your words, for the others and the ledger');
+  verb(
+    human,
+    {
+      usage: 'set <name>',
+      summary: 'Change the roles or groups of a human; what is left out stays.',
+      example: 'countersign human set bob --role admin --role approver --group security',
+    },
+    set,
+  )
+    .option('--role <role>', 'admin, approver or auditor; all they shall have', collect)
+    .option('--group <name>', 'a group that rules may name; all they shall be in', collect)
+    .option('--no-group', 'no group any more');
   addHumanKey(human);
+  addHumanRecover(human);
 }
 
 const invite: Act = async (context, given) => {
-  const roles = Role.array().safeParse(given.list('role'));
-  if (!roles.success) {
-    throw usageFailure('--role is admin, approver or auditor.', '--role approver');
-  }
+  const roles = rolesGiven(given);
   const name = given.arg(0);
-  const wanted = roles.data.length === 0 ? (['approver'] as const) : roles.data;
+  const wanted = roles.length === 0 ? (['approver'] as const) : roles;
   const { client } = await takeSeat(context);
   const invitation = await client.call('invite', {
     body: {
       name,
-      roles: [...new Set(wanted)].sort(),
+      roles: [...wanted],
       groups: [...new Set(given.list('group'))].sort(),
     },
   });
@@ -73,6 +84,32 @@ const invite: Act = async (context, given) => {
   ]);
   return EXIT.done;
 };
+
+const set: Act = async (context, given) => {
+  const roles = rolesGiven(given);
+  const groups = [...new Set(given.list('group'))].sort();
+  const isAboutGroups = groups.length > 0 || given.isOff('group');
+  if (roles.length === 0 && !isAboutGroups) {
+    throw usageFailure('Say what shall change.', '--role ROLE, --group NAME or --no-group');
+  }
+  const answer = await proposeSigned(context, await takeSeat(context), {
+    kind: 'human.enroll',
+    id: newStatementId(),
+    body: {
+      human: given.arg(0),
+      ...(roles.length === 0 ? {} : { roles }),
+      ...(isAboutGroups ? { groups } : {}),
+    },
+  });
+  return settle(context, answer);
+};
+
+/** Distinct and in order. @throws Failure usage */
+function rolesGiven(given: Given): Role[] {
+  const roles = Role.array().safeParse(given.list('role'));
+  if (roles.success) return [...new Set(roles.data)].sort();
+  throw usageFailure('--role is admin, approver or auditor.', '--role approver');
+}
 
 const list: Act = async (context) => {
   const { client } = await takeSeat(context);

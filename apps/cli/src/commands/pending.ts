@@ -2,6 +2,7 @@
 import {
   couldCount,
   countingHuman,
+  delayed,
   describe,
   progressOf,
   requirementOf,
@@ -37,6 +38,13 @@ interface Waiting {
   readonly waits_for_me: boolean;
 }
 
+interface Cooling {
+  readonly id: string;
+  readonly kind: string;
+  readonly headline: string;
+  readonly effective_from: string;
+}
+
 const pending: Act = async (context, given) => {
   const seat = await takeSeat(context);
   const state = await ownAuthority(context, seat);
@@ -64,11 +72,40 @@ const pending: Act = async (context, given) => {
       };
     });
   const shown = given.flag('all') ? waiting : waiting.filter((each) => each.waits_for_me);
-  context.out.result({ statements: shown }, linesOf(context, shown));
+  const cooling = delayed(state).flatMap(({ statement: id, from }): Cooling[] => {
+    const statement = state.statements.get(id)?.decoded.statement;
+    if (statement === undefined) return [];
+    const { kind } = statement;
+    return [{ id, kind, headline: describe(state, statement).headline, effective_from: from }];
+  });
+  context.out.result({ statements: shown, cooling_off: cooling }, [
+    ...linesOf(context, shown),
+    ...coolingLines(context, cooling),
+  ]);
   const others = waiting.length - shown.length;
   if (others > 0) context.out.note(`${others} more wait for others: countersign pending --all`);
   return EXIT.done;
 };
+
+/** What any human can still veto, shown to everybody all that time. */
+function coolingLines(context: Context, cooling: readonly Cooling[]): string[] {
+  if (cooling.length === 0) return [];
+  const short = shortIds(cooling.map(({ id }) => id));
+  return [
+    '',
+    'Takes effect by itself, unless somebody vetoes it:',
+    ...table(
+      ['ID', 'FROM', 'WHAT'],
+      cooling.map((each) => [
+        short.get(each.id) ?? each.id,
+        minuteOf(each.effective_from),
+        each.headline,
+      ]),
+      { fixed: [0, 1] },
+    ),
+    context.out.bold('veto: countersign reject ID --reason TEXT'),
+  ];
+}
 
 function linesOf(context: Context, waiting: readonly Waiting[]): string[] {
   if (waiting.length === 0) return ['Nothing waits for you.'];

@@ -49,13 +49,14 @@ export function addSign(program: Registrar): void {
 
 const sign: Act = async (context, given) => {
   const seat = await takeSeat(context);
-  const { state, decoded } = await pendingStatement(context, seat, given.arg(0));
+  const { state, decoded } = await pendingStatement(context, seat, given.arg(0), 'sign');
   const { statement } = decoded;
   const option = given.text('fingerprint');
   // What has to be heard from the joiner is not on the screen to be copied from.
-  const heard = statement.kind === 'human.enroll' && context.terminal && option === undefined;
+  const heard =
+    keyIntroduced(state, statement) !== null && context.terminal && option === undefined;
   context.out.show(descriptionLines(context, state, statement, heard ? ['fingerprint'] : []));
-  await compareFingerprint(context, statement, option);
+  await compareFingerprint(context, state, statement, option);
   const signature = await signStatement(decoded, await unlock(context, 'to sign this'));
   const answer = await withNext(
     seat.client.call('sign', { params: { id: statement.id }, body: { signature } }),
@@ -66,7 +67,7 @@ const sign: Act = async (context, given) => {
 
 const reject: Act = async (context, given) => {
   const seat = await takeSeat(context);
-  const { state, decoded } = await pendingStatement(context, seat, given.arg(0));
+  const { state, decoded } = await pendingStatement(context, seat, given.arg(0), 'veto');
   const target = decoded.statement.id;
   const statement = await draftAsAsked(context, seat.client, {
     request: {
@@ -84,14 +85,20 @@ const reject: Act = async (context, given) => {
 };
 
 /** The statement as the ledger holds it: its own bytes, not the server's account of them. */
-async function pendingStatement(context: Context, seat: Seat, given: string) {
+async function pendingStatement(
+  context: Context,
+  seat: Seat,
+  given: string,
+  purpose: 'sign' | 'veto',
+) {
   const state: AuthorityState = await ownAuthority(context, seat);
   const id = resolveId(given, [...state.statements.keys()], 'statement');
   const record = state.statements.get(id);
   if (record === undefined) throw failed('not_found', 'It is gone.', 'countersign pending');
   const seconds = state.freezes.get(id);
   const isOpen = seconds?.liftedAt === null && seconds.secondedBy === null;
-  if (record.status !== 'pending' && !isOpen) {
+  const isVetoable = purpose === 'veto' && record.status === 'cooling_off';
+  if (record.status !== 'pending' && !isOpen && !isVetoable) {
     throw failed(
       'conflict',
       `This statement is ${record.status} already; it takes no signatures.`,
@@ -104,14 +111,16 @@ async function pendingStatement(context: Context, seat: Seat, given: string) {
 /** Law 1: the sponsor compares the joiner's fingerprint with what the joiner reads out. */
 async function compareFingerprint(
   context: Context,
+  state: AuthorityState,
   statement: Statement,
   option: string | undefined,
 ): Promise<void> {
-  if (statement.kind !== 'human.enroll') {
+  const introduced = keyIntroduced(state, statement);
+  if (introduced === null) {
     if (option === undefined) return;
-    throw usageFailure('--fingerprint is for the enrolment of a human.', 'countersign sign ID');
+    throw usageFailure('--fingerprint is for the new key of a human.', 'countersign sign ID');
   }
-  const { fingerprint, name } = statement.body;
+  const { fingerprint, name } = introduced;
   if (option === undefined && !context.terminal) {
     context.out.note(`fingerprint of ${name}: ${readAloud(fingerprint)}`);
     return;
@@ -136,4 +145,21 @@ export function isReadOut(typed: string, fingerprint: string): boolean {
   const text = typed.replace(/\s/g, '');
   if (text === fingerprint) return true;
   return text.length >= READ_OUT && text.length % 4 === 0 && fingerprint.startsWith(text);
+}
+
+/** The key a statement gives a human, and the human's name; null where it gives none. */
+function keyIntroduced(
+  state: AuthorityState,
+  statement: Statement,
+): { readonly fingerprint: string; readonly name: string } | null {
+  switch (statement.kind) {
+    case 'human.enroll':
+      return state.keys.has(statement.body.fingerprint) ? null : statement.body;
+    case 'recover': {
+      const { human, fingerprint } = statement.body;
+      return { fingerprint, name: state.humans.get(human)?.name ?? human };
+    }
+    default:
+      return null;
+  }
 }

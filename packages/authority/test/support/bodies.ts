@@ -1,11 +1,9 @@
 /** Statement bodies with everything in them, for tests to change what they are about. */
 import type { Catalog } from '@countersign/core';
 import type { AuthorityState } from '../../src/index.ts';
-import { canonicalText, sha256, type TestKey } from './device-keys.ts';
+import { canonicalText, keyOf, sha256, type TestKey } from './device-keys.ts';
 
 export type Body = Record<string, unknown>;
-
-const RECOVERY = sha256('recovery code');
 
 /** A provider of tests: one operation of each effect, and one whose effect depends on where and what. */
 export const CATALOG: Catalog = {
@@ -54,12 +52,42 @@ export function digestOfCatalog(catalog: Catalog): string {
   return sha256(canonicalText(catalog));
 }
 
+/** The key that a human's first recovery code stands for. */
+export function codeOf(name: string): TestKey {
+  return keyOf(`recovery code of ${name}`);
+}
+
+/** A recovery by the first code; the next code is `next`'s. */
+export function recoverBody(human: string, key: TestKey, code: TestKey, next: TestKey): Body {
+  return {
+    human,
+    key: key.jwk,
+    key_type: 'passphrase',
+    fingerprint: key.kid,
+    recovery_key: code.jwk,
+    recovery: next.kid,
+    rp: null,
+    reason: 'laptop lost',
+  };
+}
+
+/** What an enrolled human shall be from now on, under a key they have. */
+export function changeBody(
+  human: { readonly id: string; readonly name: string; readonly key: TestKey },
+  sponsor: string,
+  roles: readonly string[],
+  groups: readonly string[] = [],
+): Body {
+  const body = enrollBody(human.name, human.key, sponsor, [...roles]);
+  return { ...body, human: human.id, groups, recovery: null };
+}
+
 export function genesisBody(name: string, key: TestKey, ledger: TestKey): Body {
   return {
     name,
     key: key.jwk,
     key_type: 'passphrase',
-    recovery: RECOVERY,
+    recovery: codeOf(name).kid,
     rp: null,
     ledger_key: ledger.jwk,
     identity_provider: null,
@@ -76,7 +104,7 @@ export function enrollBody(name: string, key: TestKey, sponsor: string, roles: s
     roles,
     groups: [],
     sponsor,
-    recovery: RECOVERY,
+    recovery: codeOf(name).kid,
     rp: null,
     subject: null,
   };

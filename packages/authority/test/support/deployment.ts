@@ -20,7 +20,8 @@ import { base64url, canonicalText, keyOf, signed, type TestKey } from './device-
 import { snapshot } from './snapshot.ts';
 
 const START = Date.parse('2026-11-20T09:00:00.000Z');
-export const HOUR = 3_600_000;
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 /** A statement about to be signed. Loosely typed: tests draft what no schema would let pass. */
@@ -41,7 +42,11 @@ export interface Person {
 }
 
 export type Outcome =
-  | { readonly ok: true; readonly status: 'pending' | 'complete'; readonly missing: string }
+  | {
+      readonly ok: true;
+      readonly status: 'pending' | 'cooling_off' | 'complete';
+      readonly missing: string;
+    }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 export function instant(ms: number): string {
@@ -112,6 +117,11 @@ export class Deployment {
       signatures,
       assertions: [],
     });
+  }
+
+  /** The end of a delay, at the present time. */
+  async takeEffect(statement: string): Promise<Outcome> {
+    return await this.feed('statement.effective', { statement });
   }
 
   /** Proposes what must complete at once. @returns the statement's id */

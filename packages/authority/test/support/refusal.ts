@@ -10,6 +10,10 @@ export function expectComplete(outcome: Outcome): void {
   expect(outcome).toMatchObject({ ok: true, status: 'complete' });
 }
 
+export function expectCoolingOff(outcome: Outcome): void {
+  expect(outcome).toMatchObject({ ok: true, status: 'cooling_off' });
+}
+
 export function expectPending(outcome: Outcome, missing: RegExp): void {
   expect(outcome).toEqual({ ok: true, status: 'pending', missing: expect.stringMatching(missing) });
 }

@@ -3,17 +3,19 @@
  * would write, some that an attacker would. Steps are small numbers, so that a failure shrinks.
  */
 import fc from 'fast-check';
-import type { AuthorityEntry, AuthorityState } from '../../src/index.ts';
+import { type AuthorityEntry, type AuthorityState, delayed } from '../../src/index.ts';
 import {
   agentBody,
   type Body,
   CATALOG,
+  codeOf,
   connectionBody,
   enrollBody,
   environmentBody,
   grantBody,
   permission,
   pinsFor,
+  recoverBody,
   withEffects,
 } from './bodies.ts';
 import { type Draft, HOUR, instant, payloadOf, type Team } from './deployment.ts';
@@ -22,8 +24,8 @@ import type { Oracle } from './oracle.ts';
 import { type Loot, pick, TWISTS, twisted, type Wire } from './twists.ts';
 
 const KINDS = [
-  ...Array<'sign'>(10).fill('sign'),
-  ...Array<'dangerous'>(6).fill('dangerous'),
+  ...Array<'sign'>(18).fill('sign'),
+  ...Array<'dangerous'>(13).fill('dangerous'),
   'enrol',
   'enrol',
   'key',
@@ -42,11 +44,22 @@ const KINDS = [
   'catalog',
   'time',
   'disable',
-  ...Array<'freeze'>(4).fill('freeze'),
-  ...Array<'unfreeze'>(4).fill('unfreeze'),
+  ...Array<'freeze'>(5).fill('freeze'),
+  ...Array<'unfreeze'>(12).fill('unfreeze'),
   ...Array<'second'>(2).fill('second'),
   'disconnect',
   'escape',
+  ...Array<'roles'>(4).fill('roles'),
+  ...Array<'loosen'>(4).fill('loosen'),
+  ...Array<'effective'>(5).fill('effective'),
+  ...Array<'recover'>(3).fill('recover'),
+  'rekey',
+  ...Array<'remap'>(3).fill('remap'),
+  'adopt',
+  'adopt',
+  'guardrail',
+  'guardrail',
+  'unguard',
 ] as const;
 
 /** Kinds that one admin completes; a second signer only gets them refused. */
@@ -57,9 +70,18 @@ const ONE_ADMIN: readonly string[] = [
   'disable',
   'read',
   'disconnect',
+  'rekey',
 ];
 const MILD = ['db:select', 'db:update'];
 const DANGEROUS = ['db:dump', 'db:drop', 'db:run', 'db:share', 'db:update'];
+
+const ROLES = [['admin', 'approver'], ['approver'], ['auditor'], ['approver'], ['admin']];
+const GROUPS = [[], ['security'], [], ['platform', 'security'], ['platform'], ['security']];
+
+/** Within a day or two: what waits longer is not worth the grants that expire meanwhile. */
+function soon(from: string, now: number): boolean {
+  return Date.parse(from) < now + 2 * 24 * HOUR;
+}
 
 export const STEP = fc.record({
   kind: fc.constantFrom(...KINDS),
@@ -86,6 +108,7 @@ export class Script {
   readonly #oracle: Oracle;
   readonly #ring: TestKey[];
   readonly #agents: TestKey[];
+  readonly #codes: TestKey[];
   readonly #drafts: Draft[] = [];
   readonly #sent: Wire[] = [];
   #made = 0;
@@ -97,6 +120,7 @@ export class Script {
     this.#oracle = oracle;
     this.#ring = [team.alice, team.bob, team.carol, team.dave, team.erin].map(({ key }) => key);
     this.#agents = [team.agentKey];
+    this.#codes = ['alice', 'bob', 'carol', 'dave', 'erin'].map(codeOf);
     this.now = team.broker.now;
   }
 
@@ -130,6 +154,7 @@ export class Script {
         body: { digest: sha256(canonicalText(catalog)), catalog },
       };
     }
+    if (step.kind === 'effective') return this.#effective(step);
     if (step.kind === 'sign' || step.kind === 'second') {
       const waiting = this.#drafts.filter(({ id, kind }) =>
         step.kind === 'second'
@@ -166,6 +191,16 @@ export class Script {
         envelope: { payload, signatures: keys.map((key) => signed(payload, key)), assertions: [] },
       },
     };
+  }
+
+  /** The end of a delay: mostly of what is due soonest and then, sometimes of anything, or too early. */
+  #effective({ a, c }: Step): Wire | null {
+    const waits = delayed(this.#state).filter(({ from }) => c % 4 === 0 || soon(from, this.now));
+    const next = waits[a % 3 === 0 ? a % Math.max(1, waits.length) : 0];
+    const statement = c % 9 === 1 ? pick(this.#drafts, a)?.id : next?.statement;
+    if (statement === undefined) return null;
+    if (next !== undefined && c % 5 > 0) this.now = Math.max(this.now, Date.parse(next.from));
+    return { type: 'statement.effective', body: { statement } };
   }
 
   /** An entry by which everyone who can sign, one key each, lifts a freeze; not part of the story. */
@@ -236,18 +271,35 @@ export class Script {
         const sponsorKey = this.#signers({ ...step, sensible: true }, [])[0];
         const sponsor = this.#oracle.keys.get(sponsorKey?.kid ?? '')?.human ?? human;
         const name = c % 8 === 1 ? (pick(humans, b)?.[1].name ?? 'x') : `human-${this.#made}`;
-        const roles = [['admin', 'approver'], ['approver'], ['auditor'], ['approver']][b % 4] ?? [];
+        const body = enrollBody(name, key, sponsor, pick(ROLES, b) ?? []);
+        this.#codes.push(codeOf(name));
         return {
           kind: 'human.enroll',
-          body: enrollBody(name, key, sponsor, roles),
+          body: { ...body, groups: pick(GROUPS, c) ?? [] },
           possession: [key],
         };
+      }
+      case 'roles':
+        return this.#change(step, human);
+      case 'recover': {
+        const known = this.#oracle.humans.get(human);
+        const code = this.#codes.find(({ kid }) => kid === known?.recovery) ?? codeOf('nobody');
+        const key = this.#key();
+        const next = codeOf(`${this.#made}`);
+        this.#codes.push(next);
+        const shown = c % 7 === 0 ? codeOf('nobody') : code;
+        const body = recoverBody(human, key, shown, next);
+        return { kind: 'recover', body, possession: [key, shown] };
       }
       case 'key': {
         const key = this.#key();
         const of = this.#oracle.humans.get(human);
         const body = enrollBody(of?.name ?? 'x', key, human, [...(of?.roles ?? [])]);
-        return { kind: 'human.enroll', body: { ...body, human }, possession: [key] };
+        // Sometimes somebody else would have a key, or a code, of theirs.
+        const sponsor = c % 5 === 0 ? (pick(humans, b)?.[0] ?? human) : human;
+        const code = c % 4 === 0 ? this.#code() : null;
+        const theirs = { human, groups: of?.groups ?? [], sponsor, recovery: code?.kid ?? null };
+        return { kind: 'human.enroll', body: { ...body, ...theirs }, possession: [key] };
       }
       case 'remove':
         return { kind: 'human.remove', body: { human, reason } };
@@ -268,6 +320,44 @@ export class Script {
         );
         const change = { environment, quorum, class: c % 5 === 0 ? 'production' : rule?.class };
         return { kind: 'environment.set', body: { ...rule, ...change } };
+      }
+      case 'loosen': {
+        const slow = [...this.#state.environments.values()].filter(({ rule }) => rule.cool_off > 0);
+        const which = c % 2 === 0 ? (pick(slow, b)?.id ?? environment) : environment;
+        return { kind: 'environment.set', body: this.#loosened(step, which) };
+      }
+      case 'rekey': {
+        const agent = pick([...this.#oracle.agents.keys()], a) ?? '';
+        const known = [...this.#ring, ...this.#agents];
+        const key = c % 4 === 0 ? (pick(known, b) ?? this.#key()) : keyOf(`agent ${this.#made}`);
+        this.#agents.push(key);
+        const { auth, require_dpop } = agentBody('x', key);
+        return { kind: 'agent.credential.set', body: { agent, auth, require_dpop, reason } };
+      }
+      case 'remap':
+        return this.#remapped(step);
+      case 'adopt': {
+        const digest = pick([...this.#state.catalogs.keys()], a) ?? '';
+        const name = CATALOG.operations[b % 6]?.name ?? '';
+        const effect = (['read', 'write', 'delete', 'escalate'] as const)[c % 4] ?? 'read';
+        const effects = c % 3 === 0 ? [] : [{ operation: name, effect }];
+        return { kind: 'catalog.adopt', body: { provider: 'db', digest, effects, reason } };
+      }
+      case 'guardrail': {
+        const [id, present] = pick([...this.#state.guardrails], a) ?? [null, null];
+        const changes = present !== null && c % 3 > 0;
+        const name = changes ? present.name : `guardrail-${this.#made}`;
+        const policy = `forbid (${b});`;
+        return {
+          kind: 'guardrail.add',
+          body: { guardrail: changes ? id : null, name, policy, reason },
+        };
+      }
+      case 'unguard': {
+        const guardrail = pick([...this.#state.guardrails.keys()], a);
+        return guardrail === undefined
+          ? null
+          : { kind: 'guardrail.remove', body: { guardrail, reason } };
       }
       case 'agent': {
         const key =
@@ -314,7 +404,9 @@ export class Script {
       }
       case 'reject': {
         const waiting = this.#drafts.filter(
-          ({ id }) => c % 4 === 0 || this.#state.statements.get(id)?.status === 'pending',
+          ({ id }) =>
+            c % 4 === 0 ||
+            ['pending', 'cooling_off'].includes(this.#state.statements.get(id)?.status ?? ''),
         );
         const statement = pick(waiting, a)?.id;
         return statement === undefined
@@ -324,6 +416,77 @@ export class Script {
       default:
         return { kind: 'grant.create', body: this.#grant(step) };
     }
+  }
+
+  /** Other roles or groups of whoever is enrolled, under a key of theirs; sometimes another's. */
+  #change(step: Step, human: string): { kind: string; body: Body } | null {
+    const { b, c } = step;
+    const known = this.#oracle.humans.get(human);
+    const theirs = this.#ring.filter(({ kid }) => this.#oracle.keys.get(kid)?.human === human);
+    const key = pick(c % 11 === 0 ? this.#ring : theirs, c);
+    if (known === undefined || key === undefined) return null;
+    const sponsorKey = this.#signers({ ...step, sensible: true }, [])[0];
+    const sponsor = this.#oracle.keys.get(sponsorKey?.kid ?? '')?.human ?? human;
+    const roles = b % 3 === 0 ? [...known.roles] : (pick(ROLES, b) ?? []);
+    const groups = pick(GROUPS, c) ?? [];
+    const recovery = b % 9 === 4 ? this.#code().kid : null;
+    const body = enrollBody(known.name, key, sponsor, roles);
+    return { kind: 'human.enroll', body: { ...body, human, groups, recovery } };
+  }
+
+  #code(): TestKey {
+    const code = codeOf(`${this.#made}`);
+    this.#codes.push(code);
+    return code;
+  }
+
+  /** One component or two of a rule as somebody would rather have it: mostly milder. */
+  #loosened({ a, b, c }: Step, environment: string): Body {
+    const rule = this.#state.environments.get(environment)?.rule;
+    const changes: Body[] = [
+      { quorum: 2 },
+      { groups: [], cool_off: 0 },
+      { groups: pick(GROUPS, c) ?? [] },
+      { groups: ['platform'] },
+      { cool_off: [0, 60, 3600, 86_400][c % 4] },
+      { require_dpop: c % 2 === 0 },
+      { class: ['production', 'test', 'staging'][c % 3] },
+      { name: c % 3 === 0 ? `renamed-${this.#made}` : rule?.name },
+    ];
+    return { ...rule, environment, ...pick(changes, a), ...(b % 4 === 0 ? pick(changes, b) : {}) };
+  }
+
+  /** A connection whose ids move, come or go, or that reaches something else. */
+  #remapped({ a, b, c }: Step): { kind: string; body: Body } | null {
+    const connections = [...this.#state.connections.values()];
+    const present = pick(connections, a);
+    if (present === undefined) return null;
+    const environments = [...this.#state.environments.keys()];
+    const ids = Object.values(present.body.mapping).flat();
+    const moved =
+      c % 3 === 0 ? `id-${b % 4}` : (pick([...ids, 'prod-1', 'stage-1'], b) ?? 'prod-1');
+    const rest = Object.entries(present.body.mapping).map(
+      ([environment, some]) => [environment, some.filter((id) => id !== moved)] as const,
+    );
+    const mapping = new Map(rest.filter(([, some]) => some.length > 0));
+    const to = pick(environments, b + c);
+    if (c % 4 > 0 && to !== undefined) {
+      mapping.set(to, [...(mapping.get(to) ?? []), moved].sort());
+    }
+    const elsewhere =
+      c % 5 === 0
+        ? { endpoint: `host-${b % 3}:5432` }
+        : c % 5 === 1
+          ? { config: { b: b % 3 } }
+          : {};
+    const credential = c % 7 < 4 ? sha256(`credential ${this.#made}`) : present.body.credential;
+    const body = {
+      ...present.body,
+      ...elsewhere,
+      mapping: Object.fromEntries(mapping),
+      credential,
+    };
+    return { kind: 'connection.set', body: { ...body, connection: present.id } };
   }
 
   #freezeTarget({ a, b, c }: Step): Body | null {

@@ -34,7 +34,7 @@ export interface Loot {
 
 export function twisted(twist: (typeof TWISTS)[number], wire: Wire, loot: Loot, n: number): Wire {
   if (twist === 'replay') return pick(loot.sent, n) ?? wire;
-  if (wire.type === 'catalog.recorded') return wire;
+  if (!isSigned(wire)) return wire;
   const [payload, signatures] = parts(wire);
   const key = pick(loot.ring, n);
   if (key === undefined) return wire;
@@ -48,7 +48,7 @@ export function twisted(twist: (typeof TWISTS)[number], wire: Wire, loot: Loot, 
     case 'flipPayload':
       return withParts(wire, flipped(payload, n * 7), signatures);
     case 'swapSignatures': {
-      const others = loot.sent.filter(({ type }) => type !== 'catalog.recorded');
+      const others = loot.sent.filter(isSigned);
       return withParts(wire, payload, parts(pick(others, n) ?? wire)[1]);
     }
     case 'alterBody': {
@@ -81,6 +81,10 @@ export function twisted(twist: (typeof TWISTS)[number], wire: Wire, loot: Loot, 
         signed(payload, pick(loot.agents, n) ?? key),
       ]);
   }
+}
+
+function isSigned({ type }: Wire): boolean {
+  return type === 'statement.proposed' || type === 'statement.signed';
 }
 
 function read(payload: string): Body {

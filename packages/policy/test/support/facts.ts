@@ -76,6 +76,7 @@ const human = (id: string, roles: readonly ('admin' | 'approver')[], removedAt: 
   name: id,
   roles,
   groups: [],
+  since: Object.fromEntries(roles.map((role) => [`role/${role}`, 0])),
   recovery: null,
   vouchedByOne: false,
   enrolledAt: TIME,
@@ -184,9 +185,11 @@ function addGrant(state: AuthorityState, id: string, wish: Wish): void {
   state.statements.set(id, {
     decoded: { statement, digest: '', payload: '' },
     status: 'complete',
-    signatures: (wish.signers ?? ['alice']).map((kid) => ({ kid, human: kid, at: TIME })),
+    signatures: (wish.signers ?? ['alice']).map((kid) => ({ kid, human: kid, at: TIME, entry: 1 })),
     proposedAt: TIME,
+    basis: null,
     settledAt: TIME,
+    effectiveFrom: null,
     rejection: null,
   });
   state.grantsOfAgent.set(agent, [...(state.grantsOfAgent.get(agent) ?? []), id]);

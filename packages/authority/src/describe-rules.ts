@@ -1,0 +1,100 @@
+/** Adopted catalogs, guardrails and restored databases in plain words. */
+import type { StatementOf } from '@countersign/contract';
+import { effectChanges } from './adoption.ts';
+import { presentGuardrail } from './guardrails.ts';
+import type { AuthorityState } from './state.ts';
+import { readAloud, type Sentence, visible } from './words.ts';
+
+/** Operations named; more are counted. */
+const NAMED = 40;
+
+export function describeAdoption(
+  state: AuthorityState,
+  body: StatementOf<'catalog.adopt'>['body'],
+): Sentence {
+  const changes = effectChanges(state, body);
+  const lowered = changes.filter(({ lowered }) => lowered);
+  return {
+    headline: `Adopt the catalog of ${body.provider}: ${changes.length} operations change, ${lowered.length} of them to something milder.`,
+    facts: [
+      // What becomes milder comes first: it is what signers answer for.
+      ...[...changes]
+        .sort((a, b) => Number(b.lowered) - Number(a.lowered))
+        .slice(0, NAMED)
+        .map(({ operation, before, after }) => ({
+          label: operation,
+          value: `${before ?? 'unknown, so denied'} → ${after ?? 'unknown, so denied'}`,
+        })),
+      ...(changes.length > NAMED
+        ? [{ label: 'and', value: `${changes.length - NAMED} more` }]
+        : []),
+      { label: 'catalog', value: readAloud(body.digest) },
+      { label: 'reason', value: body.reason },
+    ],
+    warnings: lowered
+      .map(
+        ({ operation, before, after }) =>
+          `${operation} counts as ${after} from now on, and no more as ${before ?? 'unknown'}.`,
+      )
+      .slice(0, NAMED),
+  };
+}
+
+export function describeGuardrail(
+  state: AuthorityState,
+  body: StatementOf<'guardrail.add'>['body'],
+): Sentence {
+  const present = presentGuardrail(state, body.guardrail ?? '');
+  return {
+    headline:
+      present === undefined
+        ? `Never allow what the guardrail ${body.name} forbids.`
+        : `Change what the guardrail ${present.name} forbids.`,
+    facts: [
+      ...(present === undefined ? [] : numbered('was', present.policy)),
+      ...numbered(present === undefined ? 'policy' : 'becomes', body.policy),
+      { label: 'reason', value: body.reason },
+    ],
+    warnings:
+      present === undefined ? [] : ['What the former text forbade may be allowed from now on.'],
+  };
+}
+
+export function describeGuardrailRemoval(
+  state: AuthorityState,
+  body: StatementOf<'guardrail.remove'>['body'],
+): Sentence {
+  const present = presentGuardrail(state, body.guardrail);
+  return {
+    headline: `Remove the guardrail ${present?.name ?? body.guardrail}.`,
+    facts: [...numbered('policy', present?.policy ?? ''), { label: 'reason', value: body.reason }],
+    warnings: ['What it forbade may be allowed from now on.'],
+  };
+}
+
+/** A text line by line, so that none of it can hide behind the end of one. */
+function numbered(
+  label: string,
+  text: string,
+): { readonly label: string; readonly value: string }[] {
+  return text
+    .split('\n')
+    .map((line, at) => ({ label: `${label} ${at + 1}`, value: visible(line) }));
+}
+
+export function describeRestore(body: StatementOf<'restore.accept'>['body']): Sentence {
+  return {
+    headline: `Go on with a restored database, which lacks entries that were written.`,
+    facts: [
+      { label: 'mirror', value: `${body.mirror.size} entries, ${readAloud(body.mirror.root)}` },
+      {
+        label: 'database',
+        value: `${body.restored.size} entries, ${readAloud(body.restored.root)}`,
+      },
+      { label: 'reason', value: body.reason },
+    ],
+    warnings: [
+      'What the lost entries said is gone; every lease is revoked, and delete-capable grants are void.',
+    ],
+  };
+}
