@@ -18,6 +18,7 @@ import {
 } from '@countersign/broker';
 import { type Clock, CountersignError, type Random, type Secret, VERSION } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
+import { createGuardrailEngine } from '@countersign/policy';
 import type { Store } from '@countersign/store';
 import {
   clientSecretMac,
@@ -26,6 +27,7 @@ import {
   parsePublicJwk,
   verifyArgon2id,
 } from '@countersign/tokens';
+import { loadCedar } from './cedar.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import type { Instruments } from './metrics/instruments.ts';
@@ -106,6 +108,7 @@ export async function wire(
     ledgerKey: ed25519(ledgerKey.publicJwk),
     providers,
     rules: rulesOf(providers),
+    guardrails: createGuardrailEngine({ load: loadCedar, elapsed: () => performance.now() }),
     authority,
     denials: measuredDenials(
       createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),

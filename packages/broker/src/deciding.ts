@@ -115,6 +115,7 @@ export async function gatherFacts(deps: Deps, agent: string): Promise<Facts> {
     authority: state,
     uses: limited.length === 0 ? new Map() : await deps.uses.used(limited),
     rules: deps.rules,
+    guardrails: deps.guardrails,
     provenIds: (connection, rights) => {
       const provider = deps.providers.get(connection.body.provider);
       try {

@@ -1,7 +1,7 @@
 /** Everything the use cases stand on, wired once by the server. */
 import type { Clock, Random } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
-import type { ResourceRules } from '@countersign/policy';
+import type { GuardrailEngine, ResourceRules } from '@countersign/policy';
 import type { Provider } from '@countersign/provider-kit';
 import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
@@ -46,6 +46,8 @@ export interface Deps {
   readonly providers: ReadonlyMap<string, Provider>;
   /** How each provider reads its resources, by its name. */
   readonly rules: ReadonlyMap<string, ResourceRules>;
+  /** Evaluates the humans' guardrails. */
+  readonly guardrails: GuardrailEngine;
   readonly authority: AuthorityCache;
   readonly denials: DenialLog;
   readonly revoker: Revoker;

@@ -122,6 +122,17 @@ function effectUnder(
   return mildest;
 }
 
+/** The right under one grant by its own words, wherever that stands now; null where it covers it not. */
+export function coveredBy(
+  authority: AuthorityState,
+  rules: ResourceRules,
+  grant: Grant,
+  right: Right,
+): CoveredRight | null {
+  const effect = effectUnder(authority, rules, grant, right);
+  return effect === null ? null : { ...right, grant: grant.id, effect };
+}
+
 interface Usable {
   readonly grant: Grant;
   readonly effect: Effect;

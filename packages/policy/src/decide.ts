@@ -24,6 +24,7 @@ import {
   type Step,
   type Verdict,
 } from './facts.ts';
+import { guard } from './guardrails.ts';
 
 /** Rights in one decision: what one credential, and one ledger entry, can reasonably hold. */
 const MOST_RIGHTS = 2_048;
@@ -38,7 +39,7 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
   };
   const deny = (step: Step['step'], code: DenialCode, text: string): Denied => {
     steps.push({ step, ok: false, text });
-    return { allowed: false, code, steps, asked };
+    return { allowed: false, code, steps, asked, guardrail: null };
   };
 
   const agent = authority.agents.get(question.agent);
@@ -146,6 +147,13 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
     );
   }
   pass('environment', `${ids.join(', ')} is ${environment.name}.`);
+
+  const proven = { agent, connection, environment, providerIds: ids, rules };
+  const guarded = guard(facts, proven, covered, question, now);
+  if (!guarded.ok) {
+    return { ...deny('guardrail', 'guardrail', guarded.text), guardrail: guarded.by };
+  }
+  pass('guardrail', guarded.text);
   pass('verdict', 'Allowed.');
   return {
     allowed: true,

@@ -1,6 +1,7 @@
 /** What a decision is made of. Everything it may look at is here; it looks at nothing else. */
 import type { AuthorityState, Connection } from '@countersign/authority';
 import type { DenialCode, Effect } from '@countersign/core';
+import type { GuardrailEngine } from './guardrail-engine.ts';
 
 /** How a provider reads its own resource ids. Pure functions of the provider, no I/O. */
 export interface ResourceRules {
@@ -36,6 +37,8 @@ export interface Facts {
     connection: Connection,
     rights: readonly Right[],
   ) => readonly string[] | null;
+  /** Evaluates guardrails; null: there is none, and where a guardrail stands everything is denied. */
+  readonly guardrails: GuardrailEngine | null;
 }
 
 export interface Question {
@@ -73,6 +76,7 @@ export interface Step {
     | 'grant'
     | 'sender'
     | 'environment'
+    | 'guardrail'
     | 'verdict';
   readonly ok: boolean;
   /** One sentence. For humans and the ledger; an agent sees only the code and what it asked for. */
@@ -112,6 +116,15 @@ export interface Denied {
   readonly steps: readonly Step[];
   /** What the agent asked for, canonical where it could be read; for its access request. */
   readonly asked: readonly Right[];
+  /** Which guardrail forbade it, for the ledger and never for an agent; null where none did. */
+  readonly guardrail: ForbiddenBy | null;
+}
+
+/** A guardrail, and the policy in it by `@id` or place; null where the whole could not be evaluated. */
+export interface ForbiddenBy {
+  readonly id: string;
+  readonly name: string;
+  readonly policy: string | null;
 }
 
 export type Verdict = Allowed | Denied;

@@ -1,4 +1,5 @@
-export { candidatesFor } from './coverage.ts';
+export type { Cedar } from './cedar.ts';
+export { candidatesFor, coveredBy } from './coverage.ts';
 export { decide } from './decide.ts';
 export type {
   Allowed,
@@ -6,7 +7,11 @@ export type {
   CoveredRight,
   Denied,
   Facts,
+  ForbiddenBy,
   Question,
   ResourceRules,
   Verdict,
 } from './facts.ts';
+export { createGuardrailEngine, type GuardrailEngine } from './guardrail-engine.ts';
+export type { Complaint } from './guardrail-text.ts';
+export { forbiddenAmong } from './guardrails.ts';

@@ -41,6 +41,7 @@ describe('allowed', () => {
       'grant true',
       'sender true',
       'environment true',
+      'guardrail true',
       'verdict true',
     ]);
   });

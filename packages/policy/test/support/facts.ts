@@ -209,6 +209,7 @@ export function factsOf(state: AuthorityState, change: Partial<Facts> = {}): Fac
     uses: new Map(),
     rules: new Map([['db', RULES]]),
     provenIds: () => ['prod-1'],
+    guardrails: null,
     ...change,
   };
 }

@@ -1,0 +1,286 @@
+/**
+ * Guardrails as they are evaluated: a built-in permit and the humans' forbids. Whatever goes wrong is a
+ * denial: a text that cannot be read, a policy that errs, an engine that trapped, an answer too late.
+ */
+import { digestOfDocument, type Guardrail } from '@countersign/authority';
+import type { Catalog } from '@countersign/core';
+import type { Cedar } from './cedar.ts';
+import { type GuardedRight, requestOf } from './guardrail-request.ts';
+import { guardrailSchema } from './guardrail-schema.ts';
+import {
+  type Complaint,
+  complaintsOf,
+  type NamedPolicy,
+  takeApart,
+  unseenIn,
+} from './guardrail-text.ts';
+
+/** The guardrail, and the policy in it, that forbade. */
+export interface Forbidden {
+  readonly guardrail: Pick<Guardrail, 'id' | 'name'>;
+  /** Its `@id`, or `#` and its place; null where the guardrail as a whole could not be evaluated. */
+  readonly policy: string | null;
+  /** Why it could not be evaluated; null where it was, and forbids. */
+  readonly error: string | null;
+}
+
+export type GuardrailTexts = readonly Pick<Guardrail, 'id' | 'name' | 'policy'>[];
+
+export interface GuardrailEngine {
+  /** Whatever keeps a text from being a guardrail here; empty when nothing does. */
+  check(text: string, catalogs: Iterable<Catalog>): readonly Complaint[];
+  /** Its policies, in the order they were written; empty when it cannot be read. */
+  policiesIn(text: string): readonly Pick<NamedPolicy, 'name' | 'mentions'>[];
+  /** Of these rights the first that is forbidden, and by what; null: none is. */
+  judge(
+    guardrails: GuardrailTexts,
+    rights: readonly GuardedRight[],
+  ): { readonly at: number; readonly by: Forbidden } | null;
+}
+
+export interface EngineDeps {
+  /** A fresh instance each time. @throws whatever keeps it from loading */
+  readonly load: () => Cedar;
+  /** Milliseconds by a clock that is never set. */
+  readonly elapsed: () => number;
+}
+
+/** Milliseconds for all rights of one decision; far beyond what they take. */
+const LATE = 1_000;
+/** Policy sets kept parsed at once: what stands, what stood, what is being tested. */
+const MOST_SETS = 32;
+const PERMIT = 'permit';
+
+/** Guardrails that were read, under the id by which Cedar keeps them. */
+interface ReadSet {
+  readonly slot: string;
+  /** By guardrail, its policies. */
+  readonly policies: readonly (readonly NamedPolicy[])[];
+}
+
+interface BrokenSet {
+  /** Place of the guardrail that could not be read. */
+  readonly broken: number;
+  readonly error: string;
+}
+
+interface Instance {
+  readonly cedar: Cedar;
+  /** By digest of the texts; the least recently used first. */
+  readonly sets: Map<string, ReadSet | BrokenSet>;
+  readonly free: string[];
+}
+
+export function createGuardrailEngine({ load, elapsed }: EngineDeps): GuardrailEngine {
+  let instance: Instance | null = null;
+  let latest: { readonly texts: GuardrailTexts; readonly digest: string } | null = null;
+
+  function present(): Instance {
+    instance ??= {
+      cedar: load(),
+      sets: new Map(),
+      free: Array.from({ length: MOST_SETS + 1 }, (_, place) => `set-${place}`),
+    };
+    return instance;
+  }
+
+  /** Runs on the present instance, and drops it when it traps: nothing it says afterwards counts. */
+  function guarded<T>(work: (instance: Instance) => T): T {
+    try {
+      return work(present());
+    } catch (error) {
+      instance = null;
+      throw error;
+    }
+  }
+
+  /** Texts are compared by identity first: a decision hashes nothing. */
+  function digestOf(texts: GuardrailTexts): string {
+    const same =
+      latest?.texts.length === texts.length &&
+      texts.every((text, place) => latest?.texts[place] === text);
+    if (latest === null || !same) {
+      latest = { texts, digest: digestOfDocument(texts.map(({ policy }) => policy)) };
+    }
+    return latest.digest;
+  }
+
+  function setOf(of: Instance, texts: GuardrailTexts): ReadSet | BrokenSet {
+    const digest = digestOf(texts);
+    const known = of.sets.get(digest);
+    if (known !== undefined) {
+      of.sets.delete(digest);
+      of.sets.set(digest, known);
+      return known;
+    }
+    const read = readSet(of, texts);
+    of.sets.set(digest, read);
+    const [oldest] = of.sets;
+    if (of.sets.size > MOST_SETS && oldest !== undefined) {
+      of.sets.delete(oldest[0]);
+      if ('slot' in oldest[1]) of.free.push(oldest[1].slot);
+    }
+    return read;
+  }
+
+  return {
+    check(text, catalogs) {
+      try {
+        return guarded(({ cedar }) => checkText(cedar, text, guardrailSchema(catalogs)));
+      } catch {
+        return [TOO_DEEP];
+      }
+    },
+    policiesIn(text) {
+      try {
+        const apart = guarded(({ cedar }) => takeApart(cedar, text));
+        return apart.ok ? apart.policies : [];
+      } catch {
+        return [];
+      }
+    },
+    judge(guardrails, rights) {
+      const [first] = guardrails;
+      if (first === undefined) return null;
+      const since = elapsed();
+      for (const [at, right] of rights.entries()) {
+        let by: Forbidden | null;
+        try {
+          by = guarded((of) => judgeRight(of.cedar, setOf(of, guardrails), guardrails, right));
+        } catch {
+          by = { guardrail: first, policy: null, error: 'the engine failed' };
+        }
+        if (by === null && elapsed() - since > LATE) {
+          by = { guardrail: first, policy: null, error: `it took more than ${LATE} ms` };
+        }
+        if (by !== null) return { at, by };
+      }
+      return null;
+    },
+  };
+}
+
+const TOO_DEEP: Complaint = {
+  line: null,
+  column: null,
+  text: 'It could not be read to its end. Nest less, and split it into several policies.',
+};
+
+function readSet({ cedar, free }: Instance, texts: GuardrailTexts): ReadSet | BrokenSet {
+  const policies: (readonly NamedPolicy[])[] = [];
+  const staticPolicies: Record<string, string> = {
+    [PERMIT]: 'permit(principal, action, resource);',
+  };
+  for (const [place, { policy }] of texts.entries()) {
+    const apart = takeApart(cedar, policy);
+    if (!apart.ok) return { broken: place, error: apart.complaints[0]?.text ?? 'unreadable' };
+    policies.push(apart.policies);
+    for (const [inside, { text }] of apart.policies.entries()) {
+      staticPolicies[`${place}/${inside}`] = text;
+    }
+  }
+  const [slot = ''] = free;
+  const parsed = cedar.preparsePolicySet(slot, { staticPolicies });
+  if (parsed.type === 'failure') {
+    return { broken: 0, error: parsed.errors[0]?.message ?? 'unreadable' };
+  }
+  free.shift();
+  return { slot, policies };
+}
+
+function judgeRight(
+  cedar: Cedar,
+  set: ReadSet | BrokenSet,
+  guardrails: GuardrailTexts,
+  right: GuardedRight,
+): Forbidden | null {
+  if ('broken' in set) {
+    const guardrail = guardrails[set.broken];
+    return guardrail === undefined ? NOBODY : { guardrail, policy: null, error: set.error };
+  }
+  const answer = cedar.statefulIsAuthorized({
+    ...requestOf(right),
+    preparsedPolicySetId: set.slot,
+  });
+  const named = (id: string | undefined, error: string | null): Forbidden => {
+    const [place = '', inside = ''] = (id ?? '').split('/');
+    const guardrail = guardrails[Number(place || -1)];
+    const policy = set.policies[Number(place || -1)]?.[Number(inside || -1)]?.name ?? null;
+    return guardrail === undefined ? { ...NOBODY, error } : { guardrail, policy, error };
+  };
+  if (answer.type === 'failure') {
+    return named(undefined, answer.errors[0]?.message ?? 'it could not be evaluated');
+  }
+  const { decision, diagnostics } = answer.response;
+  // Cedar skips a policy that errs; here it forbids what it was asked about.
+  const [erred] = diagnostics.errors;
+  if (erred !== undefined) return named(erred.policyId, erred.error.message);
+  return decision === 'allow' ? null : named([...diagnostics.reason].sort()[0], null);
+}
+
+/** Denied by none that could be named. */
+const NOBODY: Forbidden = {
+  guardrail: { id: '', name: '' },
+  policy: null,
+  error: 'it could not be evaluated',
+};
+
+function checkText(cedar: Cedar, text: string, schema: string): readonly Complaint[] {
+  const unseen = unseenIn(text);
+  if (unseen !== null) return [unseen];
+  const apart = takeApart(cedar, text);
+  if (!apart.ok) return apart.complaints;
+  const answer = cedar.validate({
+    schema,
+    policies: { staticPolicies: text },
+    validationSettings: { mode: 'strict' },
+  });
+  if (answer.type === 'failure') return complaintsOf(text, answer.errors);
+  const errors = answer.validationErrors.map(({ error }) => error);
+  if (errors.length > 0) return complaintsOf(text, errors);
+  // A policy that forbids nothing ever, or holds letters that look like others, protects nobody.
+  const warnings = [
+    ...answer.validationWarnings.map(({ error }) => error),
+    ...answer.otherWarnings,
+  ];
+  if (warnings.length > 0) return complaintsOf(text, warnings);
+  // What cannot be evaluated at all is found now, and not by the next agent.
+  const staticPolicies = Object.fromEntries(
+    apart.policies.map((each, place) => [place, each.text]),
+  );
+  cedar.preparsePolicySet('checked', { staticPolicies });
+  cedar.statefulIsAuthorized({ ...requestOf(SAMPLE), preparsedPolicySetId: 'checked' });
+  return [];
+}
+
+/** A right that could be, for trying out a text. */
+const SAMPLE: GuardedRight = {
+  agent: { name: 'sample', auth: { method: 'private_key_jwt', jwks: { keys: [] } } },
+  connection: { name: 'sample', provider: 'sample' },
+  environment: { name: 'sample', class: 'production' },
+  right: { operation: 'sample:sample', resource: 'a(b)', grant: '', effect: 'escalate' },
+  whole: 'a',
+  providerIds: ['sample'],
+  grant: {
+    id: '',
+    body: {
+      agent: '',
+      connection: '',
+      environment: '',
+      permissions: [],
+      ttl: 1,
+      valid_for: 1,
+      max_uses: 1,
+      pins: null,
+      sender: null,
+      sql: null,
+      assessment: null,
+      request: null,
+      reason: 'OPS-1',
+    },
+  },
+  uses: 0,
+  senderBound: true,
+  rights: 1,
+  at: 0,
+};
