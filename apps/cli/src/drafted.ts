@@ -3,7 +3,7 @@
  * changed, so that nobody signs another thing than the one they typed.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AuthorityState } from '@countersign/authority';
+import { type AuthorityState, standingGuardrails } from '@countersign/authority';
 import {
   type DraftOf,
   type DraftRequest,
@@ -87,6 +87,12 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
     case 'statement.reject':
     case 'unfreeze':
       return request.body;
+    case 'guardrail.add': {
+      const standing = standingGuardrails(state).find(({ name }) => name === request.body.name);
+      return { ...request.body, guardrail: standing?.id ?? null };
+    }
+    case 'guardrail.remove':
+      return { ...request.body, guardrail: idNamed(state, 'guardrail', request.body.guardrail) };
     case 'freeze':
       return { ...request.body, target: wantedTarget(state, request.body.target) };
     case 'connection.remove':

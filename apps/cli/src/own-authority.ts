@@ -28,13 +28,18 @@ export async function ownAuthority(context: Context, seat: Seat): Promise<Author
   return replay.state;
 }
 
-type Kind = 'human' | 'environment' | 'agent' | 'connection';
+type Kind = 'human' | 'environment' | 'agent' | 'connection' | 'guardrail';
 
 /** The id behind a name, or a full id of that kind. @throws Failure `not_found` */
 export function idNamed(state: AuthorityState, kind: Kind, nameOrId: string): string {
   const id = state.names.get(nameKey(kind, nameOrId));
   if (id !== undefined) return id;
-  const things = { human: 'humans', environment: 'environments', agent: 'agents' } as const;
+  const things = {
+    human: 'humans',
+    environment: 'environments',
+    agent: 'agents',
+    guardrail: 'guardrails',
+  } as const;
   const known = kind === 'connection' ? state.connections : state[things[kind]];
   if (known.has(nameOrId)) return nameOrId;
   const noun = kind === 'environment' ? 'env' : kind;

@@ -1,5 +1,6 @@
 /** Puts store, providers and use cases together: the only place that knows all of them. */
 import { createPrivateKey, randomBytes, randomFillSync, sign as signBytes } from 'node:crypto';
+import { standingGuardrails } from '@countersign/authority';
 import {
   type Background,
   createAuthorityCache,
@@ -125,6 +126,7 @@ export async function wire(
     );
   }
   await recordCatalogs(deps);
+  deps.guardrails.prepare(standingGuardrails(authority.state));
   return {
     useCases: createUseCases(deps),
     background: createBackground(deps),

@@ -9,12 +9,14 @@ import {
 } from './access-requests.ts';
 import { checkpoint, exportLedger, ledgerVkey, listEntries, readEntry } from './audit.ts';
 import { authenticateAgent, authenticateHuman } from './authenticate.ts';
+import { createBoundedWork } from './bounded-work.ts';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { draft } from './drafts.ts';
 import { escapeViews } from './escapes.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
+import { testGuardrail } from './guardrail-test.ts';
 import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
 import { idOf } from './named.ts';
@@ -33,6 +35,7 @@ import {
   found,
   freezeView,
   grantView,
+  guardrailView,
   humanView,
   isPending,
   leaseView,
@@ -43,6 +46,11 @@ import {
 export function createUseCases(deps: Deps): UseCases {
   const { authority } = deps;
   const { state } = authority;
+  const testing = createBoundedWork({
+    running: 1,
+    waiting: 4,
+    refusal: 'Other guardrails are being tested. Try again shortly.',
+  });
   return {
     authenticateAgent: (presented) => authenticateAgent(deps, presented),
     authenticateHuman: (presented) => authenticateHuman(deps, presented),
@@ -158,6 +166,14 @@ export function createUseCases(deps: Deps): UseCases {
           .map((freeze) => freezeView(state, freeze)),
         query,
       ),
+    guardrails: async (query) =>
+      pageById(
+        [...state.guardrails.values()]
+          .filter(({ removedAt }) => !query.standing || removedAt === null)
+          .map((guardrail) => guardrailView(state, guardrail)),
+        query,
+      ),
+    testGuardrail: (request) => testing.run(() => testGuardrail(deps, request)),
     async leases(query) {
       const page = await deps.leases.page({ ...query, limit: query.limit + 1 });
       const items = page.slice(0, query.limit).map((lease) => leaseView(state, lease));

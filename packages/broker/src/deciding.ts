@@ -1,5 +1,5 @@
 /** From parsed `authorization_details` to verdicts: gathers the facts, asks policy, never writes. */
-import { presentConnection } from '@countersign/authority';
+import { type Connection, presentConnection } from '@countersign/authority';
 import { type GrantedDetail, type RequestedDetail, RequestedDetails } from '@countersign/contract';
 import { CountersignError, type DenialCode, parseJsonText } from '@countersign/core';
 import {
@@ -116,16 +116,23 @@ export async function gatherFacts(deps: Deps, agent: string): Promise<Facts> {
     uses: limited.length === 0 ? new Map() : await deps.uses.used(limited),
     rules: deps.rules,
     guardrails: deps.guardrails,
-    provenIds: (connection, rights) => {
-      const provider = deps.providers.get(connection.body.provider);
-      try {
-        return provider?.environmentIds(connection.body.config, rights) ?? null;
-      } catch {
-        // Law 2: an answer the broker cannot get proves nothing.
-        return null;
-      }
-    },
+    provenIds: (connection, rights) => provenIds(deps, connection, rights),
   };
+}
+
+/** The provider's own ids of what these rights touch; null when that could not be had. */
+export function provenIds(
+  deps: Pick<Deps, 'providers'>,
+  connection: Connection,
+  rights: readonly { readonly operation: string; readonly resource: string }[],
+): readonly string[] | null {
+  const provider = deps.providers.get(connection.body.provider);
+  try {
+    return provider?.environmentIds(connection.body.config, rights) ?? null;
+  } catch {
+    // Law 2: an answer the broker cannot get proves nothing.
+    return null;
+  }
 }
 
 /** Made once, at wiring: policy keeps what it derives from them. */
@@ -267,6 +274,8 @@ export function denialSentence(code: DenialCode, target: Target): string {
       return `A resource that was asked for in ${where} could not be read.`;
     case 'sender_mismatch':
       return `${what} in ${where} is used with a DPoP proof by the key that its grant names.`;
+    case 'guardrail':
+      return `${what} in ${where} is forbidden, whatever was granted.`;
     case 'frozen':
       return 'Humans have stopped this for now.';
     case 'agent_disabled':

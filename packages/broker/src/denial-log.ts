@@ -5,6 +5,7 @@
  */
 import { canonicalBytes, digestOfDocument } from '@countersign/authority';
 import { type Clock, type DenialCode, type Random, toInstant, uuidv7 } from '@countersign/core';
+import type { ForbiddenBy } from '@countersign/policy';
 import { entryIntent } from './intents.ts';
 import type { Journal, OnceId, Outcome } from './ports.ts';
 
@@ -21,6 +22,8 @@ export interface DeniedDecision {
   /** What was asked, canonical enough to compare; becomes part of the entry. */
   readonly asked: unknown;
   readonly reason: string;
+  /** Which guardrail forbade it, and which policy in it. */
+  readonly guardrail?: ForbiddenBy;
   readonly once: readonly OnceId[];
 }
 

@@ -132,6 +132,7 @@ export async function deniedBy(
       asks: target.asks,
     },
     reason: verdict.steps.at(-1)?.text ?? '',
+    ...(verdict.guardrail === null ? {} : { guardrail: verdict.guardrail }),
     once: refusal.once,
   });
   if (decision === null) return await replayed(deps, refusal);

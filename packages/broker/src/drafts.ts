@@ -14,6 +14,7 @@ import { draftEscapes } from './draft-escapes.ts';
 import { draftFreeze } from './draft-freeze.ts';
 import { draftGrant } from './draft-grant.ts';
 import { draftEnrolment, draftRecovery } from './draft-human.ts';
+import { draftGuardrail } from './guardrails.ts';
 import { idOf } from './named.ts';
 import { codeHash } from './one-time-code.ts';
 import { requireRole, requireUnfrozen } from './roles.ts';
@@ -63,6 +64,13 @@ async function draftStatement(
     case 'connection.remove':
       return statementAround(deps, request.kind, request.id, {
         connection: idOf(state, 'connection', request.body.connection),
+        reason: request.body.reason,
+      });
+    case 'guardrail.add':
+      return draftGuardrail(deps, request);
+    case 'guardrail.remove':
+      return statementAround(deps, request.kind, request.id, {
+        guardrail: idOf(state, 'guardrail', request.body.guardrail),
         reason: request.body.reason,
       });
     case 'environment.set':

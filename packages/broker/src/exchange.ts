@@ -49,7 +49,7 @@ async function attempt(
   if (verdict === undefined) throw UNAVAILABLE();
   const { obligations } = verdict.verdict;
   const lease = planLease(deps, agent, verdict, now);
-  const body = leaseDecision(claims.jti, verdict, lease);
+  const body = leaseDecision(claims, verdict, lease);
   return {
     intent: {
       ...entryIntent(lease.decision, 'decision', body, once),

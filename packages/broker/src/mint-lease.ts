@@ -3,6 +3,7 @@ import { escapesAccepted } from '@countersign/authority';
 import { CountersignError, isDeleteCapable, toInstant, uuidv7 } from '@countersign/core';
 import type { CoveredRight } from '@countersign/policy';
 import { type IssuedCredential, ProviderError } from '@countersign/provider-kit';
+import type { AccessTokenClaims } from '@countersign/tokens';
 import { openConnection } from './connection-credential.ts';
 import { detailsOf, type TargetVerdict } from './deciding.ts';
 import { denied, oauthErrorOf, startAtProviderBefore } from './denying.ts';
@@ -39,13 +40,18 @@ export function planLease(
 }
 
 /** The entry that allows a lease: which grant covers what, with which effect. */
-export function leaseDecision(token: string, judged: TargetVerdict, lease: NewLease) {
+export function leaseDecision(
+  claims: Pick<AccessTokenClaims, 'jti' | 'cnf'>,
+  judged: TargetVerdict,
+  lease: NewLease,
+) {
   const { target, verdict } = judged;
   return {
     verdict: 'allowed',
     stage: 'exchange',
     agent: lease.agent,
-    token,
+    token: claims.jti,
+    jkt: claims.cnf?.jkt ?? null,
     connection: target.connection,
     environment: target.environment,
     rights: grouped(verdict.rights),

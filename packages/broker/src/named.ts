@@ -2,7 +2,7 @@
 import { type AuthorityState, nameKey } from '@countersign/authority';
 import { inputError } from '@countersign/core';
 
-type Kind = 'human' | 'environment' | 'agent' | 'connection';
+type Kind = 'human' | 'environment' | 'agent' | 'connection' | 'guardrail';
 
 /** A name, or an id, to an id. @throws CountersignError `not_found`, `invalid_request` */
 export function idOf(state: AuthorityState, kind: Kind, nameOrId: string | undefined): string {
@@ -24,5 +24,7 @@ function known(state: AuthorityState, kind: Kind, id: string): boolean {
       return state.agents.has(id);
     case 'connection':
       return state.connections.has(id);
+    case 'guardrail':
+      return state.guardrails.has(id);
   }
 }

@@ -5,6 +5,7 @@ import { inputError } from '@countersign/core';
 import { sealedEffect } from './connection-proposal.ts';
 import type { Deps } from './deps.ts';
 import { requireOwnDryRun } from './dry-run.ts';
+import { requireGuardrail } from './guardrails.ts';
 import { codeHash } from './one-time-code.ts';
 import type { RowEffect } from './ports.ts';
 import type { HumanCaller } from './use-cases.ts';
@@ -43,6 +44,9 @@ export async function effectsOf(
       requireUsable(deps, statement);
       if (statement.body.sql !== null) await requireOwnDryRun(deps, statement.body);
       return await requestEffect(deps, statement);
+    case 'guardrail.add':
+      requireGuardrail(deps, statement.body);
+      return [];
     case 'statement.reject': {
       // A rejected connection loses its secret.
       const target = deps.authority.state.statements.get(statement.body.statement);

@@ -211,7 +211,9 @@ function runDecision(
     verdict: 'allowed',
     stage: 'run',
     agent: lease.agent,
-    ...(caller.kind === 'agent' ? { token: caller.jti } : { human: caller.human }),
+    ...(caller.kind === 'agent'
+      ? { token: caller.jti, jkt: caller.jkt }
+      : { human: caller.human, jkt: grant.body.sender }),
     connection: target.connection,
     environment: target.environment,
     resource,

@@ -18,6 +18,8 @@ import type {
   FreezeView,
   GrantedDetail,
   GrantView,
+  GuardrailTestView,
+  GuardrailView,
   HumanView,
   LeaseView,
   MeView,
@@ -228,6 +230,14 @@ export interface UseCases {
   checkConnection(caller: HumanCaller, id: string): Promise<ConnectionCheckView>;
   grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
   grant(id: string): Promise<GrantView>;
+  guardrails(page: PageQuery & { readonly standing: boolean }): Promise<PageOf<GuardrailView>>;
+  testGuardrail(request: {
+    readonly policy: string;
+    /** Seconds. */
+    readonly within: number;
+    readonly after: number | null;
+    readonly limit: number;
+  }): Promise<GuardrailTestView>;
   freezes(page: PageQuery & { readonly standing: boolean }): Promise<PageOf<FreezeView>>;
   /** @throws CountersignError of the input codes; a SQL error is no refusal but what came of it */
   runGrant(

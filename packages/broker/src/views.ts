@@ -8,6 +8,7 @@ import {
   type Environment,
   effectiveFrom,
   type Freeze,
+  type Guardrail,
   grantStanding,
   type Human,
   isDeleteCapableGrant,
@@ -24,6 +25,7 @@ import type {
   EnvironmentView,
   FreezeView,
   GrantView,
+  GuardrailView,
   HumanView,
   LeaseView,
   StatementView,
@@ -112,6 +114,19 @@ export function freezeView(state: AuthorityState, freeze: Freeze): FreezeView {
     frozen_at: freeze.at,
     seconded_by: freeze.secondedBy === null ? null : humanName(freeze.secondedBy),
     lifted_at: freeze.liftedAt,
+  };
+}
+
+export function guardrailView(state: AuthorityState, guardrail: Guardrail): GuardrailView {
+  return {
+    id: guardrail.id,
+    name: guardrail.name,
+    policy: guardrail.policy,
+    reason: guardrail.reason,
+    author: state.humans.get(guardrail.author)?.name ?? guardrail.author,
+    at: guardrail.at,
+    sole_until: guardrail.soleUntil,
+    removed_at: guardrail.removedAt,
   };
 }
 

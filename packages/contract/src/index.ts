@@ -69,6 +69,8 @@ export {
   ExplainView,
   FreezeView,
   GrantView,
+  GuardrailTestView,
+  GuardrailView,
   HumanView,
   LeaseView,
   MeView,

@@ -66,6 +66,9 @@ const FreezeTargetNamed = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('key'), id: Digest }),
 ]);
 
+/** Cedar policies, `forbid` only. */
+const GuardrailPolicy = z.string().min(1).max(16_384);
+
 function draft<K extends string, B extends z.ZodType>(kind: K, body: B) {
   return z.strictObject({
     kind: z.literal(kind),
@@ -148,6 +151,16 @@ export const DraftRequest = z.discriminatedUnion('kind', [
   draft('freeze', z.strictObject({ target: FreezeTargetNamed, reason: Reason })),
   draft('unfreeze', z.strictObject({ freeze: StatementId, reason: Reason })),
   draft(
+    'guardrail.add',
+    z.strictObject({
+      /** One that stands by this name is changed. */
+      name: Name,
+      policy: GuardrailPolicy,
+      reason: Reason,
+    }),
+  ),
+  draft('guardrail.remove', z.strictObject({ guardrail: NameOrId, reason: Reason })),
+  draft(
     'escape.accept',
     z.strictObject({
       connection: NameOrId,
@@ -204,6 +217,18 @@ export const ExplainRequest = z.strictObject({
   environment: NameOrId,
   operation: z.string().min(1).max(160),
   resource: Resource.exactOptional(),
+});
+
+export const TestGuardrailRequest = z.strictObject({
+  policy: GuardrailPolicy,
+  /** Seconds back from now; seven days when left out. */
+  within: z.number().int().min(1).max(31_536_000).exactOptional(),
+  /** An earlier answer's `next`. The counts are of the whole period all the same. */
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, '`after` is the `next` of an earlier answer')
+    .exactOptional(),
+  limit: z.number().int().min(1).max(500).exactOptional(),
 });
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';

@@ -257,6 +257,56 @@ export const FreezeView = z.object({
 });
 export type FreezeView = z.infer<typeof FreezeView>;
 
+export const GuardrailView = z.object({
+  id: Id,
+  name: Name,
+  /** Cedar, as it was signed. */
+  policy: z.string(),
+  reason: z.string(),
+  /** Who proposed the present text, and when it took effect. */
+  author: Name,
+  at: Instant,
+  /** Until then its author changes or removes it alone; null: it takes two. */
+  sole_until: Instant.nullable(),
+  /** Null while it stands. */
+  removed_at: Instant.nullable(),
+});
+export type GuardrailView = z.infer<typeof GuardrailView>;
+
+/** What a text would have denied of what was allowed. It decides nothing. */
+export const GuardrailTestView = z.object({
+  /** The period that was looked at: shorter than asked for where `complete` is false. */
+  from: Instant,
+  until: Instant,
+  complete: z.boolean(),
+  /** Allowed decisions in it, and those of them that would have been denied. */
+  decisions: z.number().int(),
+  denied: z.number().int(),
+  /** Decisions about something that is not there any more, which could not be judged. */
+  unjudged: z.number().int(),
+  /** How many each policy of the text would have denied, by its `@id` or its place. */
+  policies: z.array(z.object({ policy: z.string(), denied: z.number().int() })),
+  /** Newest first. */
+  items: z.array(
+    z.object({
+      decision: Id,
+      time: Instant,
+      stage: z.string(),
+      agent: Name,
+      connection: Name,
+      environment: Name,
+      operation: z.string(),
+      resource: z.string(),
+      /** Null where the text as a whole could not be evaluated. */
+      policy: z.string().nullable(),
+      /** Why it could not be evaluated, which denies; null: it forbids. */
+      error: z.string().nullable(),
+    }),
+  ),
+  next: z.string().nullable(),
+});
+export type GuardrailTestView = z.infer<typeof GuardrailTestView>;
+
 /** What an agent may do now, by grant, and nothing of anyone else. */
 export const MeView = z.object({
   agent: Name,

@@ -12,6 +12,8 @@ import { answerTokenRequest } from './token-endpoint.ts';
 import { whileOpen } from './while-open.ts';
 
 const DEFAULT_PAGE = 100;
+/** Seconds. */
+const WEEK = 604_800;
 const MAX_ENTRY_TYPES = 16;
 /** Seconds between two looks at an access request that humans have not answered. */
 const POLL_AFTER = 5;
@@ -121,6 +123,21 @@ export function createHandlers(options: HandlerOptions): Handlers {
       page(
         call,
         await useCases.freezes({ ...pageOf(call), standing: call.query.standing === 'true' }),
+      ),
+    guardrails: async (call) =>
+      page(
+        call,
+        await useCases.guardrails({ ...pageOf(call), standing: call.query.standing === 'true' }),
+      ),
+    testGuardrail: async ({ body }) =>
+      json(
+        200,
+        await useCases.testGuardrail({
+          policy: body.policy,
+          within: body.within ?? WEEK,
+          after: body.after === undefined ? null : Number(body.after),
+          limit: body.limit ?? DEFAULT_PAGE,
+        }),
       ),
     runGrant: async ({ caller, params, body }) =>
       renderDecided(

@@ -33,6 +33,7 @@ const envelope = { payload: 'e30', signatures: [], assertions: [] };
 /** A body each POST route accepts. */
 export const BODIES: Partial<Record<RouteName, Readonly<Record<string, unknown>>>> = {
   token: { grant_type: JWT_BEARER, assertion: 'a.b.c' },
+  testGuardrail: { policy: 'forbid (principal, action, resource);' },
   runGrant: { sql: 'select', resource: 'public' },
   fileAccessRequest: {
     authorization_details: [{ type: 'countersign', connection: 'pg', environment: 'staging' }],

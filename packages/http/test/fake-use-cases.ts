@@ -197,6 +197,18 @@ const base: UseCases = {
   grants: () => nothing([grant]),
   grant: async () => grant,
   freezes: () => nothing(),
+  guardrails: () => nothing(),
+  testGuardrail: async () => ({
+    from: NOW,
+    until: NOW,
+    complete: true,
+    decisions: 0,
+    denied: 0,
+    unjudged: 0,
+    policies: [],
+    items: [],
+    next: null,
+  }),
   runGrant: async () => ({
     allowed: true,
     decision: DECISION,

@@ -31,6 +31,8 @@ export interface GuardrailEngine {
   check(text: string, catalogs: Iterable<Catalog>): readonly Complaint[];
   /** Its policies, in the order they were written; empty when it cannot be read. */
   policiesIn(text: string): readonly Pick<NamedPolicy, 'name' | 'mentions'>[];
+  /** Reads them now, so that no decision waits for it. Never throws: what is broken denies. */
+  prepare(guardrails: GuardrailTexts): void;
   /** Of these rights the first that is forbidden, and by what; null: none is. */
   judge(
     guardrails: GuardrailTexts,
@@ -137,6 +139,14 @@ export function createGuardrailEngine({ load, elapsed }: EngineDeps): GuardrailE
         return apart.ok ? apart.policies : [];
       } catch {
         return [];
+      }
+    },
+    prepare(guardrails) {
+      if (guardrails.length === 0) return;
+      try {
+        guarded((of) => setOf(of, guardrails));
+      } catch {
+        // Said where it matters: each decision is denied.
       }
     },
     judge(guardrails, rights) {

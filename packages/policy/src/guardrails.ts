@@ -34,7 +34,7 @@ export function guard(
   if (standing.length === 0) return NONE;
   const senderBound = question.sender !== null;
   const found = forbiddenAmong(facts, proven, covered, { guardrails: standing, senderBound, now });
-  if (found !== null) return { ok: false, ...found };
+  if (found !== null) return { ok: false, text: found.text, by: found.by };
   const { length } = standing;
   return {
     ok: true,
@@ -47,6 +47,14 @@ export function guard(
 
 const NONE: Guarded = { ok: true, text: 'There are no guardrails.' };
 
+interface Found {
+  readonly right: CoveredRight;
+  readonly by: ForbiddenBy;
+  /** Why it could not be evaluated; null: it forbids. */
+  readonly error: string | null;
+  readonly text: string;
+}
+
 /** The first of the rights that these guardrails forbid, in words; null: none is. */
 export function forbiddenAmong(
   facts: Pick<Facts, 'authority' | 'uses' | 'guardrails'>,
@@ -58,7 +66,7 @@ export function forbiddenAmong(
     /** Milliseconds since the epoch. */
     readonly now: number;
   },
-): { readonly text: string; readonly by: ForbiddenBy; readonly right: CoveredRight } | null {
+): Found | null {
   const [first] = by.guardrails;
   const [right] = covered;
   if (first === undefined || right === undefined) return null;
@@ -99,7 +107,7 @@ function unevaluated(guardrail: Forbidden['guardrail'], error: string): Forbidde
   return { guardrail, policy: null, error };
 }
 
-function forbidden(right: CoveredRight, { guardrail, policy, error }: Forbidden) {
+function forbidden(right: CoveredRight, { guardrail, policy, error }: Forbidden): Found {
   const which =
     policy === null
       ? `Guardrail ${guardrail.name}`
@@ -107,6 +115,7 @@ function forbidden(right: CoveredRight, { guardrail, policy, error }: Forbidden)
   const what = `${right.operation} on ${right.resource}`;
   return {
     right,
+    error,
     by: { id: guardrail.id, name: guardrail.name, policy },
     text:
       error === null
