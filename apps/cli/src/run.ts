@@ -12,6 +12,7 @@ import { addExplain } from './commands/explain.ts';
 import { addFreeze } from './commands/freeze.ts';
 import { addGenesis } from './commands/genesis.ts';
 import { addGrant } from './commands/grant.ts';
+import { addGuardrail } from './commands/guardrail.ts';
 import { addHuman } from './commands/human.ts';
 import { addKeys } from './commands/keys.ts';
 import { addMigrate } from './commands/migrate.ts';
@@ -108,6 +109,7 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
     addSign,
     addRequest,
     addFreeze,
+    addGuardrail,
     addExplain,
     addAudit,
     addToken,

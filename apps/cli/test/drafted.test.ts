@@ -265,6 +265,15 @@ describe('an emergency stop, a removal, an accepted escape', () => {
       [{ freeze: AGENT }, { reason: 'because' }],
     ],
     [
+      { kind: 'guardrail.add', id: ID, body: { name: 'calm', policy: 'forbid', reason } },
+      {
+        ...around,
+        kind: 'guardrail.add',
+        body: { guardrail: null, name: 'calm', policy: 'forbid', reason },
+      },
+      [{ policy: 'permit' }, { guardrail: GRANT }, { name: 'storm' }, { reason: 'because' }],
+    ],
+    [
       { kind: 'connection.remove', id: ID, body: { connection: 'pg', reason } },
       { ...around, kind: 'connection.remove', body: { connection: CONNECTION, reason } },
       [{ connection: AGENT }, { reason: 'because' }],
