@@ -216,6 +216,28 @@ describe('a guardrail', () => {
     await cursor.agent.giveBack(credential.leaseId);
   });
 
+  test('holds for SQL that two humans signed and the broker runs', async () => {
+    const { alice, bob, cursor } = deployment;
+    const { id } = await alice.propose({
+      kind: 'grant.create',
+      body: {
+        agent: 'cursor',
+        connection: 'pg-staging',
+        environment: 'staging',
+        sql: 'CREATE TABLE public.notes (id int)',
+        resource: 'public',
+        reason: 'room for notes',
+      },
+    });
+    await bob.sign(id);
+    const rule = await add('forbid (principal, action, resource) when { context.grant.sql };');
+    const run = () => bob.client.call('runGrant', { params: { id }, body: {} });
+    await refused(run(), 'guardrail');
+    await expect(cursor.agent.token(ASKED)).resolves.toBeDefined();
+    await remove(alice, rule.id);
+    expect(await run()).toMatchObject({ outcome: 'committed' });
+  });
+
   test('is not told to the agent it stops; the ledger names it and its policy', async () => {
     const { cursor, alice } = deployment;
     const { id } = await add(NO_BOOKINGS, alice, 'secret-rule');

@@ -13,9 +13,8 @@ import { type RecordedDecision, readDecision } from './recorded-decision.ts';
 
 /** Entries read at once: between two pages others have their turn. */
 const PAGE = 200;
-/** Decisions looked at, and milliseconds; what is older stays unlooked at, and the answer says so. */
-const MOST = 200_000;
-const LONGEST = 10_000;
+/** What is older than these let it look at stays unlooked at, and the answer says so. */
+const LIMITS = { decisions: 200_000, milliseconds: 10_000 };
 
 interface Asked {
   readonly policy: string;
@@ -27,7 +26,11 @@ interface Asked {
 }
 
 /** @throws CountersignError `invalid_request` for a text that is no guardrail */
-export async function testGuardrail(deps: Deps, asked: Asked): Promise<GuardrailTestView> {
+export async function testGuardrail(
+  deps: Deps,
+  asked: Asked,
+  limits = LIMITS,
+): Promise<GuardrailTestView> {
   requireForbids(deps, asked.policy);
   const until = Math.max(deps.clock.now(), fromInstant(deps.authority.state.time));
   const since = until - asked.within * 1000;
@@ -59,7 +62,7 @@ export async function testGuardrail(deps: Deps, asked: Asked): Promise<Guardrail
         } else more = true;
       }
     }
-    if (decisions >= MOST || performance.now() - started > LONGEST) break;
+    if (decisions >= limits.decisions || performance.now() - started > limits.milliseconds) break;
   }
   return {
     from: toInstant(complete ? since : from),
