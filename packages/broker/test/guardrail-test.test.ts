@@ -11,7 +11,8 @@ import type { JournalEntry } from '../src/ports.ts';
 
 const NOW = Date.parse('2026-11-20T12:00:00.000Z');
 const MINUTE = 60_000;
-const cedar: Cedar = createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs');
+const require = createRequire(import.meta.url);
+const cedar: Cedar = require('@cedar-policy/cedar-wasm/nodejs');
 const guardrails = createGuardrailEngine({ load: () => cedar, elapsed: () => 0 });
 const EVERYTHING = 'forbid (principal, action, resource);';
 
