@@ -5,15 +5,10 @@
 import { digestOfDocument, type Guardrail } from '@countersign/authority';
 import type { Catalog } from '@countersign/core';
 import type { Cedar } from './cedar.ts';
+import { checkText, TOO_DEEP } from './guardrail-check.ts';
 import { type GuardedRight, requestOf } from './guardrail-request.ts';
 import { guardrailSchema } from './guardrail-schema.ts';
-import {
-  type Complaint,
-  complaintsOf,
-  type NamedPolicy,
-  takeApart,
-  unseenIn,
-} from './guardrail-text.ts';
+import { type Complaint, type NamedPolicy, takeApart } from './guardrail-text.ts';
 
 /** The guardrail, and the policy in it, that forbade. */
 export interface Forbidden {
@@ -75,6 +70,8 @@ interface Instance {
 
 export function createGuardrailEngine({ load, elapsed }: EngineDeps): GuardrailEngine {
   let instance: Instance | null = null;
+  /** Sets that brought an instance down when they were read: no other one is spent on them. */
+  const trapped = new Map<string, BrokenSet>();
   let latest: { readonly texts: GuardrailTexts; readonly digest: string } | null = null;
 
   function present(): Instance {
@@ -109,13 +106,22 @@ export function createGuardrailEngine({ load, elapsed }: EngineDeps): GuardrailE
 
   function setOf(of: Instance, texts: GuardrailTexts): ReadSet | BrokenSet {
     const digest = digestOf(texts);
-    const known = of.sets.get(digest);
+    const known = trapped.get(digest) ?? of.sets.get(digest);
     if (known !== undefined) {
-      of.sets.delete(digest);
-      of.sets.set(digest, known);
+      if (of.sets.delete(digest)) of.sets.set(digest, known);
       return known;
     }
-    const read = readSet(of, texts);
+    let reading = 0;
+    let read: ReadSet | BrokenSet;
+    try {
+      read = readSet(of, texts, (place) => {
+        reading = place;
+      });
+    } catch (error) {
+      if (trapped.size >= MOST_SETS) trapped.clear();
+      trapped.set(digest, { broken: reading, error: 'it could not be read to its end' });
+      throw error;
+    }
     of.sets.set(digest, read);
     const [oldest] = of.sets;
     if (of.sets.size > MOST_SETS && oldest !== undefined) {
@@ -158,7 +164,11 @@ export function createGuardrailEngine({ load, elapsed }: EngineDeps): GuardrailE
         try {
           by = guarded((of) => judgeRight(of.cedar, setOf(of, guardrails), guardrails, right));
         } catch {
-          by = { guardrail: first, policy: null, error: 'the engine failed' };
+          const trap = trapped.get(digestOf(guardrails));
+          by =
+            trap === undefined
+              ? { guardrail: first, policy: null, error: 'the engine failed' }
+              : brokenBy(trap, guardrails);
         }
         if (by === null && elapsed() - since > LATE) {
           by = { guardrail: first, policy: null, error: `it took more than ${LATE} ms` };
@@ -170,18 +180,17 @@ export function createGuardrailEngine({ load, elapsed }: EngineDeps): GuardrailE
   };
 }
 
-const TOO_DEEP: Complaint = {
-  line: null,
-  column: null,
-  text: 'It could not be read to its end. Nest less, and split it into several policies.',
-};
-
-function readSet({ cedar, free }: Instance, texts: GuardrailTexts): ReadSet | BrokenSet {
+function readSet(
+  { cedar, free }: Instance,
+  texts: GuardrailTexts,
+  begin: (place: number) => void,
+): ReadSet | BrokenSet {
   const policies: (readonly NamedPolicy[])[] = [];
   const staticPolicies: Record<string, string> = {
     [PERMIT]: 'permit(principal, action, resource);',
   };
   for (const [place, { policy }] of texts.entries()) {
+    begin(place);
     const apart = takeApart(cedar, policy);
     if (!apart.ok) return { broken: place, error: apart.complaints[0]?.text ?? 'unreadable' };
     policies.push(apart.policies);
@@ -204,10 +213,7 @@ function judgeRight(
   guardrails: GuardrailTexts,
   right: GuardedRight,
 ): Forbidden | null {
-  if ('broken' in set) {
-    const guardrail = guardrails[set.broken];
-    return guardrail === undefined ? NOBODY : { guardrail, policy: null, error: set.error };
-  }
+  if ('broken' in set) return brokenBy(set, guardrails);
   const answer = cedar.statefulIsAuthorized({
     ...requestOf(right),
     preparsedPolicySetId: set.slot,
@@ -228,69 +234,14 @@ function judgeRight(
   return decision === 'allow' ? null : named([...diagnostics.reason].sort()[0], null);
 }
 
+function brokenBy({ broken, error }: BrokenSet, guardrails: GuardrailTexts): Forbidden {
+  const guardrail = guardrails[broken];
+  return guardrail === undefined ? NOBODY : { guardrail, policy: null, error };
+}
+
 /** Denied by none that could be named. */
 const NOBODY: Forbidden = {
   guardrail: { id: '', name: '' },
   policy: null,
   error: 'it could not be evaluated',
-};
-
-function checkText(cedar: Cedar, text: string, schema: string): readonly Complaint[] {
-  const unseen = unseenIn(text);
-  if (unseen !== null) return [unseen];
-  const apart = takeApart(cedar, text);
-  if (!apart.ok) return apart.complaints;
-  const answer = cedar.validate({
-    schema,
-    policies: { staticPolicies: text },
-    validationSettings: { mode: 'strict' },
-  });
-  if (answer.type === 'failure') return complaintsOf(text, answer.errors);
-  const errors = answer.validationErrors.map(({ error }) => error);
-  if (errors.length > 0) return complaintsOf(text, errors);
-  // A policy that forbids nothing ever, or holds letters that look like others, protects nobody.
-  const warnings = [
-    ...answer.validationWarnings.map(({ error }) => error),
-    ...answer.otherWarnings,
-  ];
-  if (warnings.length > 0) return complaintsOf(text, warnings);
-  // What cannot be evaluated at all is found now, and not by the next agent.
-  const staticPolicies = Object.fromEntries(
-    apart.policies.map((each, place) => [place, each.text]),
-  );
-  cedar.preparsePolicySet('checked', { staticPolicies });
-  cedar.statefulIsAuthorized({ ...requestOf(SAMPLE), preparsedPolicySetId: 'checked' });
-  return [];
-}
-
-/** A right that could be, for trying out a text. */
-const SAMPLE: GuardedRight = {
-  agent: { name: 'sample', auth: { method: 'private_key_jwt', jwks: { keys: [] } } },
-  connection: { name: 'sample', provider: 'sample' },
-  environment: { name: 'sample', class: 'production' },
-  right: { operation: 'sample:sample', resource: 'a(b)', grant: '', effect: 'escalate' },
-  whole: 'a',
-  providerIds: ['sample'],
-  grant: {
-    id: '',
-    body: {
-      agent: '',
-      connection: '',
-      environment: '',
-      permissions: [],
-      ttl: 1,
-      valid_for: 1,
-      max_uses: 1,
-      pins: null,
-      sender: null,
-      sql: null,
-      assessment: null,
-      request: null,
-      reason: 'OPS-1',
-    },
-  },
-  uses: 0,
-  senderBound: true,
-  rights: 1,
-  at: 0,
 };

@@ -198,6 +198,22 @@ describe('denied by what could not be evaluated', () => {
 });
 
 describe('the engine', () => {
+  test('is brought down once by a text, and names it ever after', () => {
+    const load = vi.fn(loadCedar);
+    const spared = createGuardrailEngine({ load, elapsed: () => 0 });
+    const texts = {
+      fine: forbid('false'),
+      deep: forbid(`${'('.repeat(4_000)}true${')'.repeat(4_000)}`),
+    };
+    for (let i = 0; i < 5; i += 1) {
+      expect(judged(texts, {}, { guardrails: spared })).toMatchObject({
+        guardrail: { name: 'deep' },
+      });
+    }
+    expect(load.mock.calls.length).toBeLessThanOrEqual(2);
+    expect(judged({ fine: forbid('false') }, {}, { guardrails: spared }).allowed).toBe(true);
+  });
+
   test('is not even loaded where no guardrail stands', () => {
     const load = vi.fn(loadCedar);
     const lazy = createGuardrailEngine({ load, elapsed: () => 0 });
