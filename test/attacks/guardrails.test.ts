@@ -238,6 +238,26 @@ describe('a guardrail', () => {
     expect(await run()).toMatchObject({ outcome: 'committed' });
   });
 
+  test('stops a delete that two humans signed, and explain says that it is the guardrail', async () => {
+    const { alice, bob, cursor, grant } = deployment;
+    const wanted = { operations: ['postgres:delete'], resources: ['public.bookings'] };
+    const { id } = await grant(wanted);
+    await bob.sign(id);
+    await add('@id("never") forbid (principal, action, resource) when { context.delete_capable };');
+    await refused(cursor.agent.token(details(wanted.operations, wanted.resources)), 'guardrail');
+    const explained = await alice.client.call('explain', {
+      body: {
+        agent: 'cursor',
+        connection: 'pg-staging',
+        environment: 'staging',
+        operation: 'postgres:delete',
+        resource: 'public.bookings',
+      },
+    });
+    expect(explained).toMatchObject({ allowed: false, code: 'guardrail' });
+    expect(explained.steps.at(-1)?.text).toMatch(/policy never, forbids postgres:delete/);
+  });
+
   test('is not told to the agent it stops; the ledger names it and its policy', async () => {
     const { cursor, alice } = deployment;
     const { id } = await add(NO_BOOKINGS, alice, 'secret-rule');

@@ -45,7 +45,13 @@ export async function explain(
   const attempts = [null, ...senders, ...registeredKeys(state.agents.get(agent))].map((sender) =>
     decide(facts, { ...question, sender }, now),
   );
-  const verdict = attempts.find((attempt) => attempt.allowed) ?? attempts[0];
+  // Of several refusals the one that came furthest: with the right key it is the one that remains.
+  const [first, ...others] = attempts;
+  const furthest = others.reduce(
+    (best, each) => (each.steps.length > (best?.steps.length ?? 0) ? each : best),
+    first,
+  );
+  const verdict = attempts.find((attempt) => attempt.allowed) ?? furthest;
   const candidates = candidatesFor(facts, { agent, connection, environment, grants: null }, now);
   const waiting = [...state.statements.values()].flatMap(({ decoded, status }) =>
     status === 'pending' &&
