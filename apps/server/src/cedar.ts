@@ -2,10 +2,10 @@
 import { createRequire } from 'node:module';
 import type { Cedar } from '@countersign/policy';
 
-const require = createRequire(import.meta.url);
-
 /** A fresh instance: the module holds one for ever, and one that trapped is not to be asked again. */
 export function loadCedar(): Cedar {
+  // One of its own for each: a lasting one would keep every instance that it ever loaded.
+  const require = createRequire(import.meta.url);
   delete require.cache[require.resolve('@cedar-policy/cedar-wasm/nodejs')];
   const cedar: Cedar = require('@cedar-policy/cedar-wasm/nodejs');
   return cedar;
