@@ -45,7 +45,10 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
     }
     requireDefaultLimits(request.body, statement.body);
   }
-  if (request.kind === 'agent.register' && statement.kind === 'agent.register') {
+  if (
+    (request.kind === 'agent.register' && statement.kind === 'agent.register') ||
+    (request.kind === 'agent.credential.set' && statement.kind === 'agent.credential.set')
+  ) {
     requireSame('auth.method', statement.body.auth.method, request.body.auth.method);
   }
   if (request.kind === 'escape.accept' && statement.kind === 'escape.accept') {
@@ -53,7 +56,7 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
     requireSame('escapes', objects, [...new Set(request.body.objects)].sort());
   }
   if (request.kind === 'connection.set' && statement.kind === 'connection.set') {
-    for (const [member, value] of Object.entries(request.body.config)) {
+    for (const [member, value] of Object.entries(request.body.config ?? {})) {
       requireSame(`config.${member}`, statement.body.config[member], value);
     }
   }
@@ -102,25 +105,18 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
         connection: idNamed(state, 'connection', request.body.connection),
         reason: request.body.reason,
       };
+    case 'catalog.adopt':
+      return wantedAdoption(state, request.body);
     case 'environment.set':
       return wantedEnvironment(state, request.body);
     case 'agent.register':
       return wantedAgent(request.body);
+    case 'agent.credential.set':
+      return wantedCredential(state, request.body);
     case 'agent.disable':
       return { ...request.body, agent: idNamed(state, 'agent', request.body.agent) };
     case 'connection.set':
-      return {
-        connection: null,
-        name: request.body.name,
-        provider: request.body.provider,
-        credential: asked.commitment,
-        mapping: Object.fromEntries(
-          Object.entries(request.body.environments).map(([name, ids]) => [
-            idNamed(state, 'environment', name),
-            [...new Set(ids)].sort(),
-          ]),
-        ),
-      };
+      return wantedConnection(asked, request.body);
     case 'grant.create':
       return wantedGrant(state, request.body);
   }
@@ -155,6 +151,16 @@ function wantedAgent({ auth, ...body }: DraftOf<'agent.register'>['body']) {
   return auth.method === 'client_secret' ? wanted : { ...wanted, auth };
 }
 
+function wantedCredential(
+  state: AuthorityState,
+  { auth, ...body }: DraftOf<'agent.credential.set'>['body'],
+) {
+  const agent = idNamed(state, 'agent', body.agent);
+  const present = state.agents.get(agent)?.requireDpop ?? false;
+  const wanted = { require_dpop: present, ...body, agent };
+  return auth.method === 'client_secret' ? wanted : { ...wanted, auth };
+}
+
 function wantedTarget(state: AuthorityState, target: DraftOf<'freeze'>['body']['target']) {
   if (target.kind === 'everything' || target.kind === 'key') return target;
   return { kind: target.kind, id: idNamed(state, target.kind, target.id) };
@@ -176,6 +182,53 @@ function wantedEnvironment(state: AuthorityState, body: DraftOf<'environment.set
   const kept = { quorum, groups, user_verified, cool_off, require_dpop };
   const wanted = { ...kept, ...asked, environment: present?.id ?? null };
   return { ...wanted, groups: [...wanted.groups].sort() };
+}
+
+function wantedAdoption(state: AuthorityState, body: DraftOf<'catalog.adopt'>['body']) {
+  const { provider, reason } = body;
+  const digest = body.digest ?? state.latestCatalog.get(provider);
+  const known = state.catalogs.get(digest ?? '')?.operations.map(({ name }) => name) ?? [];
+  const own = new Map<string, string | null>(state.adopted.get(provider)?.effects);
+  for (const { operation, effect } of body.effects ?? []) own.set(operation, effect);
+  const asked = new Set(body.effects?.map(({ operation }) => operation));
+  return {
+    ...{ provider, digest, reason },
+    effects: [...own]
+      .flatMap(([operation, effect]) =>
+        effect === null || !(known.includes(operation) || asked.has(operation))
+          ? []
+          : [{ operation, effect }],
+      )
+      .sort((a, b) => (a.operation < b.operation ? -1 : 1)),
+  };
+}
+
+function wantedConnection(
+  { state, commitment }: Asked,
+  body: DraftOf<'connection.set'>['body'],
+): Readonly<Record<string, unknown>> {
+  const mapping = Object.fromEntries(
+    Object.entries(body.environments ?? {}).map(([name, ids]) => [
+      idNamed(state, 'environment', name),
+      [...new Set(ids)].sort(),
+    ]),
+  );
+  if (!('connection' in body)) {
+    const { name, provider } = body;
+    return { connection: null, name, provider, credential: commitment, mapping };
+  }
+  const connection = idNamed(state, 'connection', body.connection);
+  const present = state.connections.get(connection);
+  const { provider, endpoint, account, config, credential } = present?.body ?? {};
+  return {
+    connection,
+    name: present?.name,
+    provider,
+    credential: commitment ?? credential,
+    mapping: body.environments === undefined ? present?.body.mapping : mapping,
+    // Law 1: the credential goes on to where it went, unless another place was asked for.
+    ...(body.config === undefined ? { endpoint, account, config } : {}),
+  };
 }
 
 function wantedGrant(state: AuthorityState, body: DraftOf<'grant.create'>['body']) {
@@ -266,7 +319,8 @@ export async function requireHashOf(
   statement: Statement,
 ): Promise<void> {
   const hash =
-    statement.kind === 'agent.register' && statement.body.auth.method === 'client_secret'
+    (statement.kind === 'agent.register' || statement.kind === 'agent.credential.set') &&
+    statement.body.auth.method === 'client_secret'
       ? statement.body.auth.secret_hash
       : null;
   if (hash === null && clientSecret === null) return;

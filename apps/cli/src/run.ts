@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addAgent } from './commands/agent.ts';
 import { addAsk } from './commands/ask.ts';
 import { addAudit } from './commands/audit.ts';
+import { addCatalog } from './commands/catalog.ts';
 import { addConnection } from './commands/connection.ts';
 import { addEnv } from './commands/env.ts';
 import { addExec } from './commands/exec.ts';
@@ -21,6 +22,7 @@ import { addRequest } from './commands/request.ts';
 import { addServer } from './commands/server.ts';
 import { addSign } from './commands/sign.ts';
 import { addToken } from './commands/token.ts';
+import { addUpgrade } from './commands/upgrade.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitStatus } from './exit-status.ts';
 import { type Explanation, explain } from './failure.ts';
@@ -97,11 +99,13 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
   everywhere(command).addHelpText('after', '\nStart here:\n  $ countersign serve');
   for (const add of [
     addServer,
+    addUpgrade,
     addKeys,
     addGenesis,
     addHuman,
     addEnv,
     addConnection,
+    addCatalog,
     addAgent,
     addGrant,
     addMigrate,

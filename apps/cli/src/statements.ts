@@ -19,6 +19,7 @@ import type {
   StatementAnswer,
 } from '@countersign/contract';
 import { Secret, uuidv7 } from '@countersign/core';
+import { consequenceLines } from './consequences.ts';
 import type { Context } from './context.ts';
 import { requireAsAsked, requireHashOf } from './drafted.ts';
 import { EXIT, type ExitStatus } from './exit-status.ts';
@@ -134,7 +135,10 @@ export async function proposeWithSecret(
     self: state.keys.get(profile.kid)?.human ?? null,
     commitment: beside.commitment ?? null,
   });
-  context.out.show(descriptionLines(context, state, statement));
+  context.out.show([
+    ...descriptionLines(context, state, statement),
+    ...(await consequenceLines(state, statement)),
+  ]);
   const envelope = await envelopeOf(statement, [await unlock(context, 'to sign this')]);
   const answer = await context.out.progress(
     'proposing',

@@ -12,5 +12,6 @@ export {
   type PlaygroundOptions,
   startPlayground,
 } from './playground/playground.ts';
+export { builtInCatalogs } from './providers.ts';
 export type { KekRotation } from './rotate-kek.ts';
 export { type Running, serve, start } from './serve.ts';

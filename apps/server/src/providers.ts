@@ -1,5 +1,6 @@
 /** The built-in providers: a new one is a folder and a line here. */
-import type { Clock, Random } from '@countersign/core';
+import { randomBytes } from 'node:crypto';
+import type { Catalog, Clock, Random } from '@countersign/core';
 import type { Provider } from '@countersign/provider-kit';
 import { createPostgresProvider } from '@countersign/provider-postgres';
 
@@ -13,4 +14,15 @@ export function builtInProviders(ports: {
   return new Map(
     [createPostgresProvider(ports)].map((provider) => [provider.name, ports.around(provider)]),
   );
+}
+
+/** What this version knows of each provider's operations; nothing is asked of anybody. */
+export function builtInCatalogs(): readonly Catalog[] {
+  const providers = builtInProviders({
+    clock: { now: () => Date.now() },
+    random: { bytes: (length) => new Uint8Array(randomBytes(length)) },
+    brokerSystemIdentifier: () => Promise.reject(new Error('no target is reached')),
+    around: (provider) => provider,
+  });
+  return [...providers.values()].map(({ catalog }) => catalog);
 }

@@ -11,7 +11,9 @@ import { applyGuardrail, removeGuardrail } from './guardrails.ts';
 import {
   type Agent,
   type AuthorityState,
+  type Connection,
   type CountedSignature,
+  type FormerConnection,
   isElsewhere,
   nameKey,
   type StatementStatus,
@@ -100,7 +102,8 @@ function advance(state: AuthorityState, at: At): void {
   state.time = at.time;
 }
 
-function takeEffect(
+/** What a statement changes when it is complete. */
+export function takeEffect(
   state: AuthorityState,
   at: At,
   { decoded, signatures, thumbprints, onOneWord }: Change,
@@ -176,7 +179,7 @@ function takeEffect(
       return;
     }
     case 'connection.set':
-      setConnection(state, id, statement.body);
+      setConnection(state, at, id, statement.body);
       return;
     case 'connection.remove':
       removeConnection(state, at, statement.body.connection);
@@ -323,6 +326,7 @@ function setAgent(
 
 function setConnection(
   state: AuthorityState,
+  at: At,
   id: string,
   body: StatementOf<'connection.set'>['body'],
 ): void {
@@ -335,6 +339,8 @@ function setConnection(
     name: body.name,
     body,
     setBy: present?.body.credential === body.credential ? present.setBy : id,
+    since: at.time,
+    former: present === undefined ? [] : [...present.former, formerOf(present, at.time)],
     removedAt: null,
   });
   for (const [environment, ids] of Object.entries(body.mapping)) {
@@ -346,6 +352,10 @@ function setConnection(
   }
   // What was accepted of one database says nothing of another.
   if (isElsewhere(present, body)) state.acceptedEscapes.delete(connection);
+}
+
+function formerOf({ body, setBy, since }: Connection, until: string): FormerConnection {
+  return { body, setBy, since, until };
 }
 
 function unmap(state: AuthorityState, connection: string): void {

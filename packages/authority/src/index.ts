@@ -18,6 +18,12 @@ export {
 } from './envelope.ts';
 export { escapesAccepted } from './escapes.ts';
 export { type Accepted, type AuthorityEntry, fold, type Judgement, judge } from './fold.ts';
+export {
+  stateWithCatalog,
+  stateWithStatement,
+  type TouchedGrant,
+  touchedGrants,
+} from './foresee.ts';
 export { freezesOn, frozenTargetName, haltOf, isFrozenKey } from './freezes.ts';
 export { effectOfRight, isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
 export { presentGuardrail, standingGuardrails } from './guardrails.ts';
@@ -36,6 +42,7 @@ export {
   type Grant,
   type Guardrail,
   type Human,
+  isFormerKey,
   isPresent,
   nameKey,
   presentConnection,

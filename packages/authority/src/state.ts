@@ -57,8 +57,17 @@ export interface Connection {
   readonly body: StatementOf<'connection.set'>['body'];
   /** The statement whose credential is the present one. */
   readonly setBy: string;
+  /** Instant since when it is as it is. */
+  readonly since: string;
+  /** As it was before, oldest first: what was made then is taken back there. */
+  readonly former: readonly FormerConnection[];
   /** Removed for good. It stays known by its id, so that its last leases can be taken back. */
   readonly removedAt: string | null;
+}
+
+export interface FormerConnection extends Pick<Connection, 'body' | 'setBy' | 'since'> {
+  /** Instant. */
+  readonly until: string;
 }
 
 /** Effects as humans adopted them: a catalog, and their own word on single operations. */
@@ -259,6 +268,12 @@ export function holdersOf(state: AuthorityState, role: Role): Human[] {
 /** Whether a second human was ever enrolled, removed since or not. */
 export function secondHumanEver(state: AuthorityState): boolean {
   return state.humans.size > 1;
+}
+
+/** A key that was the agent's and is no more: nothing that it proves counts. */
+export function isFormerKey(state: AuthorityState, agent: string, kid: string): boolean {
+  const isTheirs = state.names.get(`agent-key/${kid}`) === agent;
+  return isTheirs && !registeredKeys(state.agents.get(agent)).includes(kid);
 }
 
 /** Thumbprints of the agent's own keys, that tokens can be bound to; a secret is no key. */

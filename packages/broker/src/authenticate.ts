@@ -1,5 +1,12 @@
 /** Who is calling: agents and humans by their tokens, clients by their assertions. Law 4: replayed once, refused. */
-import { type Agent, nameKey, signingHuman } from '@countersign/authority';
+import {
+  type Agent,
+  type AuthorityState,
+  isFormerKey,
+  nameKey,
+  registeredKeys,
+  signingHuman,
+} from '@countersign/authority';
 import { CountersignError, type DenialCode, type Secret } from '@countersign/core';
 import {
   type AccessTokenClaims,
@@ -23,6 +30,8 @@ function fail(deps: Deps, code: DenialCode, message: string): never {
 
 export interface AuthenticatedClient {
   readonly agent: Agent;
+  /** What it showed: the thumbprint of a registered key, or the hash of its secret. */
+  readonly credential: string;
   /** What of it may be used once: an assertion's id. A secret has none, it is sent as it is each time. */
   readonly once: readonly OnceId[];
 }
@@ -54,6 +63,38 @@ function refuseClient(deps: Deps): never {
   );
 }
 
+/**
+ * Law 4: no token for a credential that was replaced between the look and the commit. Asked on the authority
+ * of each attempt.
+ */
+export function stillAuthenticates(
+  state: AuthorityState,
+  { agent, credential }: AuthenticatedClient,
+): boolean {
+  const present = state.agents.get(agent.id);
+  return present?.auth.method === 'client_secret'
+    ? present.auth.secret_hash === credential
+    : registeredKeys(present).includes(credential);
+}
+
+/** @throws Unauthenticated as for a client that never authenticated */
+export async function refuseReplaced(deps: Deps): Promise<never> {
+  return refuseClient(deps);
+}
+
+/** Registered, or given another credential, a moment ago on another replica: look once more before saying no. */
+async function lookingTwice(
+  deps: Deps,
+  look: () => Promise<AuthenticatedClient | null>,
+): Promise<AuthenticatedClient> {
+  const { version } = deps.authority;
+  const first = await look();
+  if (first !== null) return first;
+  await deps.authority.refresh();
+  const second = deps.authority.version === version ? null : await look();
+  return second ?? refuseClient(deps);
+}
+
 /** `client_secret_basic`, `client_secret_post`: nothing costly and no look at any table before the MAC. */
 async function authenticateBySecret(
   deps: Deps,
@@ -62,21 +103,19 @@ async function authenticateBySecret(
 ): Promise<AuthenticatedClient> {
   const made = deps.clientSecrets.agentOf(secret);
   if (made === null || clientId === null) return refuseClient(deps);
-  const { state } = deps.authority;
-  // Registered a moment ago on another replica: look once more before saying no.
-  if (!state.agents.has(made)) await deps.authority.refresh();
-  const agent = state.agents.get(made);
-  if (agent?.auth.method !== 'client_secret') return refuseClient(deps);
-  if (clientId !== agent.name && clientId !== agent.id) return refuseClient(deps);
-  if (agent.disabledAt !== null) {
-    // The MAC says whose secret it is; a disabled agent is worth no argon2id.
-    return await refuseDisabled(deps, agent, 'it sent its secret after it was disabled');
-  }
-  const right = await deps.clientSecrets.verify(
-    { id: agent.id, hash: agent.auth.secret_hash },
-    secret,
-  );
-  return right ? { agent, once: [] } : refuseClient(deps);
+  return await lookingTwice(deps, async () => {
+    const agent = deps.authority.state.agents.get(made);
+    if (agent === undefined) return null;
+    if (clientId !== agent.name && clientId !== agent.id) return refuseClient(deps);
+    if (agent.auth.method !== 'client_secret') return null;
+    if (agent.disabledAt !== null) {
+      // The MAC says whose secret it is; a disabled agent is worth no argon2id.
+      return await refuseDisabled(deps, agent, 'it sent its secret after it was disabled');
+    }
+    const hash = agent.auth.secret_hash;
+    const right = await deps.clientSecrets.verify({ id: agent.id, hash }, secret);
+    return right ? { agent, credential: hash, once: [] } : null;
+  });
 }
 
 /** RFC 7523 section 2.2. */
@@ -85,39 +124,33 @@ async function authenticateByAssertion(
   clientId: string | null,
   assertion: string,
 ): Promise<AuthenticatedClient> {
-  const refuse = (): never => refuseClient(deps);
   let claimed = '';
   try {
     claimed = peekClientId(assertion);
   } catch {
-    return refuse();
+    return refuseClient(deps);
   }
-  if (clientId !== null && clientId !== claimed) return refuse();
-  const { state } = deps.authority;
-  const named = (): Agent | undefined =>
-    state.agents.get(state.names.get(nameKey('agent', claimed)) ?? claimed);
-  // Registered a moment ago on another replica: look once more before saying no.
-  if (named() === undefined) await deps.authority.refresh();
-  const agent = named();
-  const keys = agent?.auth.method === 'private_key_jwt' ? agent.auth.jwks.keys : [];
-  try {
-    // An unknown agent is verified against no key, so that it takes as long as a known one.
-    const verified = await verifyClientAssertion(assertion, {
-      issuer: deps.issuer,
-      tokenEndpoint: `${deps.issuer}/oauth/token`,
-      jwks: { keys },
-      clientId: claimed,
-      now: deps.clock.now(),
-    });
-    if (agent === undefined) return refuse();
-    return {
-      agent,
-      once: [{ id: `assertion/${agent.id}/${verified.jti}`, expiresAt: verified.expiresAt }],
-    };
-  } catch (error) {
-    if (error instanceof Unauthenticated) throw error;
-    return refuse();
-  }
+  if (clientId !== null && clientId !== claimed) return refuseClient(deps);
+  return await lookingTwice(deps, async () => {
+    const { state } = deps.authority;
+    const agent = state.agents.get(state.names.get(nameKey('agent', claimed)) ?? claimed);
+    const keys = agent?.auth.method === 'private_key_jwt' ? agent.auth.jwks.keys : [];
+    try {
+      // An unknown agent is verified against no key, so that it takes as long as a known one.
+      const { jti, expiresAt, thumbprint } = await verifyClientAssertion(assertion, {
+        issuer: deps.issuer,
+        tokenEndpoint: `${deps.issuer}/oauth/token`,
+        jwks: { keys },
+        clientId: claimed,
+        now: deps.clock.now(),
+      });
+      if (agent === undefined) return null;
+      const once = [{ id: `assertion/${agent.id}/${jti}`, expiresAt }];
+      return { agent, credential: thumbprint, once };
+    } catch {
+      return null;
+    }
+  });
 }
 
 export interface ShownKey {
@@ -140,6 +173,8 @@ export async function verifyShownKey(
   return { jkt: shown.jkt, once: { id: `dpop/${shown.replayId}`, expiresAt: shown.expiresAt } };
 }
 
+export const FORMER_KEY = 'The key this token is bound to is no longer a key of its agent.';
+
 /** @throws Unauthenticated, CountersignError `agent_disabled` */
 export async function authenticateAgent(
   deps: Deps,
@@ -161,6 +196,9 @@ export async function authenticateAgent(
   if (agent === undefined) return fail(deps, 'invalid_token', 'The token names no agent here.');
   if (agent.disabledAt !== null) {
     return await refuseDisabled(deps, agent, 'it presented a token after it was disabled');
+  }
+  if (isFormerKey(deps.authority.state, agent.id, jkt ?? '')) {
+    return fail(deps, 'token_revoked', FORMER_KEY);
   }
   const { jti, grants } = claims;
   return { kind: 'agent', agent: agent.id, jti, jkt, grants, claims };

@@ -1,9 +1,10 @@
 /**
- * What goes on without being asked: ending leases and removed connections, finding strays, summing denials,
+ * What goes on without being asked: ending leases, removed connections and replaced credentials, finding strays, summing denials,
  * forgetting replay ids.
  */
 import type { Deps } from './deps.ts';
 import { createRemovals } from './remove-connection.ts';
+import { createRetirements } from './retire-credentials.ts';
 import { reapDue, reapStrays, revokeWithoutAuthority } from './revoke.ts';
 import { createDelays } from './statements.ts';
 
@@ -20,6 +21,7 @@ export interface Background {
 
 export function createBackground(deps: Deps): Background {
   const removals = createRemovals(deps);
+  const retirements = createRetirements(deps);
   const delays = createDelays(deps);
   const behind = new Map<string, Promise<void>>();
   /** The authority version whose consequences are all carried out; another one means work. */
@@ -61,6 +63,7 @@ export function createBackground(deps: Deps): Background {
       await guarded('reap', () => reapDue(deps));
       carryOut();
       go('removals', () => removals.finish());
+      go('retirements', () => retirements.finish());
       await guarded('denials', () => deps.denials.flush(false));
       await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
     },

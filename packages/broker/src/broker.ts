@@ -10,6 +10,7 @@ import {
 import { checkpoint, exportLedger, ledgerVkey, listEntries, readEntry } from './audit.ts';
 import { authenticateAgent, authenticateHuman } from './authenticate.ts';
 import { createBoundedWork } from './bounded-work.ts';
+import { catalogViews } from './catalog-view.ts';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { draft } from './drafts.ts';
@@ -22,6 +23,7 @@ import { issue } from './issue.ts';
 import { idOf } from './named.ts';
 import { readiness } from './readiness.ts';
 import { removalOf } from './remove-connection.ts';
+import { keptCredentials } from './retire-credentials.ts';
 import { isGone } from './revoke.ts';
 import { requireRole } from './roles.ts';
 import { runGrant } from './run-grant.ts';
@@ -115,9 +117,17 @@ export function createUseCases(deps: Deps): UseCases {
     async connections(query) {
       const { items, next } = pageById(state.connections.values(), query);
       const views = items.map(async (connection) =>
-        connectionView(state, connection, await removalOf(deps, connection)),
+        connectionView(state, connection, {
+          state: await removalOf(deps, connection),
+          former_credentials: await keptCredentials(deps, connection),
+        }),
       );
       return { items: await Promise.all(views), next };
+    },
+    async catalogs({ after, limit }) {
+      const rest = catalogViews(state).filter(({ provider }) => provider > (after ?? ''));
+      const items = rest.slice(0, limit);
+      return { items, next: rest.length > limit ? (items.at(-1)?.provider ?? null) : null };
     },
     async checkConnection(caller, id) {
       requireRole(state, caller, ['admin', 'approver']);

@@ -51,7 +51,7 @@ export async function openConnection(
   return {
     provider,
     opened: {
-      id: connection.id,
+      id: connection.setBy,
       brokerTag: brokerTag(broker),
       config: connection.body.config,
       credential: new Secret(`credential of ${connection.name}`, credential.reveal()),

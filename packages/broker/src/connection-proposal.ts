@@ -1,5 +1,6 @@
 /** A proposed connection: its credential sealed to what is signed, and nothing mapped a second time. */
-import type { Connection } from '@countersign/authority';
+import { isDeepStrictEqual } from 'node:util';
+import { type AuthorityState, type Connection, presentConnection } from '@countersign/authority';
 import type { CredentialBeside, StatementOf } from '@countersign/contract';
 import { inputError, Secret } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
@@ -8,21 +9,17 @@ import type { Deps } from './deps.ts';
 import type { RowEffect } from './ports.ts';
 import { isPending } from './views.ts';
 
-/** The credential is checked against what is signed, and sealed to it, before anything is stored. */
-export async function sealedEffect(
+/**
+ * What is signed agrees with itself, and the credential beside it is the one it commits to, sealed before
+ * anything is stored. A change that keeps the present credential brings none.
+ */
+export async function sealedEffects(
   deps: Deps,
   statement: StatementOf<'connection.set'>,
   beside: CredentialBeside | undefined,
-): Promise<RowEffect> {
+): Promise<RowEffect[]> {
   const { body } = statement;
   const { broker } = deps.authority.state;
-  if (beside === undefined || broker === null) {
-    throw inputError('invalid_request', 'The root credential goes beside the statement.');
-  }
-  const credential = new Secret('root credential', beside.value);
-  if (commitmentTo(beside.salt, credential) !== body.credential) {
-    throw inputError('invalid_request', 'The credential is not the one the statement commits to.');
-  }
   const provider = deps.providers.get(body.provider);
   const described = provider === undefined ? null : describeConfig(provider, body.config);
   if (described?.endpoint !== body.endpoint || described.account !== body.account) {
@@ -31,6 +28,19 @@ export async function sealedEffect(
   const mapped = Object.values(body.mapping).flat();
   if (mapped.some((id) => !described.ids.includes(id))) {
     throw inputError('invalid_request', 'The mapping names an id this connection does not reach.');
+  }
+  const present = presentOf(deps.authority.state, statement);
+  if (present?.body.credential === body.credential) {
+    requireSameConfig(present, body);
+    if (beside === undefined) return [];
+    throw inputError('invalid_request', 'This is the present credential; nothing goes beside it.');
+  }
+  if (beside === undefined || broker === null) {
+    throw inputError('invalid_request', 'The root credential goes beside the statement.');
+  }
+  const credential = new Secret('root credential', beside.value);
+  if (commitmentTo(beside.salt, credential) !== body.credential) {
+    throw inputError('invalid_request', 'The credential is not the one the statement commits to.');
   }
   const sealed = await deps.sealed.seal(
     {
@@ -42,13 +52,47 @@ export async function sealedEffect(
     beside.salt,
     credential,
   );
-  return { kind: 'seal-credential', statement: statement.id, sealed };
+  return [{ kind: 'seal-credential', statement: statement.id, sealed }];
 }
 
-/** A connection as its proposal would make it; its credential is sealed under the same name. */
-export function proposedConnection(statement: StatementOf<'connection.set'>): Connection {
+/** How it is reached (its certificates, its pin) is part of where the credential goes. */
+function requireSameConfig(present: Connection, body: Proposed): void {
+  if (isDeepStrictEqual(present.body.config, body.config)) return;
+  throw inputError('invalid_request', 'For another configuration the credential is entered anew.');
+}
+
+type Proposed = StatementOf<'connection.set'>['body'];
+
+function presentOf(
+  state: AuthorityState,
+  { body }: StatementOf<'connection.set'>,
+): Connection | undefined {
+  return body.connection === null ? undefined : presentConnection(state, body.connection);
+}
+
+/** A connection as its proposal would make it, with the credential it would then have. */
+function proposedConnection(
+  state: AuthorityState,
+  statement: StatementOf<'connection.set'>,
+): Connection {
   const { id, body } = statement;
-  return { id: body.connection ?? id, name: body.name, body, setBy: id, removedAt: null };
+  const present = presentOf(state, statement);
+  return {
+    id: body.connection ?? id,
+    name: body.name,
+    body,
+    setBy: present?.body.credential === body.credential ? present.setBy : id,
+    since: state.time,
+    former: [],
+    removedAt: null,
+  };
+}
+
+/** Whether it goes on reaching exactly what it reaches now, by whatever credential. */
+function reachesTheSame(state: AuthorityState, statement: StatementOf<'connection.set'>): boolean {
+  const present = presentOf(state, statement);
+  const { endpoint, config } = statement.body;
+  return present?.body.endpoint === endpoint && isDeepStrictEqual(present.body.config, config);
 }
 
 /** What is connected, and what waits for signatures to be: either could map the same thing first. */
@@ -57,8 +101,10 @@ function connectionsAndProposals(deps: Deps): Connection[] {
   const now = deps.clock.now();
   const proposed = [...state.statements.values()].flatMap((record) => {
     const { statement } = record.decoded;
-    return statement.kind === 'connection.set' && isPending(record, now)
-      ? [proposedConnection(statement)]
+    return statement.kind === 'connection.set' &&
+      isPending(record, now) &&
+      !reachesTheSame(state, statement)
+      ? [proposedConnection(state, statement)]
       : [];
   });
   const connected = [...state.connections.values()].filter(({ removedAt }) => removedAt === null);
@@ -66,17 +112,46 @@ function connectionsAndProposals(deps: Deps): Connection[] {
 }
 
 /**
+ * Asked at each attempt to propose or sign it: that its credential is there, and that it makes nothing known
+ * by a second name.
+ *
+ * @param entered the credential beside a proposal; null where none is, or it was sealed before
+ */
+export async function recheckConnection(
+  deps: Deps,
+  statement: StatementOf<'connection.set'>,
+  entered: Secret | null,
+): Promise<void> {
+  const { state } = deps.authority;
+  const proposed = proposedConnection(state, statement);
+  if (proposed.setBy === statement.id && entered === null) await requireSealed(deps, statement);
+  if (reachesTheSame(state, statement)) return;
+  const credential = entered ?? (await openConnection(deps, proposed)).opened.credential;
+  await requireNoAlias(deps, statement, credential);
+}
+
+/** A change that was to keep a credential that is another one by now has none. */
+async function requireSealed(deps: Deps, { id }: StatementOf<'connection.set'>): Promise<void> {
+  if (await deps.sealed.holds(id)) return;
+  throw inputError(
+    'conflict',
+    'It keeps a root credential that was rotated or removed meanwhile. Propose it anew.',
+  );
+}
+
+/**
  * Ids are disjoint across all connections, and an alias is the same id: what another connection reaches
  * already is not mapped a second time, into an environment with another rule.
  */
-export async function requireNoAlias(
+async function requireNoAlias(
   deps: Deps,
   statement: StatementOf<'connection.set'>,
   credential: Secret,
 ): Promise<void> {
   const { body } = statement;
+  const own = body.connection ?? statement.id;
   for (const other of connectionsAndProposals(deps)) {
-    if (other.body.provider !== body.provider || other.setBy === statement.id) continue;
+    if (other.body.provider !== body.provider || other.id === own) continue;
     const { provider, opened } = await openConnection(deps, other);
     const proposed = { ...opened, id: statement.id, config: body.config, credential };
     const same = await provider.sameTarget(opened, proposed).catch((error: unknown) => {

@@ -5,11 +5,11 @@
  */
 import { nameKey } from '@countersign/authority';
 import type { DraftAnswer, DraftOf, DraftRequest } from '@countersign/contract';
-import { inputError, Secret } from '@countersign/core';
-import { ProviderError } from '@countersign/provider-kit';
-import { commitmentTo } from './connection-credential.ts';
+import { inputError } from '@countersign/core';
 import type { Deps } from './deps.ts';
-import { draftAgent } from './draft-agent.ts';
+import { draftAgent, draftAgentCredential } from './draft-agent.ts';
+import { draftAdoption } from './draft-catalog.ts';
+import { draftConnection } from './draft-connection.ts';
 import { draftEscapes } from './draft-escapes.ts';
 import { draftFreeze } from './draft-freeze.ts';
 import { draftGrant } from './draft-grant.ts';
@@ -27,18 +27,20 @@ export async function draft(
   caller: HumanCaller | null,
   request: DraftRequest,
 ): Promise<Drafted> {
-  if (request.kind !== 'agent.register') {
+  if (request.kind !== 'agent.register' && request.kind !== 'agent.credential.set') {
     return { ...(await draftStatement(deps, caller, request)), clientSecret: null };
   }
   if (caller === null) throw signInFirst();
   requireUnfrozen(deps.authority.state, caller);
-  return await draftAgent(deps, caller, request);
+  return request.kind === 'agent.register'
+    ? await draftAgent(deps, caller, request)
+    : await draftAgentCredential(deps, caller, request);
 }
 
 async function draftStatement(
   deps: Deps,
   caller: HumanCaller | null,
-  request: Exclude<DraftRequest, { kind: 'agent.register' }>,
+  request: Exclude<DraftRequest, { kind: 'agent.register' | 'agent.credential.set' }>,
 ): Promise<DraftAnswer> {
   const { state } = deps.authority;
   if (caller !== null && request.kind !== 'statement.reject' && request.kind !== 'unfreeze') {
@@ -73,6 +75,8 @@ async function draftStatement(
         guardrail: idOf(state, 'guardrail', request.body.guardrail),
         reason: request.body.reason,
       });
+    case 'catalog.adopt':
+      return draftAdoption(deps, request);
     case 'environment.set':
       return draftEnvironment(deps, request);
     case 'agent.disable':
@@ -142,56 +146,4 @@ function draftEnvironment(deps: Deps, request: DraftOf<'environment.set'>): Draf
     cool_off: request.body.cool_off ?? present?.cool_off ?? 0,
     require_dpop: request.body.require_dpop ?? present?.require_dpop ?? false,
   });
-}
-
-async function draftConnection(
-  deps: Deps,
-  request: DraftOf<'connection.set'>,
-): Promise<DraftAnswer> {
-  const { state } = deps.authority;
-  const { body, credential } = request;
-  const provider = deps.providers.get(body.provider);
-  if (provider === undefined) {
-    throw inputError(
-      'invalid_request',
-      `There is no provider ${body.provider}. Built in: ${[...deps.providers.keys()].join(', ')}.`,
-    );
-  }
-  if (credential === undefined) {
-    throw inputError('invalid_request', 'The root credential is missing; send it on stdin.');
-  }
-  const secret = new Secret('root credential', credential.value);
-  const resolved = await provider.resolveConfig(body.config, secret).catch((error: unknown) => {
-    if (error instanceof ProviderError) throw inputError('invalid_request', error.message);
-    throw error;
-  });
-  const mapping: Record<string, string[]> = {};
-  for (const [name, ids] of Object.entries(body.environments)) {
-    const environment = idOf(state, 'environment', name);
-    const unreachable = ids.find((id) => !resolved.ids.includes(id));
-    if (unreachable !== undefined) {
-      throw inputError(
-        'invalid_request',
-        `${unreachable} is not reached by this connection; it reaches ${resolved.ids.join(', ')}.`,
-      );
-    }
-    mapping[environment] = [...new Set(ids)].sort();
-  }
-  return statementAround(
-    deps,
-    'connection.set',
-    request.id,
-    {
-      connection: null,
-      name: body.name,
-      provider: body.provider,
-      endpoint: resolved.endpoint,
-      account: resolved.account,
-      // A provider's configuration is JSON by its schema.
-      config: JSON.parse(JSON.stringify(resolved.config)),
-      mapping,
-      credential: commitmentTo(credential.salt, secret),
-    },
-    { notes: [`Reached ${resolved.endpoint} as ${resolved.account}.`] },
-  );
 }

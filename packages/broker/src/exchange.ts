@@ -9,7 +9,13 @@ import { denied, deniedBy, oauthErrorOf, replayed, UNAVAILABLE } from './denying
 import type { Deps } from './deps.ts';
 import { entryIntent } from './intents.ts';
 import { leaseDecision, mintLease, planLease } from './mint-lease.ts';
-import { chooseTarget, readSubject, requireStanding, type Subject } from './subject-token.ts';
+import {
+  chooseTarget,
+  readSubject,
+  replacedSince,
+  requireStanding,
+  type Subject,
+} from './subject-token.ts';
 import type { Decided, ExchangedCredential, ExchangeInput } from './use-cases.ts';
 
 export async function exchange(
@@ -32,10 +38,13 @@ export async function exchange(
 
 async function attempt(
   deps: Deps,
-  { claims, once }: Subject,
+  subject: Subject,
   target: Target,
   { now }: At,
 ): Promise<Attempt<Decided<ExchangedCredential>>> {
+  const { claims, once } = subject;
+  const refuse = replacedSince(deps, subject);
+  if (refuse !== null) return { refuse };
   const agent = claims.sub;
   const facts = await gatherFacts(deps, agent);
   // Only the grants the token names may cover it: a pointer to authority, never authority itself.

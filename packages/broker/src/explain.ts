@@ -1,5 +1,5 @@
 /** The decision for one operation, step by step, and what an agent may do now. Decides nothing. */
-import { grantStanding, haltOf, nameKey, registeredKeys } from '@countersign/authority';
+import { haltOf, nameKey, registeredKeys } from '@countersign/authority';
 import type { ExplainView, MeView } from '@countersign/contract';
 import { providerOf, toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
@@ -7,6 +7,7 @@ import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
 import type { Deps } from './deps.ts';
 import { idOf } from './named.ts';
 import type { AgentCaller } from './use-cases.ts';
+import { grantView } from './views.ts';
 
 export async function explain(
   deps: Deps,
@@ -53,6 +54,7 @@ export async function explain(
   );
   const verdict = attempts.find((attempt) => attempt.allowed) ?? furthest;
   const candidates = candidatesFor(facts, { agent, connection, environment, grants: null }, now);
+  const allowing = new Set(verdict?.allowed === true ? verdict.rights.map((r) => r.grant) : []);
   const waiting = [...state.statements.values()].flatMap(({ decoded, status }) =>
     status === 'pending' &&
     decoded.statement.kind === 'grant.create' &&
@@ -67,18 +69,11 @@ export async function explain(
     code: verdict === undefined || verdict.allowed ? null : verdict.code,
     effect: verdict?.allowed === true ? (verdict.rights[0]?.effect ?? null) : null,
     steps: [...(verdict?.steps ?? [])],
-    grants: [
-      ...candidates.map(({ grant, status, reasons }) => ({
-        id: grant.id,
-        status,
-        reasons: [...reasons],
-      })),
-      ...waiting.map((id) => ({
-        id,
-        status: grantStanding(state, id, now)?.status ?? 'waiting',
-        reasons: [...(grantStanding(state, id, now)?.reasons ?? [])],
-      })),
-    ],
+    grants: [...candidates.map(({ grant }) => grant.id), ...waiting].flatMap((id) => {
+      const record = state.statements.get(id);
+      const view = record && grantView(state, record, facts.uses.get(id) ?? 0, now);
+      return view ? [{ ...view, allows: allowing.has(id) }] : [];
+    }),
   };
 }
 

@@ -6,7 +6,9 @@ import { type AccessTokenClaims, mintAccessToken } from '@countersign/tokens';
 import {
   type AuthenticatedClient,
   authenticateClient,
+  refuseReplaced,
   type ShownKey,
+  stillAuthenticates,
   verifyShownKey,
 } from './authenticate.ts';
 import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
@@ -93,6 +95,9 @@ async function attempt(
   { now }: At,
 ): Promise<Attempt<Decided<IssuedToken>>> {
   const { client, once, shown, targets } = question;
+  if (!stillAuthenticates(deps.authority.state, client)) {
+    return { refuse: () => refuseReplaced(deps) };
+  }
   const sender = shown?.jkt ?? null;
   const who = { agent: client.agent.id, sender, grants: null, use: 'either' as const };
   const facts = await gatherFacts(deps, who.agent);

@@ -2,7 +2,7 @@
 import { type DecodedStatement, registeredKeys } from '@countersign/authority';
 import type { ProposeRequest, StatementOf } from '@countersign/contract';
 import { inputError } from '@countersign/core';
-import { sealedEffect } from './connection-proposal.ts';
+import { sealedEffects } from './connection-proposal.ts';
 import type { Deps } from './deps.ts';
 import { requireOwnDryRun } from './dry-run.ts';
 import { requireGuardrail } from './guardrails.ts';
@@ -39,7 +39,7 @@ export async function effectsOf(
   }
   switch (statement.kind) {
     case 'connection.set':
-      return [await sealedEffect(deps, statement, request.credential)];
+      return await sealedEffects(deps, statement, request.credential);
     case 'grant.create':
       requireUsable(deps, statement);
       if (statement.body.sql !== null) await requireOwnDryRun(deps, statement.body);

@@ -2,10 +2,13 @@
  * Takes single leases back at their providers. Each connection has a queue of its own, so that a dead
  * target delays nobody else's leases; a claim keeps other replicas off a lease while it is worked on.
  */
+import type { Connection } from '@countersign/authority';
 import { CountersignError, uuidv7 } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
+import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { madeUnder, takenBackBy } from './former-connections.ts';
 import { intentOf } from './intents.ts';
 import type { Lease } from './ports.ts';
 import { endingOf } from './run-entries.ts';
@@ -133,8 +136,7 @@ async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: strin
   if (connection === undefined) {
     throw new CountersignError('broker_unavailable', 'its connection is not known here');
   }
-  const { provider, opened } = await openConnection(deps, connection);
-  await provider.issuer?.revoke(opened, lease.id);
+  const { provider, opened } = await revokeWhereMade(deps, connection, lease);
   const body = { lease: lease.id, agent: lease.agent, decision: lease.decision, reason };
   const revoked = { id: uuidv7(deps.clock, deps.random), type: 'lease.revoked', body };
   const entries = [revoked, ...(await endingOf(deps, provider, opened, lease, reason))];
@@ -147,6 +149,34 @@ async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: strin
   // A pending lease's credential may have been made between the two: once more, now that no exchange
   // can activate it.
   if (lease.state === 'pending') await provider.issuer?.revoke(opened, lease.id);
+}
+
+/** @returns the connection as which the provider took it back */
+async function revokeWhereMade(
+  deps: Omit<Deps, 'revoker'>,
+  connection: Connection,
+  lease: Lease,
+): ReturnType<typeof openConnection> {
+  const [first, ...others] = madeUnder(connection, lease);
+  for (const made of others) await revokeAs(deps, takenBackBy(connection, made), lease.id);
+  return await revokeAs(deps, takenBackBy(connection, first ?? connection), lease.id);
+}
+
+/** By the first of them that can; throws what the last of them said. */
+async function revokeAs(
+  deps: Omit<Deps, 'revoker'>,
+  [connection, ...others]: readonly Connection[],
+  lease: string,
+): ReturnType<typeof openConnection> {
+  if (connection === undefined) throw UNAVAILABLE();
+  try {
+    const reached = await openConnection(deps, connection);
+    await reached.provider.issuer?.revoke(reached.opened, lease);
+    return reached;
+  } catch (error) {
+    if (others.length === 0 || !isOurs(error)) throw error;
+    return await revokeAs(deps, others, lease);
+  }
 }
 
 async function postpone(

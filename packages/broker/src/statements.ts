@@ -27,8 +27,7 @@ import {
   uuidv7,
 } from '@countersign/core';
 import { catalogEntries } from './catalogs.ts';
-import { openConnection } from './connection-credential.ts';
-import { proposedConnection, requireNoAlias } from './connection-proposal.ts';
+import { recheckConnection } from './connection-proposal.ts';
 import { decideAndCommit } from './decide-and-commit.ts';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
@@ -55,11 +54,12 @@ export async function propose(
     notAfter: fromInstant(statement.sign_by),
     more: statement.kind === 'genesis' ? catalogEntries(deps) : [],
     recheck: async () => {
-      if (statement.kind !== 'connection.set' || request.credential === undefined) return;
-      await requireNoAlias(
+      if (statement.kind !== 'connection.set') return;
+      const { credential } = request;
+      await recheckConnection(
         deps,
         statement,
-        new Secret('root credential', request.credential.value),
+        credential === undefined ? null : new Secret('root credential', credential.value),
       );
     },
   };
@@ -84,8 +84,7 @@ export async function sign(
     recheck: async () => {
       const { statement } = record.decoded;
       if (statement.kind !== 'connection.set') return;
-      const { opened } = await openConnection(deps, proposedConnection(statement));
-      await requireNoAlias(deps, statement, opened.credential);
+      await recheckConnection(deps, statement, null);
     },
   };
   return await answer(deps, id, await append(deps, change, []));

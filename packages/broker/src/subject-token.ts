@@ -1,8 +1,17 @@
 /** What an exchange begins with: the subject token, who shows it, and what of it is wanted. */
+import { isFormerKey } from '@countersign/authority';
 import { ACCESS_TOKEN_TYPE, CREDENTIAL_TOKEN_TYPE } from '@countersign/contract';
 import { CountersignError } from '@countersign/core';
 import { type AccessTokenClaims, verifyAccessToken } from '@countersign/tokens';
-import { authenticateClient, Unauthenticated, verifyShownKey } from './authenticate.ts';
+import {
+  type AuthenticatedClient,
+  authenticateClient,
+  FORMER_KEY,
+  refuseReplaced,
+  stillAuthenticates,
+  Unauthenticated,
+  verifyShownKey,
+} from './authenticate.ts';
 import { parseDetails, type Target, targetsOf } from './deciding.ts';
 import type { Deps } from './deps.ts';
 import type { OnceId } from './ports.ts';
@@ -14,6 +23,8 @@ const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 export interface Subject {
   readonly claims: AccessTokenClaims;
   readonly once: readonly OnceId[];
+  /** Who authenticated beside it; null where nobody did. */
+  readonly client: AuthenticatedClient | null;
   /** The authority version it was read at: a key withdrawn in a leak changes it. */
   readonly version: number;
 }
@@ -60,15 +71,16 @@ export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Sub
         throw error;
     }
   }
+  let client: AuthenticatedClient | null = null;
   if (input.clientAssertion !== null || input.clientSecret !== null || input.clientId !== null) {
-    const client = await authenticateClient(deps, input);
+    client = await authenticateClient(deps, input);
     if (client.agent.id !== claims.sub) {
       deps.denials.unauthenticated('unauthenticated');
       throw new Unauthenticated('unauthenticated', 'The client is not the subject of the token.');
     }
     once.push(...client.once);
   }
-  return { claims, once, version };
+  return { claims, once, client, version };
 }
 
 /**
@@ -87,6 +99,23 @@ export async function requireStanding(deps: Deps, token: string): Promise<void> 
     if (!(error instanceof CountersignError)) throw error;
     throw new Unauthenticated('token_revoked', 'The key this token was signed with was withdrawn.');
   }
+}
+
+/**
+ * Law 4: nor for a token bound to a key that its agent has no more, nor beside a credential that was replaced.
+ * @returns how to refuse it; null where it stands on present authority
+ */
+export function replacedSince(deps: Deps, subject: Subject): (() => Promise<never>) | null {
+  const { state } = deps.authority;
+  const { claims, client } = subject;
+  if (isFormerKey(state, claims.sub, claims.cnf?.jkt ?? '')) {
+    return async () => {
+      deps.denials.unauthenticated('token_revoked');
+      throw new Unauthenticated('token_revoked', FORMER_KEY);
+    };
+  }
+  const isReplaced = client !== null && !stillAuthenticates(state, client);
+  return isReplaced ? () => refuseReplaced(deps) : null;
 }
 
 function requireTypes(input: ExchangeInput): void {

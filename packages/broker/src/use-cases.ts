@@ -6,6 +6,7 @@ import type {
   AccessRequestView,
   AgentView,
   BrokerView,
+  CatalogView,
   ConnectionCheckView,
   ConnectionView,
   DraftAnswer,
@@ -227,6 +228,8 @@ export interface UseCases {
   environments(page: PageQuery): Promise<PageOf<EnvironmentView>>;
   agents(page: PageQuery): Promise<PageOf<AgentView>>;
   connections(page: PageQuery): Promise<PageOf<ConnectionView>>;
+  /** In the order of their providers' names; `after` is one of them. */
+  catalogs(page: PageQuery): Promise<PageOf<CatalogView>>;
   checkConnection(caller: HumanCaller, id: string): Promise<ConnectionCheckView>;
   grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
   grant(id: string): Promise<GrantView>;

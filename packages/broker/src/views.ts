@@ -32,6 +32,7 @@ import type {
 } from '@countersign/contract';
 import { fromInstant, inputError, toInstant } from '@countersign/core';
 import { decodeEntry } from '@countersign/ledger';
+import { dependenciesOf } from './grant-dependencies.ts';
 import type { AccessRequest, JournalEntry, Lease } from './ports.ts';
 import type { PageOf, PageQuery } from './use-cases.ts';
 
@@ -83,7 +84,7 @@ export function agentView(agent: Agent): AgentView {
 export function connectionView(
   state: AuthorityState,
   connection: Connection,
-  removal: ConnectionView['state'],
+  kept: Pick<ConnectionView, 'state' | 'former_credentials'>,
 ): ConnectionView {
   const { body } = connection;
   return {
@@ -99,7 +100,7 @@ export function connectionView(
         ids,
       ]),
     ),
-    state: removal,
+    ...kept,
   };
 }
 
@@ -238,6 +239,10 @@ export function grantView(
     have: progress.have,
     need: progress.need,
     signatures: signaturesView(state, requirement, record.signatures),
+    pins: body.pins,
+    sender: body.sender,
+    uses_left: body.max_uses === null ? null : Math.max(0, body.max_uses - used),
+    depends_on: dependenciesOf(state, statement, record),
     request: body.request,
     reason: body.reason,
     sql: body.sql,

@@ -116,8 +116,8 @@ describe('a secret this broker made is refused, without argon2id,', () => {
     ['for another agent', 'gone', 'etl', 0],
     ['for nobody', 'nobody', 'etl', 0],
     ['without an id', null, 'etl', 0],
-    ['where the agent has a key', 'keyed', 'keyed', 0],
     // Perhaps another replica knows more: only whoever holds a secret of ours makes us look.
+    ['where the agent has a key', 'keyed', 'keyed', 1],
     ['whose agent nobody signed for', 'drafted', 'drafted', 1],
   ])('%s', async (_, client, name, refreshes) => {
     await expect(at.enter(client, at.secretOf(name))).rejects.toMatchObject({
@@ -135,10 +135,10 @@ describe('a secret this broker made is refused, without argon2id,', () => {
   });
 });
 
-test('another secret made for the same agent costs one argon2id, and is refused', async () => {
+test('another secret made for the same agent costs one argon2id and a look, and is refused', async () => {
   const { secret } = await at.deps.clientSecrets.make(ETL);
   await expect(at.enter('etl', secret)).rejects.toMatchObject({ code: 'unauthenticated' });
-  expect(at.work).toEqual({ ...NO_WORK, argon2id: 1, strangers: 1 });
+  expect(at.work).toEqual({ ...NO_WORK, argon2id: 1, refreshes: 1, strangers: 1 });
 });
 
 test('a secret and an assertion at once are neither', async () => {

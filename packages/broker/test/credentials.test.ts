@@ -14,6 +14,8 @@ function opening(salt: string, credential: Secret) {
     id: 'pg',
     name: 'pg',
     setBy: 'statement',
+    since: '2026-11-20T12:00:00.000Z',
+    former: [],
     body: {
       provider: 'postgres',
       endpoint: 'e',

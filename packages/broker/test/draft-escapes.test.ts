@@ -36,6 +36,8 @@ function drafting(objects: readonly string[], found: readonly Escape[], ok = tru
     name: 'pg',
     body,
     setBy: CONNECTION,
+    since: '2026-11-20T12:00:00.000Z',
+    former: [],
     removedAt: null,
   });
   const findings = [{ ok, text: 'The server does not answer.' }];

@@ -61,6 +61,7 @@ export {
   AccessRequestView,
   AgentView,
   BrokerView,
+  CatalogView,
   ConnectionCheckView,
   ConnectionView,
   DraftAnswer,

@@ -4,6 +4,7 @@ import { RequestedDetails } from './authorization-details.ts';
 import {
   Digest,
   Ed25519Jwk,
+  Effect,
   Id,
   JsonObject,
   Name,
@@ -69,6 +70,9 @@ const FreezeTargetNamed = z.discriminatedUnion('kind', [
 /** Cedar policies, `forbid` only. */
 const GuardrailPolicy = z.string().min(1).max(16_384);
 
+/** Environment name → provider ids. */
+const MappingByName = z.record(Name, z.array(Resource).min(1).max(64));
+
 function draft<K extends string, B extends z.ZodType>(kind: K, body: B) {
   return z.strictObject({
     kind: z.literal(kind),
@@ -133,15 +137,48 @@ export const DraftRequest = z.discriminatedUnion('kind', [
     'agent.register',
     z.strictObject({ name: Name, auth: AgentAuthDraft, require_dpop: z.boolean().exactOptional() }),
   ),
+  draft(
+    'agent.credential.set',
+    z.strictObject({
+      agent: NameOrId,
+      auth: AgentAuthDraft,
+      /** Left out: as it is. */
+      require_dpop: z.boolean().exactOptional(),
+      reason: Reason,
+    }),
+  ),
   draft('agent.disable', z.strictObject({ agent: NameOrId, reason: Reason })),
   draft(
     'connection.set',
+    z.union([
+      z.strictObject({
+        name: Name,
+        provider: Name,
+        config: JsonObject,
+        environments: MappingByName,
+      }),
+      /** The present one, which this changes; what is left out stays as it is. */
+      z.strictObject({
+        connection: NameOrId,
+        /** Whole, and with the credential entered anew. */
+        config: JsonObject.exactOptional(),
+        /** Whole. */
+        environments: MappingByName.exactOptional(),
+      }),
+    ]),
+  ),
+  draft(
+    'catalog.adopt',
     z.strictObject({
-      name: Name,
       provider: Name,
-      config: JsonObject,
-      /** Environment name → provider ids. */
-      environments: z.record(Name, z.array(Resource).min(1).max(64)),
+      /** Left out: the one recorded last. */
+      digest: Digest.exactOptional(),
+      /** Merged with the present ones; null: as the catalog says, from now on. */
+      effects: z
+        .array(z.strictObject({ operation: Operation, effect: Effect.nullable() }))
+        .max(256)
+        .exactOptional(),
+      reason: Reason,
     }),
   ),
   draft('connection.remove', z.strictObject({ connection: NameOrId, reason: Reason })),

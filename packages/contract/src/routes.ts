@@ -23,6 +23,7 @@ import {
   AccessRequestView,
   AgentView,
   BrokerView,
+  CatalogView,
   ConnectionCheckView,
   ConnectionView,
   DraftAnswer,
@@ -288,6 +289,15 @@ export const routes = {
     params: ById,
     status: 200,
     answer: ConnectionCheckView,
+  }),
+  catalogs: route({
+    method: 'get',
+    path: '/v1/catalogs',
+    summary: 'What operations can do at worst, by provider: the effects in force.',
+    auth: 'human',
+    query: Page,
+    status: 200,
+    answer: pageOf(CatalogView),
   }),
   grants: route({
     method: 'get',

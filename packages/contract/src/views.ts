@@ -81,8 +81,40 @@ export const ConnectionView = z.object({
   mapping: z.record(z.string(), z.array(Resource)),
   /** removing: some lease of it, or its credential, is still there and is being taken back. */
   state: z.enum(['active', 'removing', 'removed']),
+  /** Root credentials it had before, kept until what was made with them is taken back. */
+  former_credentials: z.number().int(),
 });
 export type ConnectionView = z.infer<typeof ConnectionView>;
+
+/** What an operation can do at worst in one class of environments; null: unknown, so denied. */
+const EffectCases = z.object({
+  /** On a resource as a whole. */
+  whole: Effect.nullable(),
+  /** On parts of it only (a column list). */
+  narrowed: Effect.nullable(),
+});
+
+export const CatalogView = z.object({
+  provider: Name,
+  /** Digest of the catalog humans adopted; null: each that was ever recorded counts, at its worst. */
+  adopted: Digest.nullable(),
+  /** Digest of the one recorded last, of those that count. */
+  latest: Digest,
+  /** Every one that was recorded. */
+  recorded: z.array(z.object({ digest: Digest, counts: z.boolean() })),
+  /** The effects in force. */
+  operations: z.array(
+    z.object({
+      name: z.string(),
+      summary: z.string(),
+      /** This deployment's own word on it; null: as the catalogs say. */
+      own: Effect.nullable(),
+      production: EffectCases,
+      elsewhere: EffectCases,
+    }),
+  ),
+});
+export type CatalogView = z.infer<typeof CatalogView>;
 
 export const ConnectionCheckView = z.object({
   ok: z.boolean(),
@@ -168,6 +200,13 @@ export const GrantView = z.object({
   have: z.number().int(),
   need: z.number().int(),
   signatures: z.array(SignatureView),
+  /** What must not have changed since it was signed; null where it pins nothing. */
+  pins: GrantCreateBody.shape.pins,
+  /** Thumbprint of the key that its tokens are bound to. */
+  sender: Digest.nullable(),
+  uses_left: z.number().int().nullable(),
+  /** What would make it hold no more, each by itself, in words. */
+  depends_on: z.array(z.string()),
   request: Id.nullable(),
   reason: z.string(),
   /** The SQL it holds, and what the dry run said of it. */
@@ -341,7 +380,25 @@ export const ExplainView = z.object({
   code: z.enum(DENIAL_CODES).nullable(),
   effect: Effect.nullable(),
   steps: z.array(z.object({ step: z.string(), ok: z.boolean(), text: z.string() })),
-  grants: z.array(z.object({ id: Id, status: z.string(), reasons: z.array(z.string()) })),
+  /** Every grant of the agent there. */
+  grants: z.array(
+    GrantView.pick({
+      id: true,
+      status: true,
+      reasons: true,
+      delete_capable: true,
+      from: true,
+      until: true,
+      uses_left: true,
+      sender: true,
+      pins: true,
+      signatures: true,
+      depends_on: true,
+    }).extend({
+      /** Whether it is one of those by which it is allowed. */
+      allows: z.boolean(),
+    }),
+  ),
 });
 export type ExplainView = z.infer<typeof ExplainView>;
 
@@ -360,7 +417,7 @@ export const DraftAnswer = z.object({
   statement: Statement,
   /** What the server completed or noticed, one line each; never what the signer relies on. */
   notes: z.array(z.string()),
-  /** For `agent.register` with `client_secret`: shown this once, kept nowhere. */
+  /** For `agent.register` and `agent.credential.set` with `client_secret`: shown this once, kept nowhere. */
   client_secret: z.string().exactOptional(),
 });
 export type DraftAnswer = z.infer<typeof DraftAnswer>;

@@ -114,6 +114,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
     environments: async (call) => page(call, await useCases.environments(pageOf(call))),
     agents: async (call) => page(call, await useCases.agents(pageOf(call))),
     connections: async (call) => page(call, await useCases.connections(pageOf(call))),
+    catalogs: async (call) => page(call, await useCases.catalogs(pageOf(call))),
     checkConnection: async ({ caller, params }) =>
       json(200, await useCases.checkConnection(caller, params.id)),
     grants: async (call) =>

@@ -85,6 +85,10 @@ const grant: GrantView = {
   have: 1,
   need: 1,
   signatures: [],
+  pins: null,
+  sender: null,
+  uses_left: null,
+  depends_on: [],
   request: null,
   reason: 'because',
   sql: null,
@@ -209,6 +213,7 @@ const base: UseCases = {
     items: [],
     next: null,
   }),
+  catalogs: () => nothing(),
   runGrant: async () => ({
     allowed: true,
     decision: DECISION,

@@ -7,7 +7,7 @@ import type { ProviderError } from './error.ts';
 
 /** A connection as humans signed it, with its root credential opened for this call only. */
 export interface ProviderConnection {
-  /** Connection id: the id of the statement that made it. */
+  /** Of the statement that set its credential: another one reaches another place, or as somebody else. */
   readonly id: string;
   /** Short stable tag of this broker (from the genesis fingerprint), for naming what it makes. */
   readonly brokerTag: string;

@@ -1,13 +1,15 @@
 /** Agents: workloads with a key or a secret of their own. Registering one grants it nothing. */
 import { readFile } from 'node:fs/promises';
 import { newPrivateJwk, signingKeyOf } from '@countersign/client';
-import { AgentAuthDraft, PublicJwk } from '@countersign/contract';
-import { EXIT } from '../exit-status.ts';
+import { AgentAuthDraft, PublicJwk, type StatementAnswer } from '@countersign/contract';
+import type { Secret } from '@countersign/core';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { usageFailure } from '../failure.ts';
 import { jsonOf, recordOf } from '../key-file.ts';
 import { everyPage } from '../pages.ts';
 import { createPrivate } from '../private-files.ts';
-import { type Act, type Given, noun, type Registrar, verb } from '../registrar.ts';
+import { type Act, collect, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import {
   newStatementId,
@@ -19,6 +21,8 @@ import {
 } from '../statements.ts';
 import { table } from '../table.ts';
 import { clean, shortIds } from '../text.ts';
+
+const JWKS = 'a public JWK, or a JWKS of one or two; may be given twice';
 
 export function addAgent(program: Registrar): void {
   const agent = noun(program, 'agent', 'Workloads that ask for tokens. They never sign.');
@@ -32,7 +36,7 @@ export function addAgent(program: Registrar): void {
     add,
   )
     .requiredOption('--auth <method>', 'private-key-jwt, or secret (the broker makes one)')
-    .option('--jwks <file>', 'a public JWK, or a JWKS of one or two')
+    .option('--jwks <file>', JWKS, collect)
     .option('--require-dpop', 'demand DPoP of every token of this agent');
   verb(agent, { usage: 'list', summary: 'Agents.', example: 'countersign agent list' }, list);
   verb(
@@ -44,6 +48,22 @@ export function addAgent(program: Registrar): void {
     },
     disable,
   ).requiredOption('--reason <text>', 'your words, for the others and the ledger');
+  verb(
+    noun(agent, 'credential', 'What an agent signs in with.'),
+    {
+      usage: 'set <name>',
+      summary: 'Give an agent other keys, or a new secret; what it had before is refused at once.',
+      example:
+        'countersign agent credential set cursor --auth private-key-jwt \\\n' +
+        '      --jwks cursor.pub.json --jwks next.pub.json --reason "rotation"',
+    },
+    setCredential,
+  )
+    .requiredOption('--auth <method>', 'private-key-jwt, or secret (the broker makes a new one)')
+    .option('--jwks <file>', JWKS, collect)
+    .option('--require-dpop', 'demand DPoP of every token of this agent')
+    .option('--no-require-dpop', 'demand it no more')
+    .requiredOption('--reason <text>', 'your words, for the others and the ledger');
   verb(
     agent,
     {
@@ -63,31 +83,58 @@ const add: Act = async (context, given) => {
     id: newStatementId(),
     body: { name, auth, ...(given.flag('requireDpop') ? { require_dpop: true } : {}) },
   });
-  const next = `next: countersign grant propose --agent ${name} …`;
-  // A secret whose agent is not there is worth nothing, and is not shown.
-  if (clientSecret === null || answer.status !== 'complete') {
-    return settle(context, answer, [next]);
-  }
+  return settleWithSecret(context, answer, clientSecret, [
+    `next: countersign grant propose --agent ${name} …`,
+  ]);
+};
+
+const setCredential: Act = async (context, given) => {
+  const name = given.arg(0);
+  const auth = await authOf(given);
+  const { answer, clientSecret } = await proposeWithSecret(context, await takeSeat(context), {
+    kind: 'agent.credential.set',
+    id: newStatementId(),
+    body: {
+      agent: name,
+      auth,
+      ...(given.flag('requireDpop') ? { require_dpop: true } : {}),
+      ...(given.isOff('requireDpop') ? { require_dpop: false } : {}),
+      reason: given.need('reason'),
+    },
+  });
+  return settleWithSecret(context, answer, clientSecret, [
+    `next: countersign grant list --agent ${name}`,
+  ]);
+};
+
+/** A secret whose statement did not take effect is worth nothing, and is not shown. */
+function settleWithSecret(
+  context: Context,
+  answer: StatementAnswer,
+  clientSecret: Secret | null,
+  more: readonly string[],
+): ExitStatus {
+  if (clientSecret === null || answer.status !== 'complete') return settle(context, answer, more);
   const secret = clientSecret.reveal();
   context.out.result({ ...answer, client_secret: secret }, [
     ...standingLines(answer),
     clean(`client secret: ${secret}`),
-    next,
+    ...more,
   ]);
   context.out.note(
     'note: the secret is not shown again and not kept by the broker. Put it into a file that only the agent reads (chmod 600) and name that file in COUNTERSIGN_AGENT_SECRET_FILE.',
   );
   return statusAfter(answer);
-};
+}
 
 async function authOf(given: Given): Promise<AgentAuthDraft> {
-  const [method, file] = [given.need('auth'), given.text('jwks')];
+  const [method, files] = [given.need('auth'), given.list('jwks')];
   switch (method) {
     case 'private-key-jwt':
-      if (file === undefined) throw usageFailure('Name the public key.', '--jwks FILE');
-      return await keysIn(file);
+      if (files.length === 0) throw usageFailure('Name the public key.', '--jwks FILE');
+      return await keysIn(files);
     case 'secret':
-      if (file !== undefined) {
+      if (files.length > 0) {
         throw usageFailure('An agent has a secret or keys, not both.', '--auth secret');
       }
       return { method: 'client_secret' };
@@ -99,8 +146,20 @@ async function authOf(given: Given): Promise<AgentAuthDraft> {
   }
 }
 
+async function keysIn(files: readonly string[]): Promise<AgentAuthDraft> {
+  const keys = (await Promise.all(files.map(publicKeysIn))).flat();
+  const auth = AgentAuthDraft.safeParse({ method: 'private_key_jwt', jwks: { keys } });
+  if (!auth.success) {
+    throw usageFailure(
+      `${files.join(' and ')} ${files.length > 1 ? 'are' : 'is'} no public Ed25519 or P-256 JWK, nor a JWKS of one or two.`,
+      'countersign agent keygen --out PRIVATE > PUBLIC',
+    );
+  }
+  return auth.data;
+}
+
 /** Public members only: a private key in the wrong hands' reach is refused before it travels. */
-async function keysIn(file: string): Promise<AgentAuthDraft> {
+async function publicKeysIn(file: string): Promise<unknown[]> {
   const read = await readFile(file, 'utf8').catch(() => null);
   const parsed: unknown = read === null ? undefined : jsonOf(read);
   const listed = recordOf(parsed)?.['keys'];
@@ -111,17 +170,7 @@ async function keysIn(file: string): Promise<AgentAuthDraft> {
       'countersign agent keygen --out PRIVATE > PUBLIC, then --jwks PUBLIC',
     );
   }
-  const auth = AgentAuthDraft.safeParse({
-    method: 'private_key_jwt',
-    jwks: { keys: keys.map((jwk) => publicMembers(jwk ?? {})) },
-  });
-  if (!auth.success) {
-    throw usageFailure(
-      `${file} is no public Ed25519 or P-256 JWK, nor a JWKS of one or two.`,
-      'countersign agent keygen --out PRIVATE > PUBLIC',
-    );
-  }
-  return auth.data;
+  return keys.map((jwk) => publicMembers(jwk ?? {}));
 }
 
 /** Exactly the RFC 7638 members; `kid`, `use`, `alg` say nothing that counts. */

@@ -1,41 +1,43 @@
 /** Connections: one account at one provider, and which of its ids belong to which environment. */
-import { createHash, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { text as textOf } from 'node:stream/consumers';
-import type { ConnectionCheckView, DraftOf } from '@countersign/contract';
-import { Secret } from '@countersign/core';
-import type { Context } from '../context.ts';
+import type { ConnectionCheckView } from '@countersign/contract';
+import {
+  besideOf,
+  type ConnectionBody,
+  readMembers,
+  readSecret,
+  secretOptions,
+} from '../connection-input.ts';
 import { EXIT } from '../exit-status.ts';
 import { failed, usageFailure } from '../failure.ts';
-import { jsonOf, recordOf } from '../key-file.ts';
 import { everyPage } from '../pages.ts';
-import { isOpenToOthers } from '../private-files.ts';
 import { type Act, collect, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
 import { clean, factLines, shellWord, WIDTH, wrap, wrapSql } from '../text.ts';
+import { addChanges } from './connection-change.ts';
 
 type FoundEscape = ConnectionCheckView['escapes'][number];
-type Body = DraftOf<'connection.set'>['body'];
 
 export function addConnection(program: Registrar): void {
   const connection = noun(program, 'connection', 'Accounts at providers, and what they reach.');
-  verb(
-    connection,
-    {
-      usage: 'add <name>',
-      summary:
-        'Add a connection. Its root credential comes from stdin or a file, never an argument.',
-      example: 'countersign connection add pg --provider postgres --config pg.json --secret-stdin',
-    },
-    add,
-  )
-    .requiredOption('--provider <name>', 'e.g. postgres')
-    .requiredOption('--config <file>', 'JSON as the provider documents it, with `environments`')
-    .option('--env <name>', "maps the connection's own id, where the file maps none")
-    .option('--secret-stdin', 'read the root credential from stdin')
-    .option('--secret-file <file>', 'read the root credential from a file');
+  secretOptions(
+    verb(
+      connection,
+      {
+        usage: 'add <name>',
+        summary:
+          'Add a connection. Its root credential comes from stdin or a file, never an argument.',
+        example:
+          'countersign connection add pg --provider postgres --config pg.json --secret-stdin',
+      },
+      add,
+    )
+      .requiredOption('--provider <name>', 'e.g. postgres')
+      .requiredOption('--config <file>', 'JSON as the provider documents it, with `environments`')
+      .option('--env <name>', "maps the connection's own id, where the file maps none"),
+  );
+  addChanges(connection);
   verb(
     connection,
     {
@@ -102,55 +104,33 @@ const acceptEscape: Act = async (context, given) =>
 
 const add: Act = async (context, given) => {
   const { config, environments } = await readConfig(given);
-  const body: Body = { name: given.arg(0), provider: given.need('provider'), config, environments };
-  const value = await readSecret(context, given);
-  const salt = randomBytes(32);
-  const commitment = createHash('sha256').update(salt).update(value.reveal(), 'utf8');
+  const body: ConnectionBody = {
+    name: given.arg(0),
+    provider: given.need('provider'),
+    config,
+    environments,
+  };
+  const secret = await readSecret(context, given);
   const answer = await proposeSigned(
     context,
     await takeSeat(context),
     { kind: 'connection.set', id: newStatementId(), body },
-    {
-      credential: { salt: salt.toString('base64url'), value: value.reveal() },
-      commitment: commitment.digest('base64url'),
-    },
+    besideOf(secret),
   );
   return settle(context, answer, [`next: countersign connection check ${body.name}`]);
 };
 
 /** The file's members are the provider's, but `environments`: environment name → provider ids. */
-async function readConfig(given: Given): Promise<Pick<Body, 'config' | 'environments'>> {
-  const file = given.need('config');
-  const members = recordOf(jsonOf(await readGiven(file, '--config')));
-  if (members === null) throw usageFailure(`${file} holds no JSON object.`, '--config FILE');
-  const { environments, ...config } = members;
-  const mapped = environments === undefined ? {} : mappingOf(environments, file);
-  // The file was just parsed as JSON, so that is what its members are.
-  return {
-    config: config as Body['config'],
-    environments: Object.keys(mapped).length > 0 ? mapped : ownIdMapped(given, config),
-  };
-}
-
-function mappingOf(value: unknown, file: string): Body['environments'] {
-  const entries = Object.entries(recordOf(value) ?? {});
-  const mapped: Record<string, string[]> = {};
-  for (const [environment, ids] of entries) {
-    if (!Array.isArray(ids) || !ids.every((id) => typeof id === 'string')) {
-      throw usageFailure(
-        `In ${file}, environments maps each name to a list of ids.`,
-        '{"environments": {"staging": ["host:5432/db"]}, …}',
-      );
-    }
-    mapped[environment] = ids;
-  }
-  return mapped;
+async function readConfig(given: Given): Promise<Pick<ConnectionBody, 'config' | 'environments'>> {
+  const { config, environments } = await readMembers(given.need('config'));
+  const isMapped = Object.keys(environments).length > 0;
+  return { config, environments: isMapped ? environments : ownIdMapped(given, config) };
 }
 
 function ownIdMapped(
   given: Given,
   config: Readonly<Record<string, unknown>>,
-): Body['environments'] {
+): ConnectionBody['environments'] {
   const environment = given.text('env');
   const { host, port, database } = config;
   if (environment === undefined || typeof host !== 'string' || typeof database !== 'string') {
@@ -160,32 +140,6 @@ function ownIdMapped(
     );
   }
   return { [environment]: [`${host}:${typeof port === 'number' ? port : 5432}/${database}`] };
-}
-
-async function readSecret(context: Context, given: Given): Promise<Secret> {
-  const file = given.text('secretFile');
-  if (given.flag('secretStdin') === (file !== undefined)) {
-    throw usageFailure(
-      'The root credential comes from exactly one place.',
-      '--secret-stdin, or --secret-file FILE',
-    );
-  }
-  const text =
-    file === undefined ? await textOf(process.stdin) : await readGiven(file, '--secret-file');
-  if (file !== undefined && (await isOpenToOthers(file))) {
-    context.out.note(`warning: others can read ${file}; run: chmod 600 ${file}`);
-  }
-  const value = text.replace(/\r?\n$/, '');
-  if (value === '') throw usageFailure('The root credential is empty.', '--secret-stdin < FILE');
-  return new Secret('root credential', value);
-}
-
-async function readGiven(file: string, option: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    throw usageFailure(`${file} cannot be read.`, `${option} FILE`);
-  }
 }
 
 async function find({ client }: Seat, nameOrId: string) {
@@ -264,6 +218,14 @@ const show: Act = async (context, given) => {
       ['endpoint', view.endpoint],
       ['account', view.account],
       ['state', view.state],
+      ...(view.former_credentials === 0
+        ? []
+        : [
+            [
+              'former credentials',
+              `${view.former_credentials}, kept until their leases are taken back`,
+            ] as const,
+          ]),
       ...Object.entries(view.mapping).map(
         ([environment, ids]) => [environment, ids.join(', ')] as const,
       ),

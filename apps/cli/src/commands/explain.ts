@@ -1,8 +1,9 @@
 /** The decision for one operation, step by step. It decides nothing. */
 import { EXIT } from '../exit-status.ts';
+import { dependencyFacts, signatureFacts, standingFacts } from '../grant-lines.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
-import { clean, WIDTH, wrap } from '../text.ts';
+import { clean, factLines, WIDTH, wrap } from '../text.ts';
 
 export function addExplain(program: Registrar): void {
   verb(
@@ -23,6 +24,9 @@ export function addExplain(program: Registrar): void {
     .option('--resource <id>', 'the resource');
 }
 
+/** What is not over: why it does not hold, and until when, is worth knowing. */
+const HOLDS_BACK: readonly string[] = ['suspended', 'cooling_off', 'waiting'];
+
 const explain: Act = async (context, given) => {
   const { client } = await takeSeat(context);
   const resource = given.text('resource');
@@ -39,9 +43,21 @@ const explain: Act = async (context, given) => {
     ...view.steps.flatMap(({ ok, step, text }) =>
       wrap(`${ok ? 'ok ' : 'NO '} ${clean(step)}: ${clean(text)}`, WIDTH, '    '),
     ),
-    ...view.grants.flatMap(({ id, status, reasons }) =>
-      wrap(`grant ${id}: ${clean([status, ...reasons].join('; '))}`, WIDTH, '    '),
-    ),
+    ...view.grants.flatMap((grant) => [
+      ...wrap(
+        `grant ${grant.id}: ${clean([grant.allows ? `${grant.status}, by this one` : grant.status, ...grant.reasons].join('; '))}`,
+        WIDTH,
+        '    ',
+      ),
+      ...(grant.allows || HOLDS_BACK.includes(grant.status)
+        ? factLines([
+            ...standingFacts(grant),
+            ['signed by', `${grant.signatures.length}`],
+            ...signatureFacts(grant),
+            ...dependencyFacts(grant),
+          ])
+        : []),
+    ]),
     context.out.bold(view.allowed ? 'allowed' : `denied: ${view.code ?? 'unknown'}`),
   ]);
   return EXIT.done;

@@ -5,6 +5,7 @@ import type { GrantView } from '@countersign/contract';
 import { EXIT } from '../exit-status.ts';
 import { usageFailure } from '../failure.ts';
 import { grantLimits, limitOptions } from '../grant-limits.ts';
+import { dependencyFacts, signatureFacts, standingFacts } from '../grant-lines.ts';
 import { ownAuthority } from '../own-authority.ts';
 import { everyPage } from '../pages.ts';
 import { resolveId } from '../profile.ts';
@@ -150,18 +151,13 @@ const show: Act = async (context, given) => {
         view.max_uses === null ? `${view.used}, unlimited` : `${view.used} of ${view.max_uses}`,
       ],
       ['from', view.from === null ? 'not yet' : shortTime(view.from)],
-      [
-        'until',
-        view.until === null ? `${duration(view.valid_for)} once signed` : shortTime(view.until),
-      ],
+      ...(view.until === null
+        ? [['until', `${duration(view.valid_for)} once signed`] as const]
+        : []),
+      ...standingFacts(view),
       ['signatures', `${view.have} of ${view.need}`],
-      ...view.signatures.map(
-        (each) =>
-          [
-            `  ${each.name}`,
-            `${shortTime(each.at)}${each.counts ? '' : ', counts no more'}${each.vouched_by_one ? ', vouched for by one person' : ''}`,
-          ] as const,
-      ),
+      ...signatureFacts(view),
+      ...dependencyFacts(view),
       ...(view.sql === null
         ? []
         : [...dryRunFacts(view.assessment), ...sqlFacts(view.sql)].map(

@@ -1,6 +1,7 @@
 /** Signing and vetoing: shown first, in words made here from the very bytes that are signed. */
 import { type AuthorityState, readAloud, signStatement } from '@countersign/authority';
 import type { Statement } from '@countersign/contract';
+import { consequenceLines } from '../consequences.ts';
 import type { Context } from '../context.ts';
 import { failed, unverified, usageFailure, withNext } from '../failure.ts';
 import { ownAuthority } from '../own-authority.ts';
@@ -55,7 +56,10 @@ const sign: Act = async (context, given) => {
   // What has to be heard from the joiner is not on the screen to be copied from.
   const heard =
     keyIntroduced(state, statement) !== null && context.terminal && option === undefined;
-  context.out.show(descriptionLines(context, state, statement, heard ? ['fingerprint'] : []));
+  context.out.show([
+    ...descriptionLines(context, state, statement, heard ? ['fingerprint'] : []),
+    ...(await consequenceLines(state, statement)),
+  ]);
   await compareFingerprint(context, state, statement, option);
   const signature = await signStatement(decoded, await unlock(context, 'to sign this'));
   const answer = await withNext(

@@ -133,7 +133,15 @@ export function authority(wishes: readonly Wish[] = []): AuthorityState {
   for (const name of ['main', 'second']) {
     const id = `${name}-id`;
     state.names.set(`connection/${name}`, id);
-    state.connections.set(id, { id, name, body: { ...body, name }, setBy: id, removedAt: null });
+    state.connections.set(id, {
+      id,
+      name,
+      body: { ...body, name },
+      setBy: id,
+      since: '2026-11-20T12:00:00.000Z',
+      former: [],
+      removedAt: null,
+    });
   }
   wishes.forEach((wish, index) => {
     addGrant(state, `grant-${index}`, wish);
