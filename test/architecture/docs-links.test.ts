@@ -168,7 +168,7 @@ describe('commands and options', () => {
 
   test('others would be found', () => {
     expect(unknownIn(['thaw', '--all'])).toEqual(['thaw']);
-    expect(unknownIn(['connection', 'rotate', 'pg'])).toEqual(['rotate']);
+    expect(unknownIn(['connection', 'lend', 'pg'])).toEqual(['lend']);
     expect(unknownIn(['grant', 'list', '--everything'])).toEqual(['--everything']);
   });
 });

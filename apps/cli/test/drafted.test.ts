@@ -196,6 +196,129 @@ test('a connection keeps its credential, configuration and mapping', () => {
   }
 });
 
+test('a changed connection stays what it is but for what was asked', () => {
+  const present = {
+    connection: null,
+    name: 'pg',
+    provider: 'postgres',
+    endpoint: 'db.example:5432/x',
+    account: 'broker',
+    config: { host: 'db.example', system_identifier: '7' },
+    mapping: { [ENVIRONMENT]: ['db.example:5432/x'] },
+    credential: BROKER,
+  };
+  const state = stateWithNames();
+  state.connections.set(CONNECTION, {
+    ...{ id: CONNECTION, name: 'pg', body: present, setBy: CONNECTION },
+    ...{ since: around.issued_at, former: [], removedAt: null },
+  });
+  const hold = (
+    asked: Extract<DraftRequest, { kind: 'connection.set' }>['body'],
+    commitment: string | null,
+    change: object,
+  ) =>
+    requireAsAsked(
+      {
+        ...{ broker: BROKER, state, self: null, commitment },
+        request: { kind: 'connection.set', id: ID, body: asked },
+      },
+      {
+        ...around,
+        kind: 'connection.set',
+        body: { ...present, connection: CONNECTION, ...change },
+      },
+    );
+  const rotate = { connection: 'pg' };
+  expect(() => hold(rotate, OTHER, { credential: OTHER })).not.toThrow();
+  const move = { connection: 'pg', environments: { staging: ['db.example:5432/x'] } };
+  expect(() => hold(move, null, {})).not.toThrow();
+  for (const [asked, commitment, change] of [
+    // The stored credential, or a new one, is steered to where nobody asked for it to go.
+    [rotate, OTHER, { credential: OTHER, endpoint: 'evil.example:5432/x' }],
+    [rotate, OTHER, { credential: OTHER, account: 'root' }],
+    [rotate, OTHER, { credential: OTHER, config: { ...present.config, sslmode: 'disable' } }],
+    [rotate, OTHER, { credential: BROKER }],
+    [rotate, OTHER, { credential: OTHER, mapping: { [GRANT]: ['db.example:5432/x'] } }],
+    [rotate, OTHER, { credential: OTHER, connection: GRANT }],
+    [move, null, { credential: OTHER }],
+    [move, null, { mapping: { [GRANT]: ['db.example:5432/x'] } }],
+    [move, null, { endpoint: 'evil.example:5432/x' }],
+  ] as const) {
+    expect(() => hold(asked, commitment, change)).toThrow(/is not what/);
+  }
+});
+
+test('an adopted catalog is the one that was meant, with the effects that were, and no other', () => {
+  const state = stateWithNames();
+  const operation = { summary: '', effects: [{ effect: 'write' as const }], exchangeable: true };
+  for (const digest of [BROKER, OTHER]) {
+    state.catalogs.set(digest, {
+      provider: 'db',
+      operations: ['db:a', 'db:b'].map((name) => ({ ...operation, name })),
+    });
+  }
+  state.latestCatalog.set('db', OTHER);
+  const own = new Map([['db:a', 'delete' as const]]);
+  state.adopted.set('db', { digest: OTHER, effects: own, superseded: [] });
+  const body = {
+    provider: 'db',
+    digest: OTHER,
+    effects: [
+      { operation: 'db:a', effect: 'delete' as const },
+      { operation: 'db:b', effect: 'execute' as const },
+    ],
+    reason: 'why',
+  };
+  const hold = (change: object) =>
+    requireAsAsked(
+      {
+        ...{ broker: BROKER, state, self: null, commitment: null },
+        request: {
+          kind: 'catalog.adopt',
+          id: ID,
+          body: {
+            ...{ provider: 'db', reason: 'why' },
+            effects: [{ operation: 'db:b', effect: 'execute' }],
+          },
+        },
+      },
+      { ...around, kind: 'catalog.adopt', body: { ...body, ...change } },
+    );
+  expect(() => hold({})).not.toThrow();
+  for (const change of [
+    { digest: BROKER },
+    { effects: [] },
+    { effects: body.effects.slice(1) },
+    { effects: [{ operation: 'db:a', effect: 'read' }, body.effects[1]] },
+  ]) {
+    expect(() => hold(change)).toThrow(/is not what/);
+  }
+});
+
+test('another credential is of the agent that was named, and is the one that was', () => {
+  const key = { kty: 'OKP', crv: 'Ed25519', x: OTHER } as const;
+  const auth = { method: 'private_key_jwt' as const, jwks: { keys: [key] } };
+  const request: DraftRequest = {
+    kind: 'agent.credential.set',
+    id: ID,
+    body: { agent: 'cursor', auth, reason: 'rotation' },
+  };
+  const body = { agent: AGENT, auth, require_dpop: false, reason: 'rotation' };
+  const drafted = { ...around, kind: 'agent.credential.set' as const, body };
+  expect(() => check(request, drafted)).not.toThrow();
+  const stolen = { method: 'private_key_jwt' as const, jwks: { keys: [{ ...key, x: BROKER }] } };
+  for (const change of [
+    { agent: GRANT },
+    { auth: stolen },
+    { auth: { ...auth, jwks: { keys: [key, { ...key, x: BROKER }] } } },
+    { require_dpop: true },
+  ]) {
+    expect(() => check(request, { ...drafted, body: { ...body, ...change } })).toThrow(
+      /is not what/,
+    );
+  }
+});
+
 describe('an agent with a client secret', async () => {
   const request: DraftRequest = {
     kind: 'agent.register',
