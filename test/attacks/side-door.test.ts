@@ -1,6 +1,7 @@
 /** Power by the side door: what one person, or a joiner, could reach around the quorum. */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { createClient } from '@countersign/client';
 import type { DraftRequest, Statement } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -79,6 +80,47 @@ describe('power by the side door', () => {
       ),
       'conflict',
     );
+  });
+
+  test('a connection pointed at a host of their own, to be sent the stored root credential', async () => {
+    const { alice } = deployment;
+    let heard = 0;
+    const host = createServer((socket) => {
+      heard += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+    const address = host.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    const { items } = await alice.client.call('connections', {});
+    const present = items.find(({ name }) => name === 'pg-production');
+    if (present === undefined) throw new Error('the playground has it');
+    // A session alone: the draft is refused before anybody is asked.
+    const config = { ...present.config, port };
+    const environments = {
+      production: [`127.0.0.1:${port}/${String(present.config['database'])}`],
+    };
+    for (const body of [
+      { connection: 'pg-production', config },
+      { connection: 'pg-production', config, environments },
+    ]) {
+      await refused(alice.propose({ kind: 'connection.set', body }), 'invalid_request');
+    }
+    // An admin's signature on a statement made by hand, with the present commitment.
+    const { statement } = await alice.client.call('draft', {
+      body: { kind: 'connection.set', id: newId(), body: { connection: 'pg-production' } },
+    });
+    if (statement.kind !== 'connection.set') throw new Error('it drafts what it was asked for');
+    const [environment = ''] = Object.keys(statement.body.mapping);
+    const [id = ''] = environments.production;
+    const elsewhere = { endpoint: id, config, mapping: { [environment]: [id] } };
+    const envelope = await envelopeOf(
+      { ...statement, body: { ...statement.body, ...elsewhere } },
+      alice.privateJwk,
+    );
+    await refused(alice.client.call('propose', { body: { envelope } }), 'invalid_request');
+    await new Promise((resolve) => host.close(resolve));
+    expect(heard).toBe(0);
   });
 
   test('an id this connection does not reach', async () => {

@@ -268,6 +268,43 @@ const connectionSet: Operation = {
   },
 };
 
+/** Another commitment to the credential it has: sealed, signed, and the former destroyed after it. */
+const rotate: Operation = {
+  name: 'connection rotated',
+  sides: ['broker', 'target'],
+  async prepare({ alice, playground }) {
+    const connection = 'pg-staging';
+    const file = playground.connections.find(({ name }) => name === connection)?.secret_file;
+    const value = (await readFile(file ?? '', 'utf8')).trim();
+    const credential = { salt: randomBytes(32).toString('base64url'), value };
+    const id = newId();
+    let envelope: Envelope | null = null;
+    const draft = async (): Promise<Envelope> => {
+      const { statement } = await alice.client.call('draft', {
+        body: { kind: 'connection.set', id, credential, body: { connection } },
+      });
+      return await envelopeOf(statement, alice.privateJwk);
+    };
+    const propose = async () => {
+      envelope ??= await draft();
+      return await alice.client.call('propose', { body: { envelope, credential } });
+    };
+    return {
+      run: propose,
+      async after(outcome) {
+        if (outcome.kind !== 'answered') await agreeing(propose(), 'conflict');
+        const kept = async () => {
+          const { items } = await alice.client.call('connections', {});
+          return items.find(({ name }) => name === connection);
+        };
+        await alice.client.call('checkConnection', { params: { id: (await kept())?.id ?? '' } });
+        const looking = { timeout: PATIENCE, interval: 200 };
+        await expect.poll(kept, looking).toMatchObject({ former_credentials: 0 });
+      },
+    };
+  },
+};
+
 /** An agent's question. */
 const ask: Operation = {
   name: 'ask',
@@ -294,5 +331,6 @@ export const OPERATIONS: readonly Operation[] = [
   revoke,
   sign,
   connectionSet,
+  rotate,
   ask,
 ];

@@ -197,8 +197,11 @@ export async function authenticateAgent(
   if (agent.disabledAt !== null) {
     return await refuseDisabled(deps, agent, 'it presented a token after it was disabled');
   }
-  if (isFormerKey(deps.authority.state, agent.id, jkt ?? '')) {
-    return fail(deps, 'token_revoked', FORMER_KEY);
+  const isFormer = (): boolean => isFormerKey(deps.authority.state, agent.id, jkt ?? '');
+  if (isFormer()) {
+    // Named again a moment ago on another replica, perhaps.
+    await deps.authority.refresh();
+    if (isFormer()) return fail(deps, 'token_revoked', FORMER_KEY);
   }
   const { jti, grants } = claims;
   return { kind: 'agent', agent: agent.id, jti, jkt, grants, claims };
