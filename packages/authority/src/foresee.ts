@@ -26,7 +26,13 @@ export async function stateWithStatement(
 ): Promise<AuthorityState> {
   const copy = copyOf(state);
   const at = { index: state.size, time: state.time };
-  takeEffect(copy, at, encodeStatement(statement), [], await thumbprintsIn(statement));
+  takeEffect(copy, at, {
+    decoded: encodeStatement(statement),
+    signatures: [],
+    status: 'complete',
+    onOneWord: false,
+    thumbprints: await thumbprintsIn(statement),
+  });
   return copy;
 }
 
@@ -76,6 +82,7 @@ function copyOf(state: AuthorityState): AuthorityState {
     connections: new Map(state.connections),
     grants: new Map(state.grants),
     statements: new Map(state.statements),
+    changedBy: new Map(state.changedBy),
     catalogs: new Map(state.catalogs),
     latestCatalog: new Map(state.latestCatalog),
     names: new Map(state.names),

@@ -31,7 +31,7 @@ export async function sealedEffects(
   }
   const present = presentOf(deps.authority.state, statement);
   if (present?.body.credential === body.credential) {
-    requireSameConfig(present, body);
+    // Nor has it another endpoint, account or configuration: the fold refuses those.
     if (beside === undefined) return [];
     throw inputError('invalid_request', 'This is the present credential; nothing goes beside it.');
   }
@@ -54,14 +54,6 @@ export async function sealedEffects(
   );
   return [{ kind: 'seal-credential', statement: statement.id, sealed }];
 }
-
-/** How it is reached (its certificates, its pin) is part of where the credential goes. */
-function requireSameConfig(present: Connection, body: Proposed): void {
-  if (isDeepStrictEqual(present.body.config, body.config)) return;
-  throw inputError('invalid_request', 'For another configuration the credential is entered anew.');
-}
-
-type Proposed = StatementOf<'connection.set'>['body'];
 
 function presentOf(
   state: AuthorityState,
