@@ -4,7 +4,7 @@ import type { Agent } from '@countersign/authority';
 import { Secret } from '@countersign/core';
 import { clientSecretMac, generateSigningKey } from '@countersign/tokens';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { authenticateClient } from '../src/authenticate.ts';
+import { authenticateClient, stillAuthenticates } from '../src/authenticate.ts';
 import { createClientSecrets } from '../src/client-secrets.ts';
 import type { Deps } from '../src/deps.ts';
 
@@ -145,5 +145,72 @@ test('a secret and an assertion at once are neither', async () => {
   const both = { clientId: 'etl', clientAssertion: 'a.b.c', clientSecret: at.secretOf('etl') };
   await expect(authenticateClient(at.deps, both)).rejects.toMatchObject({
     code: 'unauthenticated',
+  });
+});
+
+describe('a credential that is replaced', () => {
+  /** This server hears of what another one has folded already only when it looks. */
+  async function lagging(change: (agents: Map<string, Agent>) => void): Promise<Deps> {
+    const { state } = at.deps.authority;
+    let version = 1;
+    const refresh = async (): Promise<void> => {
+      if (version === 1) change(state.agents);
+      version = 2;
+    };
+    return {
+      ...at.deps,
+      authority: {
+        state,
+        refresh,
+        get version() {
+          return version;
+        },
+      },
+    };
+  }
+
+  function withHash(agents: Map<string, Agent>, secret_hash: string): void {
+    const etl = agents.get(ETL);
+    if (etl !== undefined) {
+      agents.set(ETL, { ...etl, auth: { method: 'client_secret', secret_hash } });
+    }
+  }
+
+  test('lets the new one in at a server that lags behind, after one look', async () => {
+    const { secret, hash } = await at.deps.clientSecrets.make(ETL);
+    const deps = await lagging((agents) => withHash(agents, hash));
+    const claim = { clientId: 'etl', clientAssertion: null };
+    const client = await authenticateClient(deps, { ...claim, clientSecret: secret });
+    expect(client.credential).toBe(hash);
+    await expect(
+      authenticateClient(deps, { ...claim, clientSecret: at.secretOf('etl') }),
+    ).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  test('ends what was authenticated with the former, before anything is minted for it', async () => {
+    const { state } = at.deps.authority;
+    const client = await at.enter('etl', at.secretOf('etl'));
+    expect(stillAuthenticates(state, client)).toBe(true);
+    withHash(state.agents, 'another hash');
+    expect(stillAuthenticates(state, client)).toBe(false);
+  });
+
+  test.each([
+    ['while it is one of two keys', ['a', 'b'], true],
+    ['while it is the only one', ['a'], true],
+    ['not once it is none of them', ['b'], false],
+  ])('a key counts %s', (_, credentials, expected) => {
+    const { state } = at.deps.authority;
+    const keyed = state.agents.get(KEYED);
+    if (keyed === undefined) throw new Error('it was made');
+    const client = { agent: keyed, credential: 'a', once: [] };
+    state.agents.set(KEYED, { ...keyed, credentials });
+    expect(stillAuthenticates(state, client)).toBe(expected);
+    // Nor once the agent has a secret instead, whatever its digest is.
+    state.agents.set(KEYED, {
+      ...{ ...keyed, credentials: ['a'] },
+      auth: { method: 'client_secret', secret_hash: 'b' },
+    });
+    expect(stillAuthenticates(state, client)).toBe(false);
   });
 });
