@@ -259,6 +259,26 @@ describe('an id moves to another environment', () => {
     await deployment.cursor.agent.giveBack(next.credential.leaseId);
   });
 
+  test('a rotation that waits and is overtaken loses its credential', async () => {
+    const { alice, bob } = deployment;
+    const before = await sealed();
+    const gone = await destroyed();
+    const { mapping } = await connectionNamed('pg-staging');
+    const [id = ''] = mapping['staging'] ?? [];
+    const waiting = await alice.propose(
+      change({ connection: 'pg-staging', environments: { production: [id] } }),
+      beside('of the second'),
+    );
+    expect([waiting.status, await sealed()]).toEqual(['pending', before + 1]);
+    await alice.propose(change({ connection: 'pg-staging' }), beside('of the second'));
+    await refused(bob.sign(waiting.id), 'conflict');
+    // That one, and the one that the rotation replaced.
+    await expect.poll(destroyed, SOON).toBe(gone + 2);
+    expect(await sealed()).toBe(before);
+    const next = await leased();
+    await deployment.cursor.agent.giveBack(next.credential.leaseId);
+  });
+
   test('a rotation that waits and is vetoed loses its credential', async () => {
     const { alice, bob } = deployment;
     const before = await sealed();

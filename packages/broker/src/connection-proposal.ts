@@ -1,6 +1,11 @@
 /** A proposed connection: its credential sealed to what is signed, and nothing mapped a second time. */
 import { isDeepStrictEqual } from 'node:util';
-import { type AuthorityState, type Connection, presentConnection } from '@countersign/authority';
+import {
+  type AuthorityState,
+  type Connection,
+  isOvertaken,
+  presentConnection,
+} from '@countersign/authority';
 import type { CredentialBeside, StatementOf } from '@countersign/contract';
 import { inputError, Secret } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
@@ -95,6 +100,7 @@ function connectionsAndProposals(deps: Deps): Connection[] {
     const { statement } = record.decoded;
     return statement.kind === 'connection.set' &&
       isPending(record, now) &&
+      !isOvertaken(state, record) &&
       !reachesTheSame(state, statement)
       ? [proposedConnection(state, statement)]
       : [];

@@ -1,6 +1,6 @@
 /** The decision for one operation, step by step, and what an agent may do now. Decides nothing. */
 import { haltOf, nameKey, registeredKeys } from '@countersign/authority';
-import type { ExplainView, MeView } from '@countersign/contract';
+import type { ExplainView, GrantView, MeView } from '@countersign/contract';
 import { providerOf, toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
 import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
@@ -72,8 +72,17 @@ export async function explain(
     grants: [...candidates.map(({ grant }) => grant.id), ...waiting].flatMap((id) => {
       const record = state.statements.get(id);
       const view = record && grantView(state, record, facts.uses.get(id) ?? 0, now);
-      return view ? [{ ...view, allows: allowing.has(id) }] : [];
+      return view ? [explained(view, allowing.has(id))] : [];
     }),
+  };
+}
+
+function explained(grant: GrantView, allows: boolean): ExplainView['grants'][number] {
+  const { id, status, reasons, delete_capable, from, until, uses_left } = grant;
+  const { sender, pins, signatures, depends_on } = grant;
+  return {
+    ...{ id, status, reasons, delete_capable, from, until, uses_left },
+    ...{ sender, pins, signatures, depends_on, allows },
   };
 }
 

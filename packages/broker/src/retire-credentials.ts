@@ -1,8 +1,13 @@
 /**
- * The end of a root credential that was replaced, or proposed and never signed. It is destroyed once no lease
+ * The end of a root credential that was replaced, or proposed and never signed by enough. It is destroyed once no lease
  * needs it; any replica may run this any number of times: what is done is found done.
  */
-import type { Connection, StatementRecord } from '@countersign/authority';
+import {
+  type AuthorityState,
+  type Connection,
+  isOvertaken,
+  type StatementRecord,
+} from '@countersign/authority';
 import { fromInstant, uuidv7 } from '@countersign/core';
 import type { Deps } from './deps.ts';
 import { elsewhereUnder, formerOf, needs } from './former-connections.ts';
@@ -70,19 +75,19 @@ function retired(deps: Deps): Retired[] {
     formerCredentials(connection).map((statement) => ({ statement, connection })),
   );
   const now = deps.clock.now();
-  const lapsed = [...statements.values()].flatMap((record) =>
-    isLapsedConnection(record, now)
+  const unsigned = [...statements.values()].flatMap((record) =>
+    isNeverSigned(deps.authority.state, record, now)
       ? [{ statement: record.decoded.statement.id, connection: null }]
       : [],
   );
-  return [...replaced, ...lapsed];
+  return [...replaced, ...unsigned];
 }
 
-function isLapsedConnection({ status, decoded }: StatementRecord, now: number): boolean {
-  const { kind, sign_by } = decoded.statement;
-  return (
-    kind === 'connection.set' && status === 'pending' && now > fromInstant(sign_by) + LAPSED_FOR
-  );
+/** A proposal that can take no effect any more: too late, or what it would change has changed. */
+function isNeverSigned(state: AuthorityState, record: StatementRecord, now: number): boolean {
+  const { kind, sign_by } = record.decoded.statement;
+  if (kind !== 'connection.set' || record.status !== 'pending') return false;
+  return now > fromInstant(sign_by) + LAPSED_FOR || isOvertaken(state, record);
 }
 
 /** Statements whose credential was the connection's, and is no more. */
