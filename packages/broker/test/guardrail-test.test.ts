@@ -55,7 +55,15 @@ function authority(): AuthorityState {
     mapping: { env: ['live-1'] },
     credential: '',
   };
-  state.connections.set('conn', { id: 'conn', name: 'pg', body, setBy: 'conn', removedAt: null });
+  state.connections.set('conn', {
+    id: 'conn',
+    name: 'pg',
+    body,
+    setBy: 'conn',
+    since: toInstant(NOW),
+    former: [],
+    removedAt: null,
+  });
   state.names.set('connection/pg', 'conn');
   const grant: Grant['body'] = {
     agent: 'agent',
