@@ -99,7 +99,7 @@ export function describeRecovery(
       { label: 'reason', value: body.reason },
     ],
     warnings: [
-      `Compare the fingerprint with what ${name} reads out to you. If it differs, reject.`,
+      `Compare the fingerprint with what ${state.humans.get(body.human)?.name ?? 'they'} reads out to you. If it differs, reject.`,
       'Their other keys are revoked and freezes on them end; delete-capable grants signed with those keys stop.',
     ],
   };

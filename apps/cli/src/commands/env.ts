@@ -1,4 +1,5 @@
 /** Environments and the rule each sets for what is delete-capable. */
+import { duration } from '@countersign/authority';
 import type { Context } from '../context.ts';
 import { parseCount, parseDuration } from '../duration.ts';
 import { EXIT } from '../exit-status.ts';
@@ -101,7 +102,7 @@ const list: Act = async (context) => {
         each.class,
         String(each.quorum),
         each.groups.join(' '),
-        `${each.cool_off} s`,
+        each.cool_off === 0 ? 'none' : duration(each.cool_off),
         each.require_dpop ? 'demanded' : '',
       ]),
     ),
