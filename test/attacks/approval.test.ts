@@ -2,17 +2,8 @@
 import { canonicalBytes, encodeStatement, signStatement } from '@countersign/authority';
 import type { DraftRequest, Envelope, Statement, StatementSignature } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  details,
-  enroll,
-  envelopeOf,
-  grantDraft,
-  newId,
-  newKey,
-  type Person,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { enroll, envelopeOf, newId, newKey, type Person } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 const DELETE = { operations: ['postgres:delete'], resources: ['public.bookings'] };

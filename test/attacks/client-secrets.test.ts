@@ -5,14 +5,8 @@ import { dpopProof, type SigningKey } from '@countersign/client';
 import type { Statement } from '@countersign/contract';
 import { hashArgon2id } from '@countersign/tokens';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  details,
-  envelopeOf,
-  newId,
-  newKey,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { envelopeOf, newId, newKey } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 import { draftSecretAgent, registerSecretAgent } from '../support/secret-agent.ts';
 

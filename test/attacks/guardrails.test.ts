@@ -4,15 +4,8 @@ import { toInstant } from '@countersign/core';
 import { replayAuthority } from '@countersign/verify';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  details,
-  enroll,
-  envelopeOf,
-  newId,
-  type Person,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { enroll, envelopeOf, newId, type Person } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 const SELECT = { operations: ['postgres:select'], resources: ['public.bookings'] };

@@ -1,13 +1,8 @@
 /** SQL with an owner's rights: run once, as signed, by whom it is for, while its authority stands. */
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  envelopeOf,
-  newId,
-  type TestAgent,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, type TestAgent } from '../support/deployment.ts';
+import { envelopeOf, newId } from '../support/people.ts';
 import { codeOf, refused } from '../support/refusal.ts';
 
 const PRODUCTION = { connection: 'pg-production', environment: 'production' };

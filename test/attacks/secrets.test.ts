@@ -4,7 +4,8 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Deployment, deploy, details, newKey } from '../support/deployment.ts';
+import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { newKey } from '../support/people.ts';
 import { codeOf } from '../support/refusal.ts';
 import { draftSecretAgent, registerSecretAgent } from '../support/secret-agent.ts';
 

@@ -5,17 +5,8 @@ import { createServer } from 'node:net';
 import { createClient } from '@countersign/client';
 import type { DraftRequest, Statement } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  details,
-  enroll,
-  envelopeOf,
-  grantDraft,
-  knock,
-  newId,
-  newKey,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { enroll, envelopeOf, knock, newId, newKey } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 let deployment: Deployment;

@@ -9,9 +9,9 @@ import {
   deploy,
   details,
   grantDraft,
-  newKey,
   type TestAgent,
 } from '../support/deployment.ts';
+import { newKey } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 const CLIENT_ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';

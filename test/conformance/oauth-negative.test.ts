@@ -7,7 +7,8 @@ import { ACCESS_TOKEN_TYPE, CLIENT_ASSERTION_JWT, TOKEN_EXCHANGE } from '@counte
 import { base64url, exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Deployment, deploy, newKey } from '../support/deployment.ts';
+import { type Deployment, deploy } from '../support/deployment.ts';
+import { newKey } from '../support/people.ts';
 
 const Refusal = z.object({ code: z.string(), error: z.string().optional() });
 const now = (): number => Math.floor(Date.now() / 1000);

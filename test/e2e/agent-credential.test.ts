@@ -4,16 +4,9 @@ import { join } from 'node:path';
 import { createAgent, createClient, type SigningKey } from '@countersign/client';
 import { Secret } from '@countersign/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  details,
-  envelopeOf,
-  grantDraft,
-  newId,
-  newKey,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
 import { readLedger } from '../support/ledger.ts';
+import { envelopeOf, newId, newKey } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 import { registerSecretAgent } from '../support/secret-agent.ts';
 import { openSession } from '../support/session.ts';

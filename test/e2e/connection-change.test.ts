@@ -8,15 +8,8 @@ import { join } from 'node:path';
 import type { DraftRequest, StatementOf } from '@countersign/contract';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  type Deployment,
-  type DraftWithoutId,
-  deploy,
-  details,
-  envelopeOf,
-  grantDraft,
-  newId,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { type DraftWithoutId, envelopeOf, newId } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 import { openSession } from '../support/session.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';

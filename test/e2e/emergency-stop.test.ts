@@ -1,7 +1,8 @@
 /** Freezes over HTTP: what is stopped is stopped everywhere at once, and comes back as it was. */
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Deployment, deploy, details, envelopeOf, newId } from '../support/deployment.ts';
+import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { envelopeOf, newId } from '../support/people.ts';
 import { openSession } from '../support/session.ts';
 
 const RIGHTS = { operations: ['postgres:select'], resources: ['public.bookings'] };

@@ -1,9 +1,8 @@
 /** What people become, and how a rule is loosened: with the signatures it asks for, and time to say no. */
 import { createClient } from '@countersign/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Deployment, deploy } from '../support/deployment.ts';
 import {
-  type Deployment,
-  deploy,
   ed25519,
   enroll,
   envelopeOf,
@@ -12,7 +11,7 @@ import {
   type Person,
   personOf,
   RECOVERY,
-} from '../support/deployment.ts';
+} from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 let deployment: Deployment;

@@ -18,12 +18,11 @@ import {
   deploy,
   details,
   grantDraft,
-  type Person,
-  personOf,
   type TestAgent,
 } from '../support/deployment.ts';
 import { type Balancer, HAS_HAPROXY, startHaproxy } from '../support/haproxy.ts';
 import { readLedger } from '../support/ledger.ts';
+import { type Person, personOf } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 import { openSession } from '../support/session.ts';
 

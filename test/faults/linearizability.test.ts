@@ -8,14 +8,8 @@ import { ExportLine } from '@countersign/contract';
 import type { Secret } from '@countersign/core';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type Deployment,
-  deploy,
-  details,
-  grantDraft,
-  type Person,
-  personAt,
-} from '../support/deployment.ts';
+import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
+import { type Person, personAt } from '../support/people.ts';
 import {
   type Asked,
   contradictions,

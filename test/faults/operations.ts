@@ -5,7 +5,8 @@ import { ProblemError } from '@countersign/client';
 import type { Envelope } from '@countersign/contract';
 import { CountersignError } from '@countersign/core';
 import { expect } from 'vitest';
-import { details, envelopeOf, grantDraft, newId } from '../support/deployment.ts';
+import { details, grantDraft } from '../support/deployment.ts';
+import { envelopeOf, newId } from '../support/people.ts';
 import { openSession } from '../support/session.ts';
 import type { Rig } from './rig.ts';
 

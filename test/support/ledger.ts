@@ -1,6 +1,6 @@
 /** The ledger as the export tells it, for tests that count what is in it. */
 import { ExportLine } from '@countersign/contract';
-import type { Person } from './deployment.ts';
+import type { Person } from './people.ts';
 
 export interface LedgerEntry {
   readonly index: number;

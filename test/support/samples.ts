@@ -2,8 +2,9 @@
 import { encodeStatement, signStatement } from '@countersign/authority';
 import { clientAssertion, createClient, dpopProof, signIn } from '@countersign/client';
 import type { Secret } from '@countersign/core';
-import { type Deployment, details, envelopeOf, newId, newKey } from './deployment.ts';
+import { type Deployment, details } from './deployment.ts';
 import type { Operation } from './openapi.ts';
+import { envelopeOf, newId, newKey } from './people.ts';
 
 export type Headers = Readonly<Record<string, string | string[]>>;
 type Caller = (method: string, target: string) => Promise<Headers>;

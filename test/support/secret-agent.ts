@@ -2,7 +2,8 @@
 import { createAgent, createClient, type SigningKey } from '@countersign/client';
 import type { DraftAnswer } from '@countersign/contract';
 import { Secret } from '@countersign/core';
-import { type Deployment, envelopeOf, newId, type Person } from './deployment.ts';
+import type { Deployment } from './deployment.ts';
+import { envelopeOf, newId, type Person } from './people.ts';
 
 interface SecretAgent {
   readonly name: string;
