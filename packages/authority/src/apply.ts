@@ -69,6 +69,8 @@ function record(
     effectiveFrom: effectiveFrom ?? before?.effectiveFrom ?? null,
     rejection: null,
   });
+  if (status === 'complete') state.unsettled.delete(decoded.statement.id);
+  else state.unsettled.set(decoded.statement.id, true);
 }
 
 /** A signature on a freeze that took effect: from now on its author does not lift it alone. */
@@ -225,6 +227,7 @@ export function takeEffect(
           effectiveFrom: null,
           rejection: { human: by, reason: statement.body.reason },
         });
+        state.unsettled.delete(statement.body.statement);
       }
       return;
     }

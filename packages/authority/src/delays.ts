@@ -43,9 +43,10 @@ export function effectiveFrom(state: AuthorityState, record: StatementRecord): s
 export function delayed(
   state: AuthorityState,
 ): readonly { readonly statement: string; readonly from: string }[] {
-  return [...state.statements]
-    .flatMap(([statement, record]) => {
-      const from = effectiveFrom(state, record);
+  return [...state.unsettled.keys()]
+    .flatMap((statement) => {
+      const record = state.statements.get(statement);
+      const from = record === undefined ? null : effectiveFrom(state, record);
       return from === null ? [] : [{ statement, from }];
     })
     .sort((a, b) => (a.from < b.from ? -1 : a.from > b.from ? 1 : 0));

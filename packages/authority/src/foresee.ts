@@ -82,6 +82,7 @@ function copyOf(state: AuthorityState): AuthorityState {
     connections: new Map(state.connections),
     grants: new Map(state.grants),
     statements: new Map(state.statements),
+    unsettled: new Map(state.unsettled),
     changedBy: new Map(state.changedBy),
     catalogs: new Map(state.catalogs),
     latestCatalog: new Map(state.latestCatalog),

@@ -159,6 +159,8 @@ export interface AuthorityState {
   readonly connections: Map<string, Connection>;
   readonly grants: Map<string, Grant>;
   readonly statements: Map<string, StatementRecord>;
+  /** Ids of those that are pending or cooling off, so that nobody looks through all that ever were. */
+  readonly unsettled: Map<string, true>;
   /** The statement that last changed a human, environment, connection, guardrail, or a provider's catalog. */
   readonly changedBy: Map<string, string>;
   /** Every catalog ever recorded, by digest, and the latest digest per provider. */
@@ -195,6 +197,7 @@ export function emptyState(): AuthorityState {
     connections: new Map(),
     grants: new Map(),
     statements: new Map(),
+    unsettled: new Map(),
     changedBy: new Map(),
     catalogs: new Map(),
     latestCatalog: new Map(),
