@@ -1,5 +1,6 @@
 /** What people become, and how a rule is loosened: with the signatures it asks for, and time to say no. */
 import { createClient } from '@countersign/client';
+import { verifyExport } from '@countersign/verify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy } from '../support/deployment.ts';
 import {
@@ -164,4 +165,17 @@ describe('who lost every key', () => {
     const { id } = await stranger.call('propose', { body: { envelope } });
     await refused(bob.sign(id), 'forbidden');
   });
+});
+
+test('the ledger of all this verifies, ends of delays included', async () => {
+  const { client } = deployment.alice;
+  const { broker } = await client.call('broker', {});
+  const lines = client.exportLines({ authority: false });
+  const report = await verifyExport(lines, { trust: broker ?? '' });
+  expect(report).toMatchObject({ ok: true });
+  const types: string[] = [];
+  for await (const line of client.exportLines({ authority: true })) {
+    types.push(JSON.parse(line).entry?.type);
+  }
+  expect(types).toContain('statement.effective');
 });
