@@ -201,11 +201,12 @@ export interface Leases {
   /**
    * Live leases that nobody has claimed and that are past their end, or pending since before
    * `pendingBefore`, or whose revocation was begun and not finished. `limit` of each connection, so that
-   * many of one hide none of another.
+   * many of one hide none of another. `among`: only these.
    */
   due(query: {
     readonly now: number;
     readonly pendingBefore: number;
+    readonly among?: readonly string[];
     readonly limit: number;
   }): Promise<readonly Lease[]>;
   /** Counts live leases, claimed ones too. `pendingFor`: milliseconds a lease may be pending. */

@@ -19,6 +19,12 @@ const PARALLEL = 2;
 const FIRST_RETRY = 1_000;
 /** …up to this: how long a lease may outlive the return of a target that was away. */
 const LONGEST_RETRY = 60_000;
+/** So many waiting for one connection that it pays to ask which of them are in use… */
+const CROWD = 16;
+/** …every so many milliseconds. */
+const LOOK_AGAIN = 1_000;
+/** More sessions than a target has. */
+const SESSIONS = 10_000;
 
 export interface Swept {
   readonly revoked: number;
@@ -49,6 +55,8 @@ interface Job {
 interface Queue {
   readonly waiting: Job[];
   running: number;
+  /** Milliseconds: not before then is the target asked which leases are in use. */
+  lookAt: number;
 }
 
 export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
@@ -60,7 +68,7 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   function enqueue(lease: Named, reason: string): Promise<boolean> {
     const present = known.get(lease.id);
     if (present !== undefined) return present;
-    const queue = queues.get(lease.connection) ?? { waiting: [], running: 0 };
+    const queue = queues.get(lease.connection) ?? { waiting: [], running: 0, lookAt: 0 };
     queues.set(lease.connection, queue);
     const job = new Promise<boolean>((done) => {
       queue.waiting.push({ lease, reason, done });
@@ -74,7 +82,10 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   }
 
   async function work(connection: string, queue: Queue): Promise<void> {
-    for (let job = queue.waiting.shift(); job !== undefined; job = queue.waiting.shift()) {
+    for (;;) {
+      await putSessionsFirst(connection, queue);
+      const job = queue.waiting.shift();
+      if (job === undefined) break;
       const failure = await attempt(deps, job.lease.id, job.reason);
       if (failure === null) failures.delete(job.lease.id);
       else if (failure !== BUSY) await putOff(queue, job, failure);
@@ -82,6 +93,26 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
     }
     queue.running -= 1;
     if (queue.running === 0) queues.delete(connection);
+  }
+
+  /**
+   * Law 4: a login ends with its lease, a session that is open then only when its turn comes. Where many
+   * wait, leases in use go first, those too that are past their end and not even queued.
+   */
+  async function putSessionsFirst(connection: string, queue: Queue): Promise<void> {
+    const now = deps.clock.now();
+    if (queue.waiting.length < CROWD || now < queue.lookAt) return;
+    queue.lookAt = now + LOOK_AGAIN;
+    const among = await leasesInUse(deps, connection);
+    if (among.length === 0) return;
+    const ended = { now, pendingBefore: 0, among, limit: SESSIONS };
+    const due = await deps.leases.due(ended).catch(() => []);
+    for (const lease of due) void enqueue(lease, 'it ended');
+    const inUse = new Set(among);
+    const [first, others] = [true, false].map((is) =>
+      queue.waiting.filter(({ lease }) => inUse.has(lease.id) === is),
+    );
+    queue.waiting.splice(0, queue.waiting.length, ...(first ?? []), ...(others ?? []));
   }
 
   /** One word to the operator and one write, however many leases wait for the same target. */
@@ -109,6 +140,18 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
       while (known.size > 0) await Promise.all(known.values());
     },
   };
+}
+
+/** What could not be asked changes only the order. */
+async function leasesInUse(deps: Omit<Deps, 'revoker'>, id: string): Promise<readonly string[]> {
+  const connection = deps.authority.state.connections.get(id);
+  if (connection === undefined) return [];
+  try {
+    const { provider, opened } = await openConnection(deps, connection);
+    return (await provider.issuer?.inUse?.(opened)) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** @returns null when the lease is gone, else why it is not yet. */

@@ -117,6 +117,11 @@ export interface Issuer {
     connection: ProviderConnection,
     live: () => Promise<ReadonlySet<string>>,
   ): Promise<ReapReport>;
+  /**
+   * Lease ids of this broker with a session open now, for credentials that open sessions: where many
+   * leases end at once, those are taken back first. @throws ProviderError
+   */
+  inUse?(connection: ProviderConnection): Promise<readonly string[]>;
 }
 
 /** A script, and the resource whose owner's rights it would have (for PostgreSQL a schema). */

@@ -14,6 +14,7 @@ export type ProviderCall =
   | 'issue'
   | 'revoke'
   | 'reap'
+  | 'inUse'
   | 'dryRun'
   | 'run'
   | 'outcome';
@@ -48,6 +49,7 @@ export function wrapCalls(provider: Provider, around: AroundCall): Provider {
 }
 
 function wrapIssuer(issuer: Issuer, around: AroundCall): Issuer {
+  const { inUse } = issuer;
   return {
     revocation: issuer.revocation,
     shortestLifetime: issuer.shortestLifetime,
@@ -55,6 +57,9 @@ function wrapIssuer(issuer: Issuer, around: AroundCall): Issuer {
     issue: (connection, order) => around('issue', () => issuer.issue(connection, order)),
     revoke: (connection, leaseId) => around('revoke', () => issuer.revoke(connection, leaseId)),
     reap: (connection, live) => around('reap', () => issuer.reap(connection, live)),
+    ...(inUse === undefined
+      ? {}
+      : { inUse: (connection) => around('inUse', () => inUse(connection)) }),
   };
 }
 

@@ -80,7 +80,7 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
       return rows.length === 1;
     },
 
-    async due({ now, pendingBefore, limit }) {
+    async due({ now, pendingBefore, among, limit }) {
       const ended = or(
         lte(leases.expiresAt, new Date(now)),
         and(eq(leases.state, 'pending'), lt(leases.createdAt, new Date(pendingBefore))),
@@ -93,7 +93,14 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
       const ranked = tables
         .select({ ...getTableColumns(leases), place })
         .from(leases)
-        .where(and(isLive, isFree(now), ended))
+        .where(
+          and(
+            isLive,
+            isFree(now),
+            ended,
+            among === undefined ? undefined : inArray(leases.id, [...among]),
+          ),
+        )
         .as('ranked');
       const rows = await guardedRead('read leases that are due', () =>
         tables.select().from(ranked).where(lte(ranked.place, limit)).orderBy(asc(ranked.expiresAt)),

@@ -13,7 +13,7 @@ import { describeConfig, parseConfig } from './config.ts';
 import { openTarget, type Target, Targets } from './connect.ts';
 import { issueLease, LONGEST_LIFETIME } from './lease-role.ts';
 import { leaseRole } from './names.ts';
-import { reapLeases } from './reap.ts';
+import { leasesInUse, reapLeases } from './reap.ts';
 import { resolveConfig } from './resolve.ts';
 import { canonicalResource, covers, formatResource, parsePattern, wholeOf } from './resource.ts';
 import { revokeLease } from './revoke.ts';
@@ -35,6 +35,7 @@ const DEADLINES = {
   sameTarget: 15_000,
   issue: 45_000,
   revoke: 60_000,
+  inUse: 15_000,
   dryRun: 90_000,
   // A script has its own limit; then its login, its session and two looks at the catalogs.
   run: (LONGEST_RUN + 60) * 1000,
@@ -76,6 +77,7 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
           revokeLease(target(connection), leaseRole(connection.brokerTag, leaseId)),
         reap: async (connection, live) =>
           reapLeases(target(connection), connection.brokerTag, live, ports.clock),
+        inUse: async (connection) => leasesInUse(target(connection), connection.brokerTag),
       },
       runner: {
         operations: SCHEMA_OPERATIONS,

@@ -48,6 +48,16 @@ export async function reapLeases(
   return failed.length === 0 ? { revoked } : { revoked, failed };
 }
 
+/** Every account sees whose sessions there are, whatever else it may not see of them. */
+export async function leasesInUse(target: Target, brokerTag: string): Promise<readonly string[]> {
+  const roles = await target.transaction(
+    (tx) => tx<{ usename: string }[]>`
+      SELECT DISTINCT usename FROM pg_stat_activity
+      WHERE starts_with(usename::text, ${leaseRolePrefix(brokerTag)}::text)`,
+  );
+  return roles.flatMap(({ usename }) => leaseIdOf(brokerTag, usename) ?? []);
+}
+
 /** The logins of dry runs that a crash left: none lives as long as this. */
 async function dropDryRuns(target: Target, brokerTag: string, clock: Clock): Promise<void> {
   const roles = await target.transaction(

@@ -329,6 +329,20 @@ await onEachServer('revoke', (fixture) => {
     expect(await codeOf(agent`SELECT FROM sales.booking`)).toBe('ok');
   });
 
+  it('knows which leases have a session open, of this broker only', async () => {
+    const { connection, issuer } = fixture();
+    const [used, idle] = [await fixture().issue(READ), await fixture().issue(READ)];
+    const agent = used.open();
+    await agent`SELECT FROM sales.booking`;
+    const inUse = await issuer.inUse?.(connection);
+    expect(inUse).toContain(used.id);
+    expect(inUse).not.toContain(idle.id);
+    const another = { ...connection, brokerTag: 'a'.repeat(connection.brokerTag.length) };
+    expect(await issuer.inUse?.(another)).toEqual([]);
+    await issuer.revoke(connection, used.id);
+    expect(await issuer.inUse?.(connection)).not.toContain(used.id);
+  });
+
   it('and issue, 32 of each at once, all succeed', async () => {
     const { admin, connection, issuer } = fixture();
     const old = await Promise.all(Array.from({ length: 32 }, () => fixture().issue(ALL)));
