@@ -1,12 +1,19 @@
 /** A profile comes into being: a fresh device key, a passphrase for it, a broker pinned beside it. */
 import { rm } from 'node:fs/promises';
 import { type Client, newPrivateJwk, ProblemError, signingKeyOf } from '@countersign/client';
-import { type BrokerView, Ed25519Jwk } from '@countersign/contract';
+import {
+  type BrokerView,
+  Ed25519Jwk,
+  type Statement,
+  type StatementAnswer,
+} from '@countersign/contract';
 import type { Secret } from '@countersign/core';
 import type { Context } from './context.ts';
 import { failed } from './failure.ts';
 import { sealKey } from './key-file.ts';
 import { type ProfilePaths, readProfile, writeProfile } from './profile.ts';
+import { choosePassphrase } from './prompts.ts';
+import { envelopeOf } from './statements.ts';
 
 export interface DeviceKey {
   readonly secret: Secret;
@@ -32,37 +39,40 @@ export async function requireUnused(paths: ProfilePaths): Promise<void> {
   }
 }
 
-/** What the joiner keeps: the key sealed, the broker pinned. Written before anything is proposed. */
-export async function keepProfile(
-  paths: ProfilePaths,
-  kept: {
-    readonly client: Client;
-    readonly issuer: string;
-    readonly broker: string;
-    readonly name: string;
-    readonly key: DeviceKey;
-    readonly passphrase: Secret;
-  },
-): Promise<void> {
-  await sealKey(paths.key, kept.key, kept.passphrase);
-  const { issuer, broker, name, client, key } = kept;
-  await writeProfile(paths, {
-    server: client.server,
-    issuer,
-    broker,
-    name,
-    kid: key.kid,
-    seen: [],
-  });
+/** Who comes into being here: a name at one broker, with the key just made for it. */
+export interface Newcomer {
+  readonly client: Client;
+  readonly issuer: string;
+  readonly broker: string;
+  readonly name: string;
+  readonly key: DeviceKey;
 }
 
 /**
- * Proposes with a key that was just kept; a plain refusal leaves no profile behind. When no answer
- * came the key stays, since the broker may know it.
+ * Proposes with the new key, and with `another` where the statement asks for one. The key is sealed and
+ * the broker pinned before anything is sent; a plain refusal leaves no profile behind. When no answer
+ * came the profile stays, since the broker may know the key.
  */
-export async function proposeOrForget<T>(paths: ProfilePaths, propose: Promise<T>): Promise<T> {
+export async function proposeAsNewcomer(
+  context: Context,
+  newcomer: Newcomer,
+  asked: {
+    readonly statement: Statement;
+    readonly another?: Secret;
+    readonly code?: string;
+    /** Instead of the command's own profile. */
+    readonly into?: ProfilePaths;
+  },
+): Promise<StatementAnswer> {
+  const { statement, another, code, into: paths = context.paths } = asked;
+  await keepProfile(paths, newcomer, await choosePassphrase(context));
+  const envelope = await envelopeOf(statement, [
+    newcomer.key.secret,
+    ...(another === undefined ? [] : [another]),
+  ]);
   try {
-    return await propose;
+    const body = { envelope, ...(code === undefined ? {} : { code }) };
+    return await newcomer.client.call('propose', { body });
   } catch (error) {
     if (error instanceof ProblemError) {
       await rm(paths.profile, { force: true });
@@ -70,6 +80,33 @@ export async function proposeOrForget<T>(paths: ProfilePaths, propose: Promise<T
     }
     throw error;
   }
+}
+
+async function keepProfile(
+  paths: ProfilePaths,
+  { client, issuer, broker, name, key }: Newcomer,
+  passphrase: Secret,
+): Promise<void> {
+  await sealKey(paths.key, key, passphrase);
+  const { server } = client;
+  await writeProfile(paths, { server, issuer, broker, name, kid: key.kid, seen: [] });
+}
+
+/** What `--json` says of a newcomer. */
+export function newcomerResult(
+  context: Context,
+  { name, key, issuer, broker }: Newcomer,
+  made: { readonly recovery: Secret; readonly statement: StatementAnswer },
+) {
+  return {
+    profile: context.paths.name,
+    name,
+    kid: key.kid,
+    issuer,
+    broker,
+    recovery_code: made.recovery.reveal(),
+    statement: made.statement,
+  };
 }
 
 /** @throws Failure when there is a genesis, or none, against what the command needs */

@@ -4,25 +4,18 @@ import { signingKeyOf } from '@countersign/client';
 import { connect } from '../context.ts';
 import { unverified, withNext } from '../failure.ts';
 import {
-  keepProfile,
+  newcomerResult,
   newDeviceKey,
-  proposeOrForget,
+  proposeAsNewcomer,
   recoveryLines,
   requireGenesis,
   requireUnused,
 } from '../new-profile.ts';
 import { readProfile } from '../profile.ts';
-import { choosePassphrase } from '../prompts.ts';
 import { newRecoveryCode, recoveryCommitment } from '../recovery-code.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
 import { openSession } from '../session.ts';
-import {
-  descriptionLines,
-  draftAsAsked,
-  envelopeOf,
-  newStatementId,
-  statusAfter,
-} from '../statements.ts';
+import { descriptionLines, draftAsAsked, newStatementId, statusAfter } from '../statements.ts';
 
 export function addGenesis(program: Registrar): void {
   verb(
@@ -69,14 +62,8 @@ const genesis: Act = async (context, given) => {
   }
   const broker = encodeStatement(statement).digest;
   out.show(descriptionLines(context, emptyState(), statement));
-  const passphrase = await choosePassphrase(context);
-  const { issuer } = view;
-  await keepProfile(paths, { client: stranger, issuer, broker, name, key, passphrase });
-  const envelope = await envelopeOf(statement, [key.secret]);
-  const answer = await proposeOrForget(
-    paths,
-    stranger.call('propose', { body: { envelope, code } }),
-  );
+  const newcomer = { client: stranger, issuer: view.issuer, broker, name, key };
+  const answer = await proposeAsNewcomer(context, newcomer, { statement, code });
   const profile = await readProfile(paths);
   if (profile !== null) {
     const device = await signingKeyOf(key.secret);
@@ -86,14 +73,8 @@ const genesis: Act = async (context, given) => {
   }
   out.result(
     {
-      profile: paths.name,
-      name,
+      ...newcomerResult(context, newcomer, { recovery, statement: answer }),
       human: statement.id,
-      kid: key.kid,
-      issuer,
-      broker,
-      recovery_code: recovery.reveal(),
-      statement: answer,
     },
     [
       '',

@@ -4,23 +4,16 @@ import { Digest } from '@countersign/contract';
 import { connect } from '../context.ts';
 import { unverified, usageFailure, withNext } from '../failure.ts';
 import {
-  keepProfile,
+  newcomerResult,
   newDeviceKey,
-  proposeOrForget,
+  proposeAsNewcomer,
   recoveryLines,
   requireGenesis,
   requireUnused,
 } from '../new-profile.ts';
-import { choosePassphrase } from '../prompts.ts';
 import { newRecoveryCode, recoveryCommitment } from '../recovery-code.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
-import {
-  draftAsAsked,
-  envelopeOf,
-  newStatementId,
-  standingLines,
-  statusAfter,
-} from '../statements.ts';
+import { draftAsAsked, newStatementId, standingLines, statusAfter } from '../statements.ts';
 
 export function addHumanJoin(human: Registrar): void {
   verb(
@@ -71,22 +64,13 @@ const join: Act = async (context, given) => {
     out.bold(`Join as ${name}: ${[...roles, ...groups].join(', ')}.`),
     `  broker  ${readAloud(broker)}`,
   ]);
-  const passphrase = await choosePassphrase(context);
-  const { issuer } = view;
-  await keepProfile(paths, { client, issuer, broker, name, key, passphrase });
-  const envelope = await envelopeOf(statement, [key.secret]);
-  const answer = await proposeOrForget(paths, client.call('propose', { body: { envelope, code } }));
+  const newcomer = { client, issuer: view.issuer, broker, name, key };
+  const answer = await proposeAsNewcomer(context, newcomer, { statement, code });
   out.result(
     {
-      profile: paths.name,
-      name,
+      ...newcomerResult(context, newcomer, { recovery, statement: answer }),
       human: statement.id,
-      kid: key.kid,
       fingerprint: readAloud(key.kid),
-      issuer,
-      broker,
-      recovery_code: recovery.reveal(),
-      statement: answer,
     },
     [
       ...standingLines(answer),

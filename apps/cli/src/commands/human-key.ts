@@ -1,16 +1,14 @@
 /** More than one key per human: another for another machine, and none that was lost. */
 import { readAloud } from '@countersign/authority';
 import { failed } from '../failure.ts';
-import { keepProfile, newDeviceKey, proposeOrForget, requireUnused } from '../new-profile.ts';
+import { newDeviceKey, proposeAsNewcomer, requireUnused } from '../new-profile.ts';
 import { idNamed, ownAuthority } from '../own-authority.ts';
 import { profilePaths, resolveId } from '../profile.ts';
-import { choosePassphrase } from '../prompts.ts';
 import { type Act, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import {
   descriptionLines,
   draftAsAsked,
-  envelopeOf,
   newStatementId,
   proposeSigned,
   settle,
@@ -63,11 +61,13 @@ const add: Act = async (context, given) => {
   context.out.show(descriptionLines(context, state, statement));
   // Whoever holds neither role could not count, so only the new key shows its possession.
   const counts = self.roles.some((role) => role !== 'auditor');
-  const own = counts ? [await unlock(context, 'of your present key, to sign this')] : [];
-  const passphrase = await choosePassphrase(context);
-  await keepProfile(into, { client, issuer, broker, name, key, passphrase });
-  const envelope = await envelopeOf(statement, [key.secret, ...own]);
-  const answer = await proposeOrForget(into, client.call('propose', { body: { envelope } }));
+  const own = counts ? await unlock(context, 'of your present key, to sign this') : null;
+  const newcomer = { client, issuer, broker, name, key };
+  const answer = await proposeAsNewcomer(context, newcomer, {
+    statement,
+    into,
+    ...(own === null ? {} : { another: own }),
+  });
   return settle(context, answer, [
     `The new key is in profile ${into.name}. Read its fingerprint to the others who sign:`,
     `  ${readAloud(key.kid)}`,

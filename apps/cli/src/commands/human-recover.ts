@@ -5,14 +5,14 @@ import { Ed25519Jwk } from '@countersign/contract';
 import { connect } from '../context.ts';
 import { unverified, usageFailure } from '../failure.ts';
 import {
-  keepProfile,
+  newcomerResult,
   newDeviceKey,
-  proposeOrForget,
+  proposeAsNewcomer,
   recoveryLines,
   requireGenesis,
   requireUnused,
 } from '../new-profile.ts';
-import { askRecoveryCode, choosePassphrase } from '../prompts.ts';
+import { askRecoveryCode } from '../prompts.ts';
 import {
   isRecoveryCode,
   newRecoveryCode,
@@ -20,13 +20,7 @@ import {
   recoveryKeyOf,
 } from '../recovery-code.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
-import {
-  draftAsAsked,
-  envelopeOf,
-  newStatementId,
-  standingLines,
-  statusAfter,
-} from '../statements.ts';
+import { draftAsAsked, newStatementId, standingLines, statusAfter } from '../statements.ts';
 import { pinnedBroker } from './human-join.ts';
 
 export function addHumanRecover(human: Registrar): void {
@@ -82,21 +76,12 @@ const recover: Act = async (context, given) => {
     out.bold(`Come back as ${name}, with a new key in place of all you had.`),
     `  broker  ${readAloud(broker)}`,
   ]);
-  const passphrase = await choosePassphrase(context);
-  const { issuer } = view;
-  await keepProfile(paths, { client, issuer, broker, name, key, passphrase });
-  const envelope = await envelopeOf(statement, [key.secret, recoveryKey]);
-  const answer = await proposeOrForget(paths, client.call('propose', { body: { envelope } }));
+  const newcomer = { client, issuer: view.issuer, broker, name, key };
+  const answer = await proposeAsNewcomer(context, newcomer, { statement, another: recoveryKey });
   out.result(
     {
-      profile: paths.name,
-      name,
-      kid: key.kid,
+      ...newcomerResult(context, newcomer, { recovery: next, statement: answer }),
       fingerprint: readAloud(key.kid),
-      issuer,
-      broker,
-      recovery_code: next.reveal(),
-      statement: answer,
     },
     [
       ...standingLines(answer),
