@@ -1,8 +1,14 @@
 /** What one agent can do to a server by what it asks, and what a client's haste does to its own requests. */
-import { ProblemError } from '@countersign/client';
+import { createAgent, createClient, ProblemError } from '@countersign/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
-import { refused } from '../support/refusal.ts';
+import {
+  type Deployment,
+  deploy,
+  details,
+  grantDraft,
+  type TestAgent,
+} from '../support/deployment.ts';
+import { codeOf, refused } from '../support/refusal.ts';
 
 let deployment: Deployment;
 
@@ -51,6 +57,31 @@ describe('load by one agent', () => {
     for (let i = 0; i < 40; i += 1) await refused(cursor.agent.token(wanted), 'not_granted');
     const after = (await alice.client.call('auditEntries', {})).items[0]?.index ?? 0;
     expect(after - before).toBeLessThanOrEqual(2);
+  });
+
+  test('a loop of ever new denials: so many, then rate_limited in one entry, and nobody else waits', async () => {
+    const { alice, anotherServer, broker, cursor, registerAgent } = deployment;
+    const patient = await registerAgent('patient');
+    const slow = await anotherServer({ env: { COUNTERSIGN_AGENT_RATE: '1' } });
+    const at = ({ name, key }: TestAgent) =>
+      createAgent(createClient({ server: slow.url, issuer: broker.url }), { name, key });
+    const newest = async () => (await alice.client.call('auditEntries', {})).items[0]?.index ?? 0;
+    const before = await newest();
+    const began = performance.now();
+    const codes: string[] = [];
+    for (let i = 0; i < 60; i += 1) {
+      const wanted = details(['postgres:select'], [`public.loop_${i}`]);
+      codes.push(await codeOf(at(cursor).token(wanted)));
+    }
+    const earned = Math.ceil((performance.now() - began) / 1000);
+    const decided = codes.filter((code) => code === 'not_granted').length;
+    expect(decided).toBeGreaterThanOrEqual(10);
+    expect(decided).toBeLessThanOrEqual(10 + earned);
+    expect(codes.filter((code) => code === 'rate_limited')).toHaveLength(60 - decided);
+    expect((await newest()) - before).toBeLessThanOrEqual(decided + 2);
+    const wanted = details(['postgres:select'], ['public.customers']);
+    await refused(at(patient).token(wanted), 'not_granted');
+    await slow.stop();
   });
 
   test('eighty questions at once: humans are asked fifty', async () => {

@@ -35,7 +35,10 @@ const RESOURCES = ['public.bookings'];
 let deployment: Deployment;
 
 beforeAll(async () => {
-  deployment = await deploy({ replicas: REPLICAS, env: { COUNTERSIGN_LOG_LEVEL: 'warn' } });
+  deployment = await deploy({
+    replicas: REPLICAS,
+    env: { COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_AGENT_RATE: '100000' },
+  });
 });
 afterAll(async () => {
   await deployment.stop();

@@ -21,6 +21,8 @@ export interface Config {
   readonly metricsTokenFile: string | null;
   /** Seconds between the first sign of a stop, at `/readyz`, and the end of listening. */
   readonly drainSeconds: number;
+  /** Decisions a second that one agent may ask of this server. */
+  readonly agentRate: number;
 }
 
 /** A variable that is missing or wrong. The message names it and says what it should be. */
@@ -33,6 +35,9 @@ export class ConfigError extends Error {
 
 /** Seconds; whoever stops servers kills them sooner or later. */
 const LONGEST_GRACE = 300;
+/** Decisions a second. */
+const AGENT_RATE = 100;
+const FASTEST_AGENT = 100_000;
 
 /** A wrong value as it may be repeated: short, and with nothing that could steer a terminal. */
 export function shown(value: string): string {
@@ -50,6 +55,7 @@ const KNOWN = [
   'COUNTERSIGN_LOG_LEVEL',
   'COUNTERSIGN_METRICS_TOKEN_FILE',
   'COUNTERSIGN_DRAIN_SECONDS',
+  'COUNTERSIGN_AGENT_RATE',
   // Read by the command line, and harmless in a shared environment.
   'COUNTERSIGN_HOME',
   'COUNTERSIGN_PROFILE',
@@ -105,6 +111,7 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
     logLevel: readLogLevel(env['COUNTERSIGN_LOG_LEVEL']),
     metricsTokenFile: metricsTokenFile === undefined ? null : resolve(metricsTokenFile),
     drainSeconds: readDrain(env['COUNTERSIGN_DRAIN_SECONDS'], databaseUrl !== null),
+    agentRate: readAgentRate(env['COUNTERSIGN_AGENT_RATE']),
   };
 }
 
@@ -217,4 +224,16 @@ function readDrain(value: string | undefined, hasReplicas: boolean): number {
     );
   }
   return seconds;
+}
+
+function readAgentRate(value: string | undefined): number {
+  if (value === undefined) return AGENT_RATE;
+  const rate = /^\d{1,6}$/.test(value) ? Number(value) : 0;
+  if (rate < 1 || rate > FASTEST_AGENT) {
+    throw new ConfigError(
+      'COUNTERSIGN_AGENT_RATE',
+      `must be a whole number of decisions a second from 1 to ${FASTEST_AGENT}, not "${shown(value)}".`,
+    );
+  }
+  return rate;
 }

@@ -8,6 +8,7 @@ import {
   createChanges,
   createClientSecrets,
   createDenialLog,
+  createPace,
   createRevoker,
   createTokenKeys,
   createUseCases,
@@ -57,6 +58,10 @@ function pooledRandom(): Random {
     },
   };
 }
+
+/** What an agent may have saved up, in seconds of its rate, and decide at once. */
+const SECONDS_SAVED = 10;
+const AT_ONCE = 128;
 
 export interface Wired {
   readonly useCases: UseCases;
@@ -114,6 +119,14 @@ export async function wire(
     denials: measuredDenials(
       createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),
       instruments,
+    ),
+    pace: createPace(
+      {
+        perSecond: config.agentRate,
+        saved: config.agentRate * SECONDS_SAVED,
+        atOnce: AT_ONCE,
+      },
+      () => performance.now(),
     ),
     changes: createChanges(),
   };

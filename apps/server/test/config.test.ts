@@ -26,6 +26,11 @@ describe('configuration', () => {
     expect(readConfig({ DATABASE_URL, COUNTERSIGN_DRAIN_SECONDS: '0' }).drainSeconds).toBe(0);
   });
 
+  test('lets one agent ask a hundred times a second, or as often as is said', () => {
+    expect(readConfig({}).agentRate).toBe(100);
+    expect(readConfig({ COUNTERSIGN_AGENT_RATE: '7' }).agentRate).toBe(7);
+  });
+
   test('takes a variable set to nothing for one that is not set', () => {
     const empty = { PORT: '', HOST: '', COUNTERSIGN_ISSUER: '', DATABASE_URL: '' };
     expect(readConfig({ ...empty, COUNTERSIGN_KEK_FILE: '', COUNTERSIGN_DATA_DIR: '' })).toEqual(
@@ -40,6 +45,10 @@ describe('configuration', () => {
     ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '-1' }],
     ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '1.5' }],
     ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '301' }],
+    ['COUNTERSIGN_AGENT_RATE', { COUNTERSIGN_AGENT_RATE: '0' }],
+    ['COUNTERSIGN_AGENT_RATE', { COUNTERSIGN_AGENT_RATE: '-5' }],
+    ['COUNTERSIGN_AGENT_RATE', { COUNTERSIGN_AGENT_RATE: '100001' }],
+    ['COUNTERSIGN_AGENT_RATE', { COUNTERSIGN_AGENT_RATE: 'unlimited' }],
     ['HOST', { HOST: 'example.com' }],
     ['HOST', { HOST: '0.0.0.0' }],
     ['COUNTERSIGN_ISSUER', { COUNTERSIGN_ISSUER: 'http://broker.example.com' }],

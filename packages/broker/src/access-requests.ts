@@ -5,6 +5,7 @@ import { CountersignError, inputError, uuidv7 } from '@countersign/core';
 import { decideAndCommit } from './decide-and-commit.ts';
 import { denied, oauthErrorOf, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { inTurn } from './in-turn.ts';
 import { entryIntent } from './intents.ts';
 import type { AccessRequest } from './ports.ts';
 import { requireRole } from './roles.ts';
@@ -14,15 +15,26 @@ import { accessRequestView, found } from './views.ts';
 /** Open requests one agent may have: humans are the scarce resource. */
 const MOST_OPEN = 50;
 
+interface AccessQuestion {
+  readonly authorizationDetails: readonly RequestedDetail[];
+  readonly reason: string | null;
+  readonly dpopJkt: string | null;
+}
+
 /** @throws CountersignError `invalid_request`, `not_found`, `rate_limited` */
 export async function fileAccessRequest(
   deps: Deps,
   caller: AgentCaller,
-  input: {
-    readonly authorizationDetails: readonly RequestedDetail[];
-    readonly reason: string | null;
-    readonly dpopJkt: string | null;
-  },
+  input: AccessQuestion,
+): Promise<Decided<AccessRequestView>> {
+  const who = { agent: caller.agent, stage: 'ask' };
+  return await inTurn(deps, who, () => file(deps, caller, input));
+}
+
+async function file(
+  deps: Deps,
+  caller: AgentCaller,
+  input: AccessQuestion,
 ): Promise<Decided<AccessRequestView>> {
   return await decideAndCommit<Decided<AccessRequestView>>(deps, async ({ now }) => {
     const agent = deps.authority.state.agents.get(caller.agent);

@@ -6,6 +6,7 @@ import type { Provider } from '@countersign/provider-kit';
 import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { DenialLog } from './denial-log.ts';
+import type { Pace } from './pace.ts';
 import type {
   AccessRequests,
   Codes,
@@ -50,6 +51,8 @@ export interface Deps {
   readonly guardrails: GuardrailEngine;
   readonly authority: AuthorityCache;
   readonly denials: DenialLog;
+  /** How much one agent may ask for. */
+  readonly pace: Pace;
   readonly revoker: Revoker;
   /** Wakes those who long-poll; called after anything they wait for may have changed. */
   readonly changes: Changes;

@@ -7,6 +7,7 @@ import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
 import { gatherFacts, judgeTargets, type Target } from './deciding.ts';
 import { denied, deniedBy, oauthErrorOf, replayed, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { inTurn } from './in-turn.ts';
 import { entryIntent } from './intents.ts';
 import { leaseDecision, mintLease, planLease } from './mint-lease.ts';
 import {
@@ -23,6 +24,15 @@ export async function exchange(
   input: ExchangeInput,
 ): Promise<Decided<ExchangedCredential>> {
   const subject = await readSubject(deps, input);
+  const who = { agent: subject.claims.sub, stage: 'exchange' };
+  return await inTurn(deps, who, () => decideOn(deps, subject, input));
+}
+
+async function decideOn(
+  deps: Deps,
+  subject: Subject,
+  input: ExchangeInput,
+): Promise<Decided<ExchangedCredential>> {
   let target: Target;
   try {
     target = chooseTarget(deps, subject.claims, input.authorizationDetails);

@@ -10,6 +10,7 @@ export { createDenialLog, type DenialLog, type DeniedDecision } from './denial-l
 export { oauthErrorOf } from './denying.ts';
 export type { Deps } from './deps.ts';
 export { codeHash, newCode } from './one-time-code.ts';
+export { createPace, type Pace } from './pace.ts';
 export type {
   AccessRequest,
   AccessRequests,

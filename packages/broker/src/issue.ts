@@ -32,6 +32,7 @@ import {
   UNAVAILABLE,
 } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { inTurn } from './in-turn.ts';
 import { entryIntent } from './intents.ts';
 import type { OnceId } from './ports.ts';
 import type { Decided, IssuedToken, IssueInput } from './use-cases.ts';
@@ -44,10 +45,12 @@ const LARGEST_CLAIMS = 8_192;
 
 export async function issue(deps: Deps, input: IssueInput): Promise<Decided<IssuedToken>> {
   const client = await authenticateClient(deps, input);
-  const asked = await readQuestion(deps, input);
-  if (asked instanceof CountersignError) return await unreadable(deps, client, asked);
-  const once = asked.shown === null ? client.once : [...client.once, asked.shown.once];
-  return await decideAndCommit(deps, (at) => attempt(deps, { client, once, ...asked }, at));
+  return await inTurn(deps, { agent: client.agent.id, stage: 'issue' }, async () => {
+    const asked = await readQuestion(deps, input);
+    if (asked instanceof CountersignError) return await unreadable(deps, client, asked);
+    const once = asked.shown === null ? client.once : [...client.once, asked.shown.once];
+    return await decideAndCommit(deps, (at) => attempt(deps, { client, once, ...asked }, at));
+  });
 }
 
 interface Question {

@@ -10,6 +10,7 @@ import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
 import { gatherFacts, judgeTargets, type Target, type TargetVerdict } from './deciding.ts';
 import { denied, deniedBy, oauthErrorOf, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
+import { inTurn } from './in-turn.ts';
 import { entryIntent } from './intents.ts';
 import { grouped, planLease } from './mint-lease.ts';
 import type { NewLease } from './ports.ts';
@@ -31,7 +32,9 @@ export async function runGrant(
   id: string,
   input: RunInput,
 ): Promise<Decided<RunView>> {
-  return await decideAndCommit(deps, (at) => attempt(deps, caller, id, input, at));
+  const decide = () => decideAndCommit(deps, (at) => attempt(deps, caller, id, input, at));
+  if (caller.kind === 'human') return await decide();
+  return await inTurn(deps, { agent: caller.agent, stage: 'run' }, decide);
 }
 
 /** What is to be run, read from the grant and the request. */
