@@ -4,26 +4,14 @@
  * entry is durable. Deterministic, no I/O: replicas, the verifier and a client all compute the same.
  */
 import {
-  type AuthorityEntryType,
-  CatalogRecordedBody,
   type Envelope,
   type Statement,
-  StatementEffectiveBody,
   StatementProposedBody,
   StatementSignedBody,
 } from '@countersign/contract';
-import {
-  CountersignError,
-  fromInstant,
-  inputError,
-  providerOf,
-  toInstant,
-} from '@countersign/core';
+import { CountersignError, fromInstant, inputError } from '@countersign/core';
 import { admissible } from './admissible.ts';
-import { applyDelayed, applyRecorded, applySecond, applyStatement } from './apply.ts';
-import { isOvertaken } from './basis.ts';
-import { catalogDigest } from './catalog.ts';
-import { dueFrom } from './delays.ts';
+import { applySecond, applyStatement } from './apply.ts';
 import {
   type DecodedStatement,
   decodeStatement,
@@ -33,36 +21,14 @@ import {
   verifySignature,
 } from './envelope.ts';
 import { secondingRefusal } from './freezes.ts';
-import { type Progress, progressOf } from './progress.ts';
-import { delayOf, requirementOf } from './requirement.ts';
+import { judgeCatalog } from './judge-catalog.ts';
+import { judgeEffect } from './judge-effect.ts';
+import type { AuthorityEntry, Judgement } from './judgement.ts';
+import { progressOf } from './progress.ts';
+import { requirementOf } from './requirement.ts';
+import { requireNotOvertaken, settle } from './settle.ts';
 import { possessionsOf, readSignatures } from './signatures.ts';
-import type { AuthorityState, CountedSignature, StatementRecord } from './state.ts';
-
-/** An authority entry as the ledger holds it. */
-export interface AuthorityEntry {
-  readonly index: number;
-  /** Instant. */
-  readonly time: string;
-  readonly type: AuthorityEntryType;
-  readonly body: unknown;
-}
-
-export interface Accepted {
-  readonly ok: true;
-  /** The statement this concerns; null for a catalog. */
-  readonly statement: string | null;
-  readonly status: 'pending' | 'cooling_off' | 'complete';
-  readonly progress: Progress | null;
-  /** Changes the state. Call once, after the entry is durable, on the state that was judged. */
-  readonly apply: () => void;
-}
-
-interface Refused {
-  readonly ok: false;
-  readonly refusal: CountersignError;
-}
-
-export type Judgement = Accepted | Refused;
+import type { AuthorityState, StatementRecord } from './state.ts';
 
 const LONGEST_SIGNING = 7 * 86_400_000;
 const CLOCK_TOLERANCE = 300_000;
@@ -242,128 +208,6 @@ async function judgeSeconding(
       ...counted,
     ]),
     apply: () => applySecond(state, entry, id, counted),
-  };
-}
-
-function judgeCatalog(state: AuthorityState, entry: AuthorityEntry): Judgement {
-  const parsed = CatalogRecordedBody.safeParse(entry.body);
-  if (!parsed.success) throw inputError('invalid_request', shapeProblem(parsed.error));
-  if (state.broker === null) throw inputError('conflict', 'Nothing is recorded before genesis.');
-  const { digest, catalog } = parsed.data;
-  const names = catalog.operations.map((operation) => operation.name);
-  if (
-    new Set(names).size !== names.length ||
-    names.some((name) => providerOf(name) !== catalog.provider)
-  ) {
-    throw inputError(
-      'invalid_request',
-      'A catalog lists the operations of its own provider, each once.',
-    );
-  }
-  if (catalogDigest(catalog) !== digest) {
-    throw inputError('invalid_request', 'The digest is not the digest of the catalog.');
-  }
-  return {
-    ok: true,
-    statement: null,
-    status: 'complete',
-    progress: null,
-    apply: () => applyRecorded(state, entry, digest, catalog),
-  };
-}
-
-/** Decides where it stands, and re-checks admissibility once its signatures are enough. */
-async function settle(
-  state: AuthorityState,
-  entry: AuthorityEntry,
-  decoded: DecodedStatement,
-  signatures: readonly CountedSignature[],
-  when: { readonly proposal: boolean },
-): Promise<Judgement> {
-  const { statement } = decoded;
-  const thumbprints = await thumbprintsIn(statement);
-  const progress = progressOf(state, requirementOf(state, statement, entry.time), signatures);
-  if (progress.met && !when.proposal) requireStillAdmissible(state, statement, thumbprints);
-  const delay = delayOf(state, statement);
-  const status = !progress.met ? 'pending' : delay > 0 ? 'cooling_off' : 'complete';
-  return {
-    ok: true,
-    statement: statement.id,
-    status,
-    progress,
-    apply: () => {
-      const onOneWord = progress.need < 2;
-      const change = { decoded, signatures, status, onOneWord, thumbprints } as const;
-      if (status === 'cooling_off') {
-        applyDelayed(state, entry, change, toInstant(fromInstant(entry.time) + delay * 1000));
-      } else applyStatement(state, entry, change);
-    },
-  };
-}
-
-/** Law 1: what the signers were shown, and no other change, is what takes effect. */
-function requireNotOvertaken(state: AuthorityState, record: StatementRecord): void {
-  if (isOvertaken(state, record)) {
-    throw inputError(
-      'conflict',
-      'What it changes was changed since it was proposed. Propose it anew.',
-    );
-  }
-}
-
-function requireStillAdmissible(
-  state: AuthorityState,
-  statement: Statement,
-  thumbprints: readonly string[],
-): void {
-  const refusal = admissible(state, statement, thumbprints);
-  if (refusal !== null) {
-    throw inputError('conflict', `It can no longer take effect. ${refusal.message}`);
-  }
-}
-
-/**
- * The end of a delay: nothing new is signed, and what was signed is judged once more, as things are now.
- * So the fold needs no clock, and every replica and the verifier see the effect at the same entry.
- */
-async function judgeEffect(state: AuthorityState, entry: AuthorityEntry): Promise<Judgement> {
-  const parsed = StatementEffectiveBody.safeParse(entry.body);
-  if (!parsed.success) throw inputError('invalid_request', shapeProblem(parsed.error));
-  const record = state.statements.get(parsed.data.statement);
-  if (record === undefined) throw inputError('not_found', 'There is no such statement.');
-  if (record.status === 'pending' || record.status === 'cooling_off') {
-    requireNotOvertaken(state, record);
-  }
-  const due = dueFrom(state, record);
-  if (due === null) {
-    throw inputError('conflict', 'This statement does not wait for a time to come.');
-  }
-  if (entry.time < due.from)
-    throw inputError('conflict', `Nothing of it takes effect before ${due.from}.`);
-  const { decoded, signatures } = record;
-  const { statement } = decoded;
-  const progress = progressOf(state, due.requirement, signatures);
-  if (!progress.met) {
-    throw inputError(
-      'conflict',
-      `Its signatures no longer suffice: ${progress.missing.join('; ')}.`,
-    );
-  }
-  const thumbprints = await thumbprintsIn(statement);
-  requireStillAdmissible(state, statement, thumbprints);
-  return {
-    ok: true,
-    statement: statement.id,
-    status: 'complete',
-    progress,
-    apply: () =>
-      applyStatement(state, entry, {
-        decoded,
-        signatures,
-        status: 'complete',
-        onOneWord: progress.need < 2,
-        thumbprints,
-      }),
   };
 }
 

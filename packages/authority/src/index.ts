@@ -18,7 +18,7 @@ export {
   verifySignature,
 } from './envelope.ts';
 export { escapesAccepted } from './escapes.ts';
-export { type Accepted, type AuthorityEntry, fold, type Judgement, judge } from './fold.ts';
+export { fold, judge } from './fold.ts';
 export {
   stateWithCatalog,
   stateWithStatement,
@@ -28,6 +28,7 @@ export {
 export { freezesOn, frozenTargetName, haltOf, isFrozenKey } from './freezes.ts';
 export { effectOfRight, isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
 export { presentGuardrail, standingGuardrails } from './guardrails.ts';
+export type { Accepted, AuthorityEntry, Judgement } from './judgement.ts';
 export { couldCount, countingHuman, progressOf } from './progress.ts';
 export { isReadable } from './readable.ts';
 export { delayOf, requirementOf } from './requirement.ts';

@@ -144,6 +144,12 @@ export interface StatementRecord {
   readonly rejection: { readonly human: string; readonly reason: string } | null;
 }
 
+/** The place and the instant of an entry. */
+export interface At {
+  readonly index: number;
+  readonly time: string;
+}
+
 export interface AuthorityState {
   /** Fingerprint of genesis; null before it. */
   broker: string | null;

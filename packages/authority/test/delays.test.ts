@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { emptyState, fold } from '../src/index.ts';
 import { changeBody, codeOf, enrollBody, environmentBody, recoverBody } from './support/bodies.ts';
-import { DAY, type Draft, HOUR, type Person, type Team, team } from './support/deployment.ts';
+import { DAY, type Draft, HOUR, keys, type Person, type Team, team } from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
 import {
   expectComplete,
@@ -12,7 +12,6 @@ import {
 import { snapshot } from './support/snapshot.ts';
 
 const [zoe, fresh] = [keyOf('zoe'), keyOf('bob, new laptop')];
-const keys = (...people: readonly Person[]) => people.map(({ key }) => key);
 
 interface Waiting {
   readonly draft: Draft;

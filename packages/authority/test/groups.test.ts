@@ -11,6 +11,7 @@ import {
   type Draft,
   dangerousGrant,
   HOUR,
+  keys,
   type Person,
   type Team,
   team,
@@ -19,7 +20,6 @@ import { keyOf } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
 const zoe = keyOf('zoe');
-const keys = (...people: readonly Person[]) => people.map(({ key }) => key);
 
 function change(t: Team, who: Person, roles: string[], groups: string[] = []): Draft {
   return t.broker.draft('human.enroll', changeBody(who, t.alice.id, roles, groups));

@@ -7,7 +7,7 @@ import {
   connectionBody,
   environmentBody,
 } from './support/bodies.ts';
-import { Deployment, type Person, type Team, team } from './support/deployment.ts';
+import { Deployment, keys, type Team, team } from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
@@ -17,8 +17,6 @@ const secretBody = (secret_hash: string) => ({
   ...agentBody('etl'),
   auth: { method: 'client_secret', secret_hash },
 });
-
-const by = (...people: readonly Person[]) => people.map((person) => person.key);
 
 describe('environment.set', () => {
   test('one admin makes one; an approver or auditor does not', async () => {
@@ -56,7 +54,7 @@ describe('environment.set', () => {
     const present = { ...environmentBody('production', 'production'), environment: production };
     await broker.done(broker.draft('environment.set', { ...present, ...strict }), alice.key);
     const draft = broker.draft('environment.set', { ...present, ...strict, ...change });
-    expectPending(await broker.propose(draft, ...by(alice, erin)), /2 more distinct.*: approver/);
+    expectPending(await broker.propose(draft, ...keys(alice, erin)), /2 more distinct.*: approver/);
     expectPending(await broker.sign(draft, bob.key), /1 more distinct human: approver/);
     expectComplete(await broker.sign(draft, carol.key));
     expect(broker.state.environments.get(production)?.rule).toMatchObject(change);
@@ -78,7 +76,7 @@ describe('environment.set', () => {
     const body = { ...present, ...strict, ...change };
     if (body['environment'] === 'agent') body['environment'] = t.agent;
     const draft = broker.draft('environment.set', body);
-    expectRefusal(await broker.propose(draft, ...by(t.alice, t.erin)), code, words);
+    expectRefusal(await broker.propose(draft, ...keys(t.alice, t.erin)), code, words);
   });
 
   test('between two classes neither of which is production, none is stricter', async () => {
@@ -92,7 +90,10 @@ describe('environment.set', () => {
   test('the name of another environment stays taken', async () => {
     const { broker, alice, bob, staging } = await team();
     const body = { ...environmentBody('production', 'staging'), environment: staging };
-    const outcome = await broker.propose(broker.draft('environment.set', body), ...by(alice, bob));
+    const outcome = await broker.propose(
+      broker.draft('environment.set', body),
+      ...keys(alice, bob),
+    );
     expectRefusal(outcome, 'conflict', /production is taken; names are never reused/);
   });
 

@@ -8,11 +8,17 @@ import {
   grantBody,
   permission,
 } from './support/bodies.ts';
-import { type Draft, dangerousGrant, type Person, type Team, team } from './support/deployment.ts';
+import {
+  type Draft,
+  dangerousGrant,
+  keys,
+  type Person,
+  type Team,
+  team,
+} from './support/deployment.ts';
 import { sha256 } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
-const keys = (...people: readonly Person[]) => people.map(({ key }) => key);
 const DROP = [permission({ 'db:drop': 'delete' }, ['orders'])];
 const ANEW = { credential: sha256('another salt and credential') };
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { delayed, effectiveFrom } from '../src/index.ts';
 import { type Body, changeBody, environmentBody } from './support/bodies.ts';
-import { type Draft, HOUR, type Person, type Team, team } from './support/deployment.ts';
+import { type Draft, HOUR, keys, type Person, type Team, team } from './support/deployment.ts';
 import {
   expectComplete,
   expectCoolingOff,
@@ -37,7 +37,6 @@ function rule({ broker, production }: Team, change: Body): Draft {
   return broker.draft('environment.set', { ...body, ...STRICT, ...change });
 }
 
-const keys = (...people: readonly Person[]) => people.map(({ key }) => key);
 const present = ({ broker, production }: Team) => broker.state.environments.get(production)?.rule;
 
 const LOOSER: readonly [string, Body][] = [

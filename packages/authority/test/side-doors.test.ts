@@ -23,6 +23,7 @@ import {
   type Draft,
   HOUR,
   instant,
+  keys,
   type Person,
   type Team,
   team,
@@ -36,7 +37,6 @@ import {
 } from './support/refusal.ts';
 
 const [stolen, spare] = [keyOf('a key of mallory’s'), keyOf('a code of mallory’s')];
-const keys = (...people: readonly Person[]) => people.map(({ key }) => key);
 const OVERTAKEN = /changed since it was proposed\. Propose it anew/;
 
 function change(

@@ -49,6 +49,10 @@ function rightOf(example: Example): GuardedRight {
   };
 }
 
+function judged(name: string, example: Example) {
+  return engine.judge([{ id: 'an-id', name, policy: text(name) }], [rightOf(example)]);
+}
+
 test('each has its examples below', () => {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith('.cedar'));
   const known = [FREEZE, HOURS, BACKUPS, TICKET];
@@ -128,8 +132,7 @@ describe('forbids', () => {
     ],
     [TICKET, 'SQL without a ticket', 'ticket', { effect: 'execute', reason: 'as agreed' }],
   ])('%s: %s', (name, _, policy, example) => {
-    const guardrail = { id: 'an-id', name, policy: text(name) };
-    expect(engine.judge([guardrail], [rightOf(example)])).toMatchObject({
+    expect(judged(name, example)).toMatchObject({
       by: { guardrail: { name }, policy, error: null },
     });
   });
@@ -163,7 +166,6 @@ describe('lets pass', () => {
     [TICKET, 'a delete elsewhere', { effect: 'delete', class: 'staging' }],
     [TICKET, 'a write', { effect: 'write' }],
   ])('%s: %s', (name, _, example) => {
-    const guardrail = { id: 'an-id', name, policy: text(name) };
-    expect(engine.judge([guardrail], [rightOf(example)])).toBeNull();
+    expect(judged(name, example)).toBeNull();
   });
 });

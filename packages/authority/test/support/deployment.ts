@@ -41,6 +41,11 @@ export interface Person {
   readonly key: TestKey;
 }
 
+/** What people sign with, in their order. */
+export function keys(...people: readonly Person[]): TestKey[] {
+  return people.map(({ key }) => key);
+}
+
 export type Outcome =
   | {
       readonly ok: true;
