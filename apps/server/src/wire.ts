@@ -10,6 +10,7 @@ import {
   createDenialLog,
   createPace,
   createRevoker,
+  createSnapshotKeeping,
   createTokenKeys,
   createUseCases,
   type Deps,
@@ -84,7 +85,7 @@ export async function wire(
   await tokenKeys.maintain();
   const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
   const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
-  const authority = createAuthorityCache(journal, log);
+  const authority = createAuthorityCache(journal, log, store.snapshots);
   const providers = builtInProviders({
     clock,
     random,
@@ -116,6 +117,7 @@ export async function wire(
     rules: rulesOf(providers),
     guardrails: createGuardrailEngine({ load: loadCedar, elapsed: () => performance.now() }),
     authority,
+    snapshots: createSnapshotKeeping({ journal, authority, snapshots: store.snapshots, log }),
     denials: measuredDenials(
       createDenialLog({ journal, clock, random, remember: (once) => replay.remember(once) }),
       instruments,

@@ -104,7 +104,5 @@ export function addGrant(
     until: from + body.valid_for * 1000,
     revokedAt: null,
   });
-  const ofAgent = state.grantsOfAgent.get(body.agent);
-  if (ofAgent === undefined) state.grantsOfAgent.set(body.agent, [id]);
-  else ofAgent.push(id);
+  state.grantsOfAgent.set(body.agent, [...(state.grantsOfAgent.get(body.agent) ?? []), id]);
 }

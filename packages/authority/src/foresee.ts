@@ -9,6 +9,7 @@ import { applyCatalog } from './adoption.ts';
 import { takeEffect } from './apply.ts';
 import { catalogDigest } from './catalog.ts';
 import { encodeStatement, thumbprintsIn } from './envelope.ts';
+import { copyOf } from './snapshot.ts';
 import { type GrantStanding, grantStanding } from './standing.ts';
 import type { AuthorityState } from './state.ts';
 
@@ -68,33 +69,4 @@ export function touchedGrants(
 function refusalOf(state: AuthorityState, grant: string): string | null {
   const statement = state.statements.get(grant)?.decoded.statement;
   return statement === undefined ? null : (admissible(state, statement, [])?.message ?? null);
-}
-
-/** Objects are replaced, never edited in place, so that new maps are enough. */
-function copyOf(state: AuthorityState): AuthorityState {
-  const { broker, ledgerKey, size, time } = state;
-  return {
-    ...{ broker, ledgerKey, size, time },
-    humans: new Map(state.humans),
-    keys: new Map(state.keys),
-    environments: new Map(state.environments),
-    agents: new Map(state.agents),
-    connections: new Map(state.connections),
-    grants: new Map(state.grants),
-    statements: new Map(state.statements),
-    unsettled: new Map(state.unsettled),
-    changedBy: new Map(state.changedBy),
-    catalogs: new Map(state.catalogs),
-    latestCatalog: new Map(state.latestCatalog),
-    names: new Map(state.names),
-    mapped: new Map(state.mapped),
-    everMapped: new Map(state.everMapped),
-    adopted: new Map(state.adopted),
-    guardrails: new Map(state.guardrails),
-    // This one's lists grow where they are.
-    grantsOfAgent: new Map([...state.grantsOfAgent].map(([agent, ids]) => [agent, [...ids]])),
-    freezes: new Map(state.freezes),
-    frozen: new Map(state.frozen),
-    acceptedEscapes: new Map(state.acceptedEscapes),
-  };
 }

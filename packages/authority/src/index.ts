@@ -32,6 +32,14 @@ export type { Accepted, AuthorityEntry, Judgement } from './judgement.ts';
 export { couldCount, countingHuman, progressOf } from './progress.ts';
 export { isReadable } from './readable.ts';
 export { delayOf, requirementOf } from './requirement.ts';
+export {
+  copyOf,
+  createStateDigests,
+  type KeptStatePart,
+  partsOf,
+  type StatePart,
+  stateOf,
+} from './snapshot.ts';
 export { connectionPin, grantStanding, standingOf, suspensions } from './standing.ts';
 export {
   type Agent,

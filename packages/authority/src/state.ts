@@ -182,7 +182,7 @@ export interface AuthorityState {
   readonly adopted: Map<string, Adoption>;
   readonly guardrails: Map<string, Guardrail>;
   /** Grant ids by agent, for the hot path. */
-  readonly grantsOfAgent: Map<string, string[]>;
+  readonly grantsOfAgent: Map<string, readonly string[]>;
   readonly freezes: Map<string, Freeze>;
   /** Freezes that stand, by what they stop, for the hot path. */
   readonly frozen: Map<string, readonly string[]>;

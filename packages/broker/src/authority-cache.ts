@@ -2,25 +2,58 @@
  * This replica's fold of the authority entries. Decisions read it without I/O; the version it was
  * folded to is what their commit is fenced on, so staleness costs a retry and never a wrong answer.
  */
-import { type AuthorityState, emptyState, fold, isReadable } from '@countersign/authority';
-import { isAuthorityEntryType } from '@countersign/contract';
-import { CountersignError } from '@countersign/core';
-import { decodeEntry, type LedgerEntry, leafHash } from '@countersign/ledger';
+import { type AuthorityState, copyOf, emptyState, stateOf } from '@countersign/authority';
+import { CountersignError, UnfaithfulLedger } from '@countersign/core';
 import type { BrokerLog } from './deps.ts';
-import type { Journal, JournalEntry } from './ports.ts';
+import { foldStored } from './fold-stored.ts';
+import type {
+  AuthorityJournalEntry,
+  AuthorityPosition,
+  Head,
+  Journal,
+  Snapshots,
+  StoredSnapshot,
+} from './ports.ts';
 
 export interface AuthorityCache {
   readonly state: AuthorityState;
   /** The head's authority version this state stands for. */
   readonly version: number;
-  /** Folds what other replicas, or this one, appended since. Concurrent calls share one pass. */
+  /**
+   * Folds what other replicas, or this one, appended since. Concurrent calls share one pass.
+   * @throws CountersignError `broker_unavailable` once it is in doubt
+   */
   refresh(): Promise<void>;
 }
 
-export function createAuthorityCache(journal: Journal, log: BrokerLog): AuthorityCache {
+/** The same, for whoever keeps snapshots of it. */
+export interface AuthorityFold extends AuthorityCache {
+  /** The snapshot that this state began with, until it is confirmed; null: all of it was folded here. */
+  readonly unconfirmed: StoredSnapshot | null;
+  /** The statements come to what the snapshot said. */
+  confirm(): void;
+  /** They do not: nothing is decided on this state any more. */
+  doubt(): void;
+  /** How far it is folded. */
+  readonly at: AuthorityPosition;
+  /** The same, with the state there in maps of its own. */
+  copy(): Promise<{ readonly state: AuthorityState; readonly at: AuthorityPosition }>;
+}
+
+const BEGINNING: AuthorityPosition = { next: 0, count: 0, chain: new Uint8Array(32) };
+
+/** @param snapshots where a start may begin; null: at the first entry */
+export function createAuthorityCache(
+  journal: Journal,
+  log: BrokerLog,
+  snapshots: Snapshots | null = null,
+): AuthorityFold {
   const state = emptyState();
   let version = -1;
-  let read = 0;
+  let at = BEGINNING;
+  let unconfirmed: StoredSnapshot | null = null;
+  let isDoubted = false;
+  let mayRestore = snapshots !== null;
   let running: Promise<void> | null = null;
   let again = false;
 
@@ -29,74 +62,105 @@ export function createAuthorityCache(journal: Journal, log: BrokerLog): Authorit
       again = false;
       const head = await journal.head();
       if (head.authorityVersion === version) continue;
-      // All of it before any of it: the journal vouches for what it read only at the end of the stream.
-      const entries: JournalEntry[] = [];
-      for await (const stored of journal.readAuthority(read)) entries.push(stored);
+      if (mayRestore) await restore(head);
+      const entries = await readOn();
+      mayRestore = false;
       for (const stored of entries) {
         await foldStored(state, stored, log);
-        read = stored.index + 1;
+        at = { next: stored.index + 1, count: at.count + 1, chain: stored.chain };
       }
       // The version is named only when nothing came between the head and the last entry folded in.
       const after = await journal.head();
       if (after.authorityVersion === head.authorityVersion) version = head.authorityVersion;
       else again = true;
     } while (again);
+    if (isDoubted) throw inDoubt();
+  }
+
+  /** All of it before any of it: the journal vouches for what it read only at the end of the stream. */
+  async function readOn(): Promise<AuthorityJournalEntry[]> {
+    try {
+      return await collect(journal.readAuthority(at.next, at.chain));
+    } catch (error) {
+      // Law 1: what the head does not continue is a snapshot of something else, and counts for nothing.
+      if (!(error instanceof UnfaithfulLedger) || !mayRestore || unconfirmed === null) throw error;
+      log.warn({ next: at.next }, 'the snapshot of authority is of another ledger; it is not used');
+      begin(emptyState(), BEGINNING, null);
+      return await collect(journal.readAuthority(at.next, at.chain));
+    }
+  }
+
+  async function restore({ size }: Head): Promise<void> {
+    const { snapshot, isForeign } = (await snapshots?.read()) ?? NO_SNAPSHOT;
+    if (isForeign) {
+      log.warn(
+        {},
+        'the snapshot of authority in the database was changed by hand, or is of another deployment; it is not used',
+      );
+    }
+    if (snapshot === null || snapshot.next > size) return;
+    try {
+      begin(stateOf(snapshot.parts), snapshot, snapshot);
+    } catch {
+      log.warn({}, 'the snapshot of authority cannot be read; it is not used');
+    }
+  }
+
+  /** Everyone holds the one state there is: it is filled, never replaced. */
+  function begin(
+    with_: AuthorityState,
+    { next, count, chain }: AuthorityPosition,
+    snapshot: StoredSnapshot | null,
+  ): void {
+    Object.assign(state, with_);
+    at = { next, count, chain };
+    unconfirmed = snapshot;
   }
 
   return {
     state,
     get version() {
-      return version;
+      return isDoubted ? -1 : version;
+    },
+    get at() {
+      return at;
+    },
+    get unconfirmed() {
+      return unconfirmed;
     },
     async refresh() {
+      if (isDoubted) throw inDoubt();
       again = true;
       running ??= pass().finally(() => {
         running = null;
       });
       await running;
     },
+    confirm() {
+      unconfirmed = null;
+    },
+    doubt() {
+      isDoubted = true;
+    },
+    async copy() {
+      // A pass moves state and position one after the other.
+      while (running !== null) await running;
+      return { state: copyOf(state), at };
+    },
   };
 }
 
-/**
- * Law 1: a row edited in the database with no statement behind it has no effect, and is reported: what
- * does not hash to its leaf, or is refused by the fold, is left out.
- *
- * @throws CountersignError `broker_unavailable` for an entry this version cannot read. The journal vouched
- * for it, so another version wrote it, and acknowledged it: Law 4, no decision without it.
- */
-async function foldStored(
-  state: AuthorityState,
-  stored: JournalEntry,
-  log: BrokerLog,
-): Promise<void> {
-  const report = (reason: string): void => {
-    log.warn(
-      { index: stored.index, reason },
-      'an authority entry in the database has no effect; run `countersign audit verify`',
-    );
-  };
-  if (!Buffer.from(leafHash(stored.bytes)).equals(Buffer.from(stored.leafHash))) {
-    report('its bytes do not hash to its leaf');
-    return;
-  }
-  const { time, type, body } = readEntry(stored);
-  if (!isAuthorityEntryType(type) || !isReadable(type, body)) throw tooNew(stored.index);
-  const refusal = await fold(state, { index: stored.index, time, type, body });
-  if (refusal !== null) report(refusal.message);
+const NO_SNAPSHOT = { snapshot: null, isForeign: false } as const;
+
+async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const each of all) collected.push(each);
+  return collected;
 }
 
-function readEntry(stored: JournalEntry): LedgerEntry {
-  try {
-    return decodeEntry(stored.bytes);
-  } catch {
-    throw tooNew(stored.index);
-  }
-}
-
-function tooNew(index: number): CountersignError {
+function inDoubt(): CountersignError {
   return new CountersignError(
     'broker_unavailable',
-    `Ledger entry ${index} carries authority that this version cannot read. A newer one wrote it: upgrade this server; until then it decides nothing.`,
+    'The statements do not come to the authority this server began with. It decides nothing; look at its log, run `countersign audit verify`, and restart it.',
   );
 }

@@ -1,6 +1,6 @@
 /**
  * What goes on without being asked: ending leases, removed connections and replaced credentials, finding strays, summing denials,
- * forgetting replay ids.
+ * forgetting replay ids, keeping a snapshot of authority.
  */
 import type { Deps } from './deps.ts';
 import { createRemovals } from './remove-connection.ts';
@@ -15,7 +15,7 @@ export interface Background {
   strays(): Promise<void>;
   /** Called when any replica changed authority. */
   authorityChanged(): Promise<void>;
-  /** Resolves when no provider is being asked for anything. */
+  /** Resolves when no provider is being asked for anything, and nothing else goes on. */
   idle(): Promise<void>;
 }
 
@@ -71,6 +71,7 @@ export function createBackground(deps: Deps): Background {
       go('live leases', () => revokeWithoutAuthority(deps));
       go('token keys', () => deps.tokenKeys.maintain());
       go('strays', () => reapStrays(deps));
+      go('snapshot', () => deps.snapshots.keep());
     },
     async authorityChanged() {
       await guarded('refresh', () => deps.authority.refresh());
@@ -79,6 +80,7 @@ export function createBackground(deps: Deps): Background {
       carryOut();
     },
     async idle() {
+      deps.snapshots.stop();
       await Promise.all(behind.values());
       await deps.revoker.idle();
     },

@@ -17,6 +17,7 @@ import type {
   Uses,
 } from './ports.ts';
 import type { Revoker } from './revoker.ts';
+import type { SnapshotKeeping } from './snapshot-keeping.ts';
 import type { TokenKeys } from './token-keys.ts';
 
 /** What the broker tells an operator; never a secret, never an upstream's words to an agent. */
@@ -50,6 +51,7 @@ export interface Deps {
   /** Evaluates the humans' guardrails. */
   readonly guardrails: GuardrailEngine;
   readonly authority: AuthorityCache;
+  readonly snapshots: SnapshotKeeping;
   readonly denials: DenialLog;
   /** How much one agent may ask for. */
   readonly pace: Pace;

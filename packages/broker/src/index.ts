@@ -14,6 +14,8 @@ export { createPace, type Pace } from './pace.ts';
 export type {
   AccessRequest,
   AccessRequests,
+  AuthorityJournalEntry,
+  AuthorityPosition,
   Codes,
   CredentialBinding,
   EntryDraft,
@@ -34,6 +36,8 @@ export type {
   RowEffect,
   SealedCredentials,
   SealedKeys,
+  Snapshots,
+  StoredSnapshot,
   TokenKeyChange,
   TokenKeyRows,
   TokenKeySet,
@@ -41,6 +45,7 @@ export type {
 } from './ports.ts';
 export { countLeases } from './revoke.ts';
 export { createRevoker } from './revoker.ts';
+export { createSnapshotKeeping } from './snapshot-keeping.ts';
 export { createTokenKeys, type TokenKeys, type TokenKeyView } from './token-keys.ts';
 export type {
   AgentCaller,

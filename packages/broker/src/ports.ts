@@ -2,6 +2,7 @@
  * What the use cases need from the outside, in the shapes they need it. The store implements the first
  * half, the server wires the rest. Law 4 lives in `Journal.commit`.
  */
+import type { KeptStatePart, StatePart } from '@countersign/authority';
 import type { GrantedDetail } from '@countersign/contract';
 import type { Secret } from '@countersign/core';
 
@@ -125,6 +126,11 @@ export interface JournalEntry {
   readonly leafHash: Uint8Array;
 }
 
+export interface AuthorityJournalEntry extends JournalEntry {
+  /** What the leaf hashes of the authority entries up to this one add up to, 32 bytes. */
+  readonly chain: Uint8Array;
+}
+
 export interface Journal {
   /**
    * Appends in order; one loser does not fail the others. Group commit is behind this port.
@@ -134,8 +140,12 @@ export interface Journal {
   head(): Promise<PresentHead>;
   /** Entries with `from <= index < to`, in order, streamed. */
   read(from: number, to: number): AsyncIterable<JournalEntry>;
-  /** Authority entries (statements, signatures, catalogs) with index >= from, in order. */
-  readAuthority(from: number): AsyncIterable<JournalEntry>;
+  /**
+   * Authority entries (statements, signatures, catalogs) with index >= from, in order. They continue
+   * `before`, the chain of the authority entries before `from`; left out, it is read from the database.
+   * @throws UnfaithfulLedger at the end at the latest, unless all of them add up to the head's chain
+   */
+  readAuthority(from: number, before?: Uint8Array): AsyncIterable<AuthorityJournalEntry>;
   /** Newest first when `descending`; keyset paging by index. */
   page(query: {
     readonly after: number | null;
@@ -278,6 +288,37 @@ export interface ReplayIds {
 /** Use counters of limited grants, for reading; `Journal.commit` is what counts. */
 export interface Uses {
   used(grants: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
+
+/** How far authority is folded. */
+export interface AuthorityPosition {
+  /** Authority entries before this index are folded in, and none from it on. */
+  readonly next: number;
+  /** How many. */
+  readonly count: number;
+  /** What their leaf hashes add up to, 32 bytes. */
+  readonly chain: Uint8Array;
+}
+
+/** A state that was folded once, as a server vouches for it. */
+export interface StoredSnapshot extends AuthorityPosition {
+  /** Of its members, by name: what the statements must come to (`createStateDigests`). */
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+/** Folded authority under a MAC, so that a start folds only what came later. Nothing trusts what fails it. */
+export interface Snapshots {
+  /** The one that this version's fold made under the ledger's present key; null: there is none. */
+  latest(): Promise<StoredSnapshot | null>;
+  /** The same with its state. `isForeign`: there is one, and no server of ours left it as it is. */
+  read(): Promise<{
+    readonly snapshot: (StoredSnapshot & { readonly parts: readonly KeptStatePart[] }) | null;
+    readonly isForeign: boolean;
+  }>;
+  /** Writes one in place of an earlier one, a part at a time. False: another server was ahead, or is at it. */
+  write(at: AuthorityPosition, parts: Iterable<StatePart>): Promise<boolean>;
+  /** Takes it away for good. */
+  discard(): Promise<void>;
 }
 
 /** What a sealed credential is bound to (Law 1): moved to another row, it does not open. */

@@ -14,6 +14,13 @@ export class CountersignError extends Error {
   }
 }
 
+/** The ledger in the database is not the one that was written: nobody waits for it to become better. */
+export class UnfaithfulLedger extends CountersignError {
+  constructor(message: string) {
+    super('broker_unavailable', message);
+  }
+}
+
 /** Input that never reached a decision: malformed, unknown, conflicting. */
 export function inputError(code: InputCode, message: string): CountersignError {
   return new CountersignError(code, message);

@@ -21,7 +21,7 @@ export {
   isEffect,
   worse,
 } from './effects.ts';
-export { CountersignError, inputError } from './errors.ts';
+export { CountersignError, inputError, UnfaithfulLedger } from './errors.ts';
 export { isUuid, isUuidV7, uuidv7 } from './ids.ts';
 export { parseJsonText } from './json-text.ts';
 export { isNarrowed, isOperation, providerOf } from './operations.ts';

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Head } from '@countersign/broker';
-import { CountersignError, toInstant } from '@countersign/core';
+import { toInstant, UnfaithfulLedger } from '@countersign/core';
 import {
   appendLeaf,
   type CompactRange,
@@ -238,9 +238,8 @@ export function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-export function unfaithful(why: string): CountersignError {
-  return new CountersignError(
-    'broker_unavailable',
+export function unfaithful(why: string): UnfaithfulLedger {
+  return new UnfaithfulLedger(
     `The ledger in the database is not the one this server knows: ${why}.`,
   );
 }

@@ -1,5 +1,12 @@
 /** The ledger as the use cases know it: `commit` behind a group commit, and reads by keyset. */
-import type { Intent, Journal, JournalEntry, Outcome, PresentHead } from '@countersign/broker';
+import type {
+  AuthorityJournalEntry,
+  Intent,
+  Journal,
+  JournalEntry,
+  Outcome,
+  PresentHead,
+} from '@countersign/broker';
 import { type Clock, isUuid, toInstant } from '@countersign/core';
 import { leafHash } from '@countersign/ledger';
 import { AUTHORITY_CHANNEL } from './append.ts';
@@ -7,7 +14,7 @@ import { prepare } from './batch.ts';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Sql } from './database.ts';
 import { type CommittedBatch, GroupCommit } from './group-commit.ts';
-import { chainBefore, EMPTY_CHAIN, extendChain, isEqual, unfaithful } from './head.ts';
+import { chainBefore, extendChain, isEqual, unfaithful } from './head.ts';
 
 interface EntryRow {
   readonly index: number;
@@ -41,9 +48,6 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
     onBatch?.({ intents: settlements.length, milliseconds: performance.now() - began });
     return settlements;
   });
-  /** Chain over the authority entries up to `last`; there is none in `(last, size)`. */
-  let folded = { last: -1, size: 0, chain: EMPTY_CHAIN };
-
   async function commit(intents: readonly Intent[]): Promise<readonly Outcome[]> {
     const time = toInstant(clock.now());
     const prepared = intents.map((intent) => prepare(intent, time));
@@ -70,15 +74,14 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
     }
   }
 
-  async function* readAuthority(from: number): AsyncGenerator<JournalEntry> {
+  async function* readAuthority(
+    from: number,
+    before?: Uint8Array,
+  ): AsyncGenerator<AuthorityJournalEntry> {
     const head = await committer.refresh();
-    const isKnown = from > folded.last && from <= folded.size;
-    let chain = isKnown
-      ? folded.chain
-      : await guardedRead('read the ledger', () => chainBefore(sql, from));
-    let { last } = isKnown ? folded : { last: from - 1 };
+    let chain = before ?? (await guardedRead('read the ledger', () => chainBefore(sql, from)));
+    let next = from;
     for (;;) {
-      const next = Math.max(from, last + 1);
       const rows = await guardedRead(
         'read the ledger',
         () => sql<EntryRow[]>`
@@ -90,8 +93,8 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
         const leaf = leafHash(row.bytes);
         if (!isEqual(leaf, row.leaf_hash)) throw unfaithful(`entry ${row.index} was changed`);
         chain = extendChain(chain, leaf);
-        last = row.index;
-        yield toEntry(row);
+        next = row.index + 1;
+        yield { ...toEntry(row), chain };
       }
       if (rows.length < ROWS) break;
     }
@@ -99,7 +102,6 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
     if (from <= head.size && !isEqual(chain, head.authorityChain)) {
       throw unfaithful('authority entries are missing or were changed');
     }
-    if (head.size >= folded.size) folded = { last, size: head.size, chain };
   }
 
   return {

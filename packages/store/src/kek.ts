@@ -17,6 +17,7 @@ const PURPOSES = {
   code: 'countersign/one-time-code/v1',
   kept: 'countersign/kept-code/v1',
   replica: 'countersign/replica/v1',
+  snapshot: 'countersign/snapshot/v1',
 } as const;
 const ENCRYPTION = 'A256GCM';
 
@@ -39,7 +40,7 @@ export function parseStrings<K extends string>(
 
 /** kept: the hash of a one-time code beside its MAC, so that the MAC can be made anew. */
 export type SealPurpose = 'credential' | 'key' | 'kept';
-export type MacPurpose = 'head' | 'lease' | 'request' | 'code' | 'replica';
+export type MacPurpose = 'head' | 'lease' | 'request' | 'code' | 'replica' | 'snapshot';
 
 export interface Kek {
   /** Short name of the key, in every sealed value, so that a rotation knows what is under what. */
@@ -77,6 +78,7 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
     code: derive(PURPOSES.code),
     kept: derive(PURPOSES.kept),
     replica: derive(PURPOSES.replica),
+    snapshot: derive(PURPOSES.snapshot),
   };
   const id = derive('kek-id').subarray(0, 8).toString('base64url');
   const macKeys = {
@@ -85,6 +87,7 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
     request: createSecretKey(keys.request),
     code: createSecretKey(keys.code),
     replica: createSecretKey(keys.replica),
+    snapshot: createSecretKey(keys.snapshot),
   };
   const mac = (purpose: MacPurpose, document: unknown) =>
     createHmac('sha256', macKeys[purpose]).update(canonicalBytes(document)).digest();

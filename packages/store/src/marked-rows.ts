@@ -14,6 +14,7 @@ import {
   openKeptCode,
   signerOfLease,
   signerOfRequest,
+  signerOfSnapshot,
 } from './row-macs.ts';
 import { bindingOf } from './sealed-keys.ts';
 import {
@@ -164,6 +165,35 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
         return codes.filter((code) => after === null || code.key > after);
       },
       write: (changes) => writeCodes(sql, 'genesis_code', changes),
+    },
+    {
+      // Not made anew but dropped, for a server to fold another: the next key vouches for no fold that a
+      // thief of this one could have written.
+      name: 'snapshots',
+      column: 'mac',
+      page: async (after, limit) => {
+        const beyond = after ?? '';
+        const rows = await guardedRead(
+          'read snapshots',
+          () => sql<{ fold: string; document: string; mac: Uint8Array }[]>`
+            select fold, document, mac from countersign.snapshots
+            where fold > ${beyond} order by fold limit ${limit}`,
+        );
+        return rows.map(({ fold, document, mac }) => {
+          const under = signerOfSnapshot(ring, document, mac);
+          return macRow(fold, under, mac, () => mac);
+        });
+      },
+      write: async (changes) => {
+        await guarded(
+          'drop snapshots',
+          () => sql`
+          delete from countersign.snapshots as kept
+          using unnest(${column(sql, changes, 'key')}::text[],
+            ${column(sql, changes, 'before')}::text[]) as change (key, before)
+          where kept.fold = change.key and kept.mac = decode(change.before, 'hex')`,
+        );
+      },
     },
   ];
 }

@@ -65,6 +65,15 @@ export function signerOfRequest(
   }
 }
 
+/** As `signerOfLease`; what the MAC covers is the document that stands beside it. */
+export function signerOfSnapshot(ring: KekRing, document: string, mac: Uint8Array): Kek | null {
+  try {
+    return ring.signerOf('snapshot', JSON.parse(document), mac);
+  } catch {
+    return null;
+  }
+}
+
 /** A one-time code as the database holds it: without the KEK nobody writes one that opens. */
 export function macOfCode(kek: Kek, codeHash: string): string {
   return Buffer.from(kek.mac('code', codeHash)).toString('base64url');

@@ -7,6 +7,7 @@ import type {
   ReplayIds,
   SealedCredentials,
   SealedKeys,
+  Snapshots,
   TokenKeyRows,
   Uses,
 } from '@countersign/broker';
@@ -15,6 +16,7 @@ import { openAccessRequests } from './access-requests.ts';
 import { openCodes } from './codes.ts';
 import { Committer } from './committer.ts';
 import { guarded, guardedRead, openClient, type Sql } from './database.ts';
+import { foldVersion } from './fold-version.ts';
 import type { CommittedBatch } from './group-commit.ts';
 import { createHead } from './head.ts';
 import { openJournal } from './journal.ts';
@@ -26,6 +28,7 @@ import { migrate } from './migrate.ts';
 import { openReplayIds } from './replay.ts';
 import { openSealedCredentials } from './sealed-credentials.ts';
 import { openSealedKeys } from './sealed-keys.ts';
+import { openSnapshots } from './snapshots.ts';
 import { openTables } from './tables.ts';
 import { openTokenKeys } from './token-keys.ts';
 import { openUses } from './uses.ts';
@@ -54,6 +57,7 @@ export interface Store {
   readonly sealedCredentials: SealedCredentials;
   readonly sealedKeys: SealedKeys;
   readonly tokenKeys: TokenKeyRows;
+  readonly snapshots: Snapshots;
   /** The key-encryption keys this server holds, and their rotation. */
   readonly keks: Keks;
   readonly ledger: LedgerReader;
@@ -109,6 +113,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     sealedCredentials: openSealedCredentials(tables, ring, committer),
     sealedKeys: openSealedKeys(tables, ring, committer),
     tokenKeys: openTokenKeys(reads, ring, committer),
+    snapshots: openSnapshots({ sql: reads, ring, committer, fold: foldVersion() }),
     keks: openKeks({ ring, committer, sql: reads, tables, clock }),
     ledger: openLedgerReader(reads, journal.read),
 

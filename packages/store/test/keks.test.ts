@@ -247,6 +247,7 @@ it('every column that carries a mark is one that a rotation knows', async () => 
     'replicas.mac',
     'sealed_credentials.sealed',
     'sealed_keys.sealed',
+    'snapshots.mac',
   ]);
 });
 
