@@ -9,9 +9,11 @@ export interface Options {
   readonly rounds: number;
   /** Also: how cost grows with agents, entries and replicas. Takes minutes. */
   readonly growth: boolean;
+  /** Also: how long a start takes, with a snapshot of authority and without. Takes minutes. */
+  readonly restart: boolean;
   /** Entries of the largest ledger measured by `--growth`. */
   readonly entries: number;
-  /** Agents, with a grant each, of the largest authority measured by `--growth`. */
+  /** Agents, with a grant each, of the largest authority measured by `--growth`, and of that by `--restart`. */
   readonly agents: number;
 }
 
@@ -20,7 +22,8 @@ export const USAGE = `npm run bench -- [options]
   --seconds N   of load for each figure (default 6)
   --rounds N    in which the subjects take turns (default 3)
   --growth      also how cost grows with agents, ledger entries and replicas
-  --agents N    largest number of agents for --growth (default 100000)
+  --restart     also how long a start takes with that many agents
+  --agents N    largest number of agents for --growth and --restart (default 100000)
   --entries N   largest ledger for --growth (default 1000000)
   --json        one JSON document on stdout instead of tables
 
@@ -35,16 +38,18 @@ export function readOptions(args: readonly string[]): Options | 'help' {
       seconds: { type: 'string', default: '6' },
       rounds: { type: 'string', default: '3' },
       growth: { type: 'boolean', default: false },
+      restart: { type: 'boolean', default: false },
       entries: { type: 'string', default: '1000000' },
       agents: { type: 'string', default: '100000' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return 'help';
-  const { json, growth } = values;
+  const { json, growth, restart } = values;
   return {
     json,
     growth,
+    restart,
     seconds: count('seconds', values.seconds),
     rounds: count('rounds', values.rounds),
     entries: count('entries', values.entries),

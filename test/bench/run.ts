@@ -8,6 +8,7 @@ import { assertionKey } from './assertions.ts';
 import { type Contender, compare, type Figure, warmUp } from './compare.ts';
 import { type GrowthPoint, measureGrowth } from './growth.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
+import { measureRestart, type RestartFigure } from './restart.ts';
 import { type ClientIdentity, startBareLimit, startOidcProvider } from './subjects/bare.ts';
 import { startCountersign } from './subjects/countersign.ts';
 import { findOpenBao, startOpenBao } from './subjects/openbao.ts';
@@ -29,6 +30,7 @@ interface Report {
   readonly seconds: number;
   readonly rows: readonly Row[];
   readonly growth: readonly GrowthPoint[];
+  readonly restart: readonly RestartFigure[];
   /** MiB that a process held at most. */
   readonly peakMemory: Readonly<Record<string, number>>;
 }
@@ -92,12 +94,14 @@ async function measure(options: Options, say: (line: string) => void): Promise<R
       [ours, ...yardsticks].map(({ name, pids }) => [name, Math.max(...pids.map(peakMemory))]),
     );
     const growth = options.growth ? await measureGrowth(bare, options, turn, say) : [];
+    const restart = options.restart ? await measureRestart(options, say) : [];
     const [cpu] = cpus();
     return {
       machine: { cpus: cpus().length, model: cpu?.model ?? 'unknown', node: process.version },
       seconds: options.seconds,
       rows,
       growth,
+      restart,
       peakMemory: memory,
     };
   } finally {
@@ -121,7 +125,7 @@ function rowsOf(work: Work, figures: readonly Figure[]): Row[] {
   return [{ ...ours, work, beside }, ...shown.map((other) => ({ ...other, work, beside: {} }))];
 }
 
-function render({ machine, seconds, rows, growth, peakMemory: memory }: Report): string {
+function render({ machine, seconds, rows, growth, restart, peakMemory: memory }: Report): string {
   const table = [
     ['', 'clients', 'req/s', 'p50 ms', 'p99 ms', 'refused', 'ratio'],
     ...rows.map(({ name, work, clients, rate, p50, p99, refused, beside }) => [
@@ -146,6 +150,7 @@ function render({ machine, seconds, rows, growth, peakMemory: memory }: Report):
     ]),
   ];
   if (growth.length > 0) parts.push(renderGrowth(growth));
+  if (restart.length > 0) parts.push(renderRestart(restart));
   return parts.join('\n\n');
 }
 
@@ -160,6 +165,17 @@ function renderGrowth(growth: readonly GrowthPoint[]): string {
       round(point.p50, 2),
       round(point.ofBare, 2),
       round(point.ofBare / first(point), 2),
+    ]),
+  ]);
+}
+
+function renderRestart(restart: readonly RestartFigure[]): string {
+  return renderTable([
+    ['from its start until it is ready', 'seconds', 'MiB'],
+    ...restart.map(({ of, agents, ready, memory }) => [
+      `${agents} agents, from ${of === 'snapshot' ? 'a snapshot' : 'all statements'}`,
+      round(ready / 1000, 1),
+      round(memory, 0),
     ]),
   ]);
 }

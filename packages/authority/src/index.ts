@@ -33,7 +33,7 @@ export { couldCount, countingHuman, progressOf } from './progress.ts';
 export { isReadable } from './readable.ts';
 export { delayOf, requirementOf } from './requirement.ts';
 export {
-  copyOf,
+  copying,
   createStateDigests,
   type KeptStatePart,
   partsOf,

@@ -61,10 +61,13 @@ export class KeptMap<V> extends Map<string, V> {
     for (const [key, value] of this.entries()) work(value, key, this);
   }
 
-  /** The same entries, with nothing read. */
-  copy(): KeptMap<V> {
+  /** The same entries, with nothing read; a step for each. The map stands still until the end. */
+  *copying(): Generator<void, KeptMap<V>> {
     const copy = new KeptMap(this.#read);
-    for (const [key, held] of super.entries()) copy.#put(key, held);
+    for (const [key, held] of super.entries()) {
+      copy.#put(key, held);
+      yield;
+    }
     return copy;
   }
 

@@ -25,8 +25,8 @@ export interface KeptStatePart extends KeptPart {
 
 /** The parts of members that are no maps. No member has this name. */
 const SINGLE = '';
-/** Characters of text in a part, from which on another one is begun. */
-const PART = 65_536;
+/** Characters of text in a part, from which on another one is begun. One value asked for reads its part. */
+const PART = 16_384;
 
 /**
  * Equal states have equal parts. Every member has at least one.
@@ -95,13 +95,35 @@ export function stateOf(parts: Iterable<KeptStatePart>): AuthorityState {
   return Object.assign(state, Object.fromEntries(found));
 }
 
-/** The same state in maps of its own. Objects are replaced, never edited in place, so that is enough. */
-export function copyOf(state: AuthorityState): AuthorityState {
-  const members = Object.entries(state).map(([name, value]: [string, unknown]) => {
-    if (value instanceof KeptMap) return [name, value.copy()];
-    return [name, value instanceof Map ? new Map(value) : value];
-  });
+/**
+ * The same state in maps of its own. Objects are replaced, never edited in place, so that is enough. A step
+ * for each entry: whoever takes a rest in between keeps the state as it is until the end.
+ */
+export function* copying(state: AuthorityState): Generator<void, AuthorityState> {
+  const members: [string, unknown][] = [];
+  for (const [name, value] of Object.entries(state) as [string, unknown][]) {
+    const isMap = value instanceof Map;
+    members.push([name, isMap ? yield* copyingMap(value) : value]);
+  }
   return { ...state, ...Object.fromEntries(members) };
+}
+
+function* copyingMap(map: Map<unknown, unknown>): Generator<void, Map<unknown, unknown>> {
+  if (map instanceof KeptMap) return yield* map.copying();
+  const copy = new Map<unknown, unknown>();
+  for (const [key, value] of map) {
+    copy.set(key, value);
+    yield;
+  }
+  return copy;
+}
+
+export function copyOf(state: AuthorityState): AuthorityState {
+  const steps = copying(state);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** By member, base64url SHA-256 over its parts: states are the same when these are. */

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   type AuthorityState,
-  copyOf,
   createStateDigests,
   emptyState,
   fold,
@@ -12,6 +11,7 @@ import {
   partsOf,
   stateOf,
 } from '../src/index.ts';
+import { copyOf } from '../src/snapshot.ts';
 import { team } from './support/deployment.ts';
 import { Oracle } from './support/oracle.ts';
 import { Script, STEP } from './support/script.ts';

@@ -2,7 +2,8 @@
  * This replica's fold of the authority entries. Decisions read it without I/O; the version it was
  * folded to is what their commit is fenced on, so staleness costs a retry and never a wrong answer.
  */
-import { type AuthorityState, copyOf, emptyState, stateOf } from '@countersign/authority';
+import { setImmediate as turn } from 'node:timers/promises';
+import { type AuthorityState, copying, emptyState, stateOf } from '@countersign/authority';
 import { CountersignError, UnfaithfulLedger } from '@countersign/core';
 import type { BrokerLog } from './deps.ts';
 import { foldStored } from './fold-stored.ts';
@@ -55,6 +56,7 @@ export function createAuthorityCache(
   let isDoubted = false;
   let mayRestore = snapshots !== null;
   let running: Promise<void> | null = null;
+  let copied: Promise<unknown> | null = null;
   let again = false;
 
   async function pass(): Promise<void> {
@@ -62,8 +64,12 @@ export function createAuthorityCache(
       again = false;
       const head = await journal.head();
       if (head.authorityVersion === version) continue;
+      await copied;
       if (mayRestore) await restore(head);
       const entries = await readOn();
+      if (mayRestore && unconfirmed !== null) {
+        log.info({ next: at.next, later: entries.length }, 'began with a snapshot of authority');
+      }
       mayRestore = false;
       for (const stored of entries) {
         await foldStored(state, stored, log);
@@ -84,7 +90,7 @@ export function createAuthorityCache(
     } catch (error) {
       // Law 1: what the head does not continue is a snapshot of something else, and counts for nothing.
       if (!(error instanceof UnfaithfulLedger) || !mayRestore || unconfirmed === null) throw error;
-      log.warn({ next: at.next }, 'the snapshot of authority is of another ledger; it is not used');
+      await drop('is of another ledger');
       begin(emptyState(), BEGINNING, null);
       return await collect(journal.readAuthority(at.next, at.chain));
     }
@@ -92,18 +98,20 @@ export function createAuthorityCache(
 
   async function restore({ size }: Head): Promise<void> {
     const { snapshot, isForeign } = (await snapshots?.read()) ?? NO_SNAPSHOT;
-    if (isForeign) {
-      log.warn(
-        {},
-        'the snapshot of authority in the database was changed by hand, or is of another deployment; it is not used',
-      );
-    }
-    if (snapshot === null || snapshot.next > size) return;
+    if (isForeign) await drop('was changed by hand, or is of another deployment');
+    if (snapshot === null) return;
+    if (snapshot.next > size) return await drop('is of another ledger');
     try {
       begin(stateOf(snapshot.parts), snapshot, snapshot);
     } catch {
-      log.warn({}, 'the snapshot of authority cannot be read; it is not used');
+      await drop('cannot be read');
     }
+  }
+
+  /** Not used, and not in the way of the next one. */
+  async function drop(why: string): Promise<void> {
+    log.warn({ why }, 'the snapshot of authority in the database is not used');
+    await snapshots?.discard();
   }
 
   /** Everyone holds the one state there is: it is filled, never replaced. */
@@ -143,11 +151,27 @@ export function createAuthorityCache(
       isDoubted = true;
     },
     async copy() {
-      // A pass moves state and position one after the other.
-      while (running !== null) await running;
-      return { state: copyOf(state), at };
+      // A pass moves state and position one after the other: there is none while this goes on.
+      while (running !== null || copied !== null) await (running ?? copied);
+      const copy = inSteps(copying(state));
+      copied = copy.finally(() => {
+        copied = null;
+      });
+      const there = at;
+      return { state: await copy, at: there };
     },
   };
+}
+
+/** Steps taken in one go. */
+const AT_ONCE = 2_000;
+
+async function inSteps<T>(steps: Generator<void, T>): Promise<T> {
+  for (let taken = 1; ; taken += 1) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (taken % AT_ONCE === 0) await turn();
+  }
 }
 
 const NO_SNAPSHOT = { snapshot: null, isForeign: false } as const;

@@ -43,6 +43,7 @@ import {
   leaseView,
   pageById,
   statementView,
+  unsettledRecords,
 } from './views.ts';
 
 export function createUseCases(deps: Deps): UseCases {
@@ -95,12 +96,19 @@ export function createUseCases(deps: Deps): UseCases {
     invite: (caller, invitation) => invite(deps, caller, invitation),
     async statements(query) {
       const now = deps.clock.now();
-      const records = [...state.statements].flatMap(([id, record]) =>
-        query.pending && !isPending(record, now) ? [] : [{ id, record }],
+      const pending = () =>
+        unsettledRecords(state)
+          .filter((record) => isPending(record, now))
+          .map(({ decoded }) => decoded.statement.id);
+      const ids = query.pending ? pending() : [...state.statements.keys()];
+      const page = pageById(
+        ids.map((id) => ({ id })),
+        query,
       );
-      const page = pageById(records, query);
       return {
-        items: page.items.map(({ record }) => statementView(state, record, now)),
+        items: page.items.map(({ id }) =>
+          statementView(state, found(state.statements.get(id), 'statement'), now),
+        ),
         next: page.next,
       };
     },

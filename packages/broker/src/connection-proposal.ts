@@ -12,7 +12,7 @@ import { ProviderError } from '@countersign/provider-kit';
 import { commitmentTo, openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import type { RowEffect } from './ports.ts';
-import { isPending } from './views.ts';
+import { isPending, unsettledRecords } from './views.ts';
 
 /**
  * What is signed agrees with itself, and the credential beside it is the one it commits to, sealed before
@@ -96,7 +96,7 @@ function reachesTheSame(state: AuthorityState, statement: StatementOf<'connectio
 function connectionsAndProposals(deps: Deps): Connection[] {
   const { state } = deps.authority;
   const now = deps.clock.now();
-  const proposed = [...state.statements.values()].flatMap((record) => {
+  const proposed = unsettledRecords(state).flatMap((record) => {
     const { statement } = record.decoded;
     return statement.kind === 'connection.set' &&
       isPending(record, now) &&

@@ -7,7 +7,7 @@ import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
 import type { Deps } from './deps.ts';
 import { idOf } from './named.ts';
 import type { AgentCaller } from './use-cases.ts';
-import { grantView } from './views.ts';
+import { grantView, unsettledRecords } from './views.ts';
 
 export async function explain(
   deps: Deps,
@@ -55,7 +55,7 @@ export async function explain(
   const verdict = attempts.find((attempt) => attempt.allowed) ?? furthest;
   const candidates = candidatesFor(facts, { agent, connection, environment, grants: null }, now);
   const allowing = new Set(verdict?.allowed === true ? verdict.rights.map((r) => r.grant) : []);
-  const waiting = [...state.statements.values()].flatMap(({ decoded, status }) =>
+  const waiting = unsettledRecords(state).flatMap(({ decoded, status }) =>
     status === 'pending' &&
     decoded.statement.kind === 'grant.create' &&
     decoded.statement.body.agent === agent &&

@@ -85,16 +85,25 @@ export function createSnapshotKeeping({
     log.info({ next: snapshot.next }, 'the statements come to the snapshot this server began with');
   }
 
+  async function keep(): Promise<void> {
+    if (authority.unconfirmed !== null) await confirm(authority.unconfirmed);
+    if (authority.unconfirmed !== null || authority.at.count < WORTH) return;
+    const latest = await snapshots.latest();
+    if (authority.at.count - (latest?.count ?? 0) < WORTH) return;
+    const { state, at } = await authority.copy();
+    if (await snapshots.write(at, until(signal, partsOf(state)))) {
+      log.info({ next: at.next, entries: at.count }, 'wrote a snapshot of authority');
+    }
+  }
+
   return {
     async keep() {
       if (signal.aborted) return;
-      if (authority.unconfirmed !== null) await confirm(authority.unconfirmed);
-      if (authority.unconfirmed !== null || authority.at.count < WORTH) return;
-      const latest = await snapshots.latest();
-      if (authority.at.count - (latest?.count ?? 0) < WORTH) return;
-      const { state, at } = await authority.copy();
-      if (await snapshots.write(at, until(signal, partsOf(state)))) {
-        log.info({ next: at.next, entries: at.count }, 'wrote a snapshot of authority');
+      try {
+        await keep();
+      } catch (error) {
+        // What was given up has not failed.
+        if (!signal.aborted) throw error;
       }
     },
     stop: () => stopping.abort(),

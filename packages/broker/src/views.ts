@@ -147,6 +147,11 @@ function nameOfTarget(state: AuthorityState, { kind, id }: Freeze['target']): st
   }
 }
 
+/** Pending or cooling off, found without a look at every statement there ever was. */
+export function unsettledRecords(state: AuthorityState): StatementRecord[] {
+  return [...state.unsettled.keys()].flatMap((id) => state.statements.get(id) ?? []);
+}
+
 /** Whether a statement still collects signatures at `now` (ms). */
 export function isPending({ status, decoded }: StatementRecord, now: number): boolean {
   return status === 'pending' && now <= fromInstant(decoded.statement.sign_by);

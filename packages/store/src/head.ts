@@ -46,7 +46,7 @@ export interface HeadRow {
 /** Leaf hashes fetched at a time while catching up. */
 const LEAVES = 4096;
 
-export const EMPTY_CHAIN: Uint8Array = Buffer.alloc(32);
+const EMPTY_CHAIN: Uint8Array = Buffer.alloc(32);
 
 /** SHA-256(chain ‖ leaf hash): fixes which authority entries there are and in what order. */
 export function extendChain(chain: Uint8Array, leafHash: Uint8Array): Uint8Array {
