@@ -14,7 +14,7 @@ const VEHICLES = details(['postgres:select'], ['public.vehicles']);
 const UNSIGNED = details(['postgres:select'], ['public.customers']);
 /** With a grant each: enough authority for a snapshot of it. */
 const AGENTS = 550;
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 150_000 };
 
 let deployment: Deployment;
 /** On a database of each test's own; it began with the snapshot there. */
