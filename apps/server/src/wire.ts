@@ -104,6 +104,7 @@ export async function wire(
     codes: store.codes,
     replay,
     uses: store.uses,
+    usage: store.usage,
     sealed: store.sealedCredentials,
     tokenKeys,
     clientSecrets: createClientSecrets({

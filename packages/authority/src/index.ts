@@ -31,7 +31,7 @@ export { presentGuardrail, standingGuardrails } from './guardrails.ts';
 export type { Accepted, AuthorityEntry, Judgement } from './judgement.ts';
 export { couldCount, countingHuman, progressOf } from './progress.ts';
 export { isReadable } from './readable.ts';
-export { delayOf, requirementOf } from './requirement.ts';
+export { delayOf, quorumOf, requirementOf } from './requirement.ts';
 export {
   copying,
   createStateDigests,

@@ -125,7 +125,7 @@ export function requirementOf(
 type Rule = StatementOf<'environment.set'>['body'];
 
 /** What an environment asks for before anything delete-capable. An unknown one asks as the strictest do. */
-function quorumOf(rule: Rule | undefined): Requirement {
+export function quorumOf(rule: Rule | undefined): Requirement {
   return {
     ...ANY_HUMAN,
     // Law 1: no setting, flag, variable or missing field makes this quorum smaller than two.

@@ -7,6 +7,10 @@ import { createRemovals } from './remove-connection.ts';
 import { createRetirements } from './retire-credentials.ts';
 import { reapDue, reapStrays, revokeWithoutAuthority } from './revoke.ts';
 import { createDelays } from './statements.ts';
+import { countUsage } from './usage.ts';
+
+/** Milliseconds of counting entries at a time: what is left is counted a minute later. */
+const LONGEST_COUNT = 30_000;
 
 export interface Background {
   /** One round of everything that is due. It waits for no provider: what is slow goes on behind it. */
@@ -72,6 +76,7 @@ export function createBackground(deps: Deps): Background {
       go('token keys', () => deps.tokenKeys.maintain());
       go('strays', () => reapStrays(deps));
       go('snapshot', () => deps.snapshots.keep());
+      go('usage', () => countUsage(deps, LONGEST_COUNT));
     },
     async authorityChanged() {
       await guarded('refresh', () => deps.authority.refresh());

@@ -1,5 +1,5 @@
 /** The use cases, assembled: each member is one call into the file that holds it. */
-import { escapesAccepted, presentConnection } from '@countersign/authority';
+import { type AuthorityState, escapesAccepted, presentConnection } from '@countersign/authority';
 import { CountersignError, inputError } from '@countersign/core';
 import {
   accessRequest,
@@ -18,6 +18,7 @@ import { escapeViews } from './escapes.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
 import { testGuardrail } from './guardrail-test.ts';
+import { everyIdentity, reportIdentities } from './identities.ts';
 import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
 import { idOf } from './named.ts';
@@ -205,8 +206,23 @@ export function createUseCases(deps: Deps): UseCases {
         agent: query.agent === null ? null : idOf(state, 'agent', query.agent),
       }),
     auditEntry: (id) => readEntry(deps, id),
+    identities: async ({ since, after, limit, ...who }) =>
+      await reportIdentities(deps, { since, after, limit, only: onlyOf(state, who) }),
+    everyIdentity: ({ since, ...who }) => everyIdentity(deps, { since, only: onlyOf(state, who) }),
     checkpoint: () => checkpoint(deps),
     auditExport: (query) => exportLedger(deps, query),
     readiness: () => readiness(deps),
   };
+}
+
+/** The one agent or human that is asked for; null: everybody. */
+function onlyOf(
+  state: AuthorityState,
+  { agent, human }: { readonly agent: string | null; readonly human: string | null },
+): string | null {
+  if (agent !== null && human !== null) {
+    throw inputError('invalid_request', 'Of an agent or of a human, not of both.');
+  }
+  if (agent !== null) return idOf(state, 'agent', agent);
+  return human === null ? null : idOf(state, 'human', human);
 }

@@ -14,6 +14,7 @@ import type {
   Leases,
   ReplayIds,
   SealedCredentials,
+  Usage,
   Uses,
 } from './ports.ts';
 import type { Revoker } from './revoker.ts';
@@ -38,6 +39,7 @@ export interface Deps {
   readonly codes: Codes;
   readonly replay: ReplayIds;
   readonly uses: Uses;
+  readonly usage: Usage;
   readonly sealed: SealedCredentials;
   readonly tokenKeys: TokenKeys;
   readonly clientSecrets: ClientSecrets;

@@ -41,6 +41,8 @@ export type {
   TokenKeyChange,
   TokenKeyRows,
   TokenKeySet,
+  Usage,
+  UsageCount,
   Uses,
 } from './ports.ts';
 export { countLeases } from './revoke.ts';

@@ -112,10 +112,10 @@ async function attempt(
     const refusal = { ...judged, agent: who.agent, stage: 'issue', once };
     return { refuse: () => deniedBy(deps, refusal) };
   }
-  let minting = compose(deps, judged.verdicts, client.agent, shown, now);
+  let minting = compose(deps, judged.verdicts, client, shown, now);
   if (JSON.stringify(minting.claims).length > LARGEST_CLAIMS) {
     if (targets !== null) return { refuse: () => tooMuch(deps, who.agent, once) };
-    minting = compose(deps, [], client.agent, shown, now);
+    minting = compose(deps, [], client, shown, now);
   }
   return {
     intent: {
@@ -197,10 +197,12 @@ interface Minting {
 function compose(
   deps: Deps,
   verdicts: readonly TargetVerdict[],
-  agent: { readonly id: string },
+  client: AuthenticatedClient,
   shown: { readonly jkt: string } | null,
   now: number,
 ): Minting {
+  const { agent } = client;
+  const credential = credentialOf(deps, client);
   const iat = Math.floor(now / 1000);
   const obligations = verdicts.map(({ verdict }) => verdict.obligations);
   const life = obligations.some((each) => each.deleteCapable) ? DELETE_CAPABLE_LIFE : TOKEN_LIFE;
@@ -233,9 +235,16 @@ function compose(
       verdict: 'allowed',
       stage: 'issue',
       agent: agent.id,
+      credential,
       authorization_details: details,
       grants,
       token: { jti, expires_at: toInstant(claims.exp * 1000), jkt: shown?.jkt ?? null },
     },
   };
+}
+
+/** What the ledger keeps of how an agent authenticated: its key, or the digest that stands for its secret. */
+function credentialOf(deps: Deps, { agent, credential }: AuthenticatedClient): string | null {
+  const { credentials } = deps.authority.state.agents.get(agent.id) ?? agent;
+  return credentials.includes(credential) ? credential : (credentials[0] ?? null);
 }

@@ -205,6 +205,8 @@ export interface Leases {
   find(id: string): Promise<Lease | null>;
   /** Pending and active leases, all or of one connection. */
   live(connection: string | null): Promise<readonly Lease[]>;
+  /** Pending and active leases of these agents. */
+  liveOf(agents: readonly string[]): Promise<readonly Lease[]>;
   page(query: { readonly after: string | null; readonly limit: number }): Promise<readonly Lease[]>;
   /** Moves pending → active; false when it is pending no more (revoked meanwhile). */
   activate(id: string): Promise<boolean>;
@@ -319,6 +321,44 @@ export interface Snapshots {
   write(at: AuthorityPosition, parts: Iterable<StatePart>): Promise<boolean>;
   /** Takes it away for good. */
   discard(): Promise<void>;
+}
+
+/**
+ * What somebody did on one UTC day. allowed: decisions of an agent, by stage. denied: the same, by code.
+ * credential: by which of its credentials an agent authenticated. grant: leases and runs under a grant.
+ * session: sign-ins of a human, by key.
+ */
+export interface UsageCount {
+  /** Id of the agent, grant or human. */
+  readonly subject: string;
+  readonly kind: 'allowed' | 'denied' | 'credential' | 'grant' | 'session';
+  /** Stage, code or thumbprint; empty for a grant. */
+  readonly what: string;
+  readonly count: number;
+  /** Milliseconds, of the latest. */
+  readonly lastAt: number;
+}
+
+/**
+ * How often what was done: entries counted once, by day, so that a report reads days and not the ledger. A
+ * projection for people who read; no decision asks it.
+ */
+export interface Usage {
+  /** Entries counted so far. */
+  counted(): Promise<number>;
+  /** Adds what the entries from `from` to `to` say; false, and nothing added, when others counted them. */
+  add(
+    from: number,
+    to: number,
+    counts: readonly (UsageCount & { readonly day: string })[],
+  ): Promise<boolean>;
+  /** Forgets every count, of a ledger that is not the one counted. */
+  restart(): Promise<void>;
+  /**
+   * Counts since the beginning of the UTC day of `since` (ms), each with its latest time ever; 0 where it
+   * was done before only.
+   */
+  of(subjects: readonly string[], since: number): Promise<readonly UsageCount[]>;
 }
 
 /** What a sealed credential is bound to (Law 1): moved to another row, it does not open. */

@@ -22,6 +22,8 @@ import type {
   GuardrailTestView,
   GuardrailView,
   HumanView,
+  IdentitiesView,
+  IdentityReport,
   LeaseView,
   MeView,
   ProposeRequest,
@@ -152,6 +154,14 @@ export interface PageQuery {
   readonly limit: number;
 }
 
+/** Which identities, and from when on. By name; of both an agent and a human there is none. */
+interface IdentitiesFilter {
+  /** Milliseconds; null: the last 30 days. */
+  readonly since: number | null;
+  readonly agent: string | null;
+  readonly human: string | null;
+}
+
 export interface PageOf<T> {
   readonly items: readonly T[];
   readonly next: string | null;
@@ -265,6 +275,10 @@ export interface UseCases {
     },
   ): Promise<PageOf<EntryView>>;
   auditEntry(id: string): Promise<EntryView>;
+  /** What each identity holds and did. @throws CountersignError `not_found`, `invalid_request` */
+  identities(query: PageQuery & IdentitiesFilter): Promise<IdentitiesView>;
+  /** The same for all of them, one after another. */
+  everyIdentity(query: IdentitiesFilter): AsyncIterable<IdentityReport>;
   /** A C2SP signed note over the present head. */
   checkpoint(): Promise<string>;
   auditExport(query: { readonly authorityOnly: boolean }): AsyncIterable<ExportHeader | ExportLine>;

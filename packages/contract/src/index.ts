@@ -1,5 +1,6 @@
 export { DryRunAssessment } from './assessments.ts';
 export { GrantedDetail, RequestedDetail, RequestedDetails } from './authorization-details.ts';
+export { csvRecord, IDENTITY_COLUMNS, identityCells } from './csv.ts';
 export {
   type AuthorityEntryType,
   CatalogRecordedBody,
@@ -21,6 +22,14 @@ export {
   Resource,
   Role,
 } from './primitives.ts';
+export {
+  type AgentReport,
+  type GrantReport,
+  type HumanReport,
+  IdentitiesView,
+  type IdentityReport,
+  type ProductionReport,
+} from './reports.ts';
 export {
   ACCESS_TOKEN_TYPE,
   CLIENT_ASSERTION_JWT,

@@ -90,12 +90,19 @@ function responsesOf(definition: Route) {
   return {
     [String(definition.status)]: {
       description: definition.summary,
-      ...(definition.media !== undefined
-        ? { content: { [definition.media]: { schema: { type: 'string' as const } } } }
-        : definition.answer === undefined
-          ? {}
-          : { content: { 'application/json': { schema: definition.answer } } }),
+      ...contentOf(definition),
     },
     default: { description: 'Refused; `code` is from one of two closed lists.', ...problem },
+  };
+}
+
+/** What an answer may hold, by its content types; nothing where there is none. */
+function contentOf({ answer, media }: Route) {
+  if (answer === undefined && media === undefined) return {};
+  return {
+    content: {
+      ...(answer === undefined ? {} : { 'application/json': { schema: answer } }),
+      ...(media === undefined ? {} : { [media]: { schema: { type: 'string' as const } } }),
+    },
   };
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Id, Instant, Name } from './primitives.ts';
+import { IdentitiesView } from './reports.ts';
 import {
   DraftRequest,
   ExplainRequest,
@@ -68,7 +69,7 @@ export interface Route {
   readonly body?: { readonly type: 'json' | 'form'; readonly schema: z.ZodType };
   readonly status: 200 | 201 | 204;
   readonly answer?: z.ZodType;
-  /** Content type of an answer that is not JSON. */
+  /** Content type of an answer that is not JSON, or of another form of it. */
   readonly media?: string;
 }
 
@@ -414,6 +415,24 @@ export const routes = {
     }),
     status: 200,
     media: 'application/jsonl; charset=utf-8',
+  }),
+  identities: route({
+    method: 'get',
+    path: '/v1/reports/identities',
+    summary: 'Who can delete production, and what each identity holds, did and was refused.',
+    auth: 'human',
+    query: Page.extend({
+      /** Counts are of the UTC days from this one on; left out: of 30 days. */
+      since: Instant.exactOptional(),
+      /** Of this agent alone, or of this human alone. */
+      agent: Name.exactOptional(),
+      human: Name.exactOptional(),
+      /** csv: every identity, one row each, in one answer. */
+      format: z.enum(['json', 'csv']).exactOptional(),
+    }),
+    status: 200,
+    answer: IdentitiesView,
+    media: 'text/csv; charset=utf-8',
   }),
   openapi: route({
     method: 'get',

@@ -1,4 +1,4 @@
-/** A ledger of any length as JSON lines: read only as fast as the client reads, closed when it leaves. */
+/** Answers of any length, a ledger's: read only as fast as the client reads, closed when it leaves. */
 
 /** Characters gathered before they are handed on; a line alone may be longer. */
 const CHUNK_LENGTH = 32 * 1024;
@@ -12,7 +12,23 @@ export async function streamJsonLines(
   lines: AsyncIterable<unknown>,
   onError: (error: unknown) => void,
 ): Promise<ReadableStream<Uint8Array>> {
-  const iterator = lines[Symbol.asyncIterator]();
+  return await streamed(lines, (line) => `${JSON.stringify(line)}\n`, onError);
+}
+
+/** The same for records that are text already. */
+export async function streamText(
+  records: AsyncIterable<string>,
+  onError: (error: unknown) => void,
+): Promise<ReadableStream<Uint8Array>> {
+  return await streamed(records, (record) => record, onError);
+}
+
+async function streamed<T>(
+  parts: AsyncIterable<T>,
+  render: (part: T) => string,
+  onError: (error: unknown) => void,
+): Promise<ReadableStream<Uint8Array>> {
+  const iterator = parts[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let next = await iterator.next();
 
@@ -23,7 +39,7 @@ export async function streamJsonLines(
     try {
       let chunk = '';
       while (next.done !== true && chunk.length < CHUNK_LENGTH) {
-        chunk += `${JSON.stringify(next.value)}\n`;
+        chunk += render(next.value);
         next = await iterator.next();
       }
       if (chunk !== '') controller.enqueue(encoder.encode(chunk));

@@ -1,9 +1,16 @@
 /** One entry per route: call one use case, render what it returns. */
 import type { Decided, PageOf, UseCases } from '@countersign/broker';
-import { openApiDocument, routes } from '@countersign/contract';
-import { type Clock, inputError, toInstant } from '@countersign/core';
+import {
+  csvRecord,
+  IDENTITY_COLUMNS,
+  type IdentityReport,
+  identityCells,
+  openApiDocument,
+  routes,
+} from '@countersign/contract';
+import { type Clock, fromInstant, inputError, toInstant } from '@countersign/core';
 import type { Call, Handlers } from './call.ts';
-import { streamJsonLines } from './export-stream.ts';
+import { streamJsonLines, streamText } from './export-stream.ts';
 import { authorizationServerMetadata, protectedResourceMetadata } from './metadata.ts';
 import type { MetricsDoor } from './metrics-door.ts';
 import { refusalOfDenial, renderProblem } from './refusal.ts';
@@ -164,6 +171,26 @@ export function createHandlers(options: HandlerOptions): Handlers {
         }),
       ),
     auditEntry: async ({ params }) => json(200, await useCases.auditEntry(params.id)),
+    identities: async (call) => {
+      const { query, report } = call;
+      const filter = {
+        since: query.since === undefined ? null : fromInstant(query.since),
+        agent: query.agent ?? null,
+        human: query.human ?? null,
+      };
+      if (query.format !== 'csv') {
+        return page(call, await useCases.identities({ ...pageOf(call), ...filter }));
+      }
+      if (query.after !== undefined || query.limit !== undefined) {
+        throw inputError('invalid_request', 'after, limit: a CSV is whole, it has no pages.');
+      }
+      const records = csvRecords(useCases.everyIdentity(filter));
+      return stream(
+        routes.identities.media,
+        'countersign-identities.csv',
+        await streamText(records, report),
+      );
+    },
     auditCheckpoint: async () => text(await useCases.checkpoint()),
     auditExport: async ({ query, report }) =>
       stream(
@@ -175,6 +202,11 @@ export function createHandlers(options: HandlerOptions): Handlers {
         ),
       ),
   };
+}
+
+async function* csvRecords(identities: AsyncIterable<IdentityReport>): AsyncGenerator<string> {
+  yield csvRecord(IDENTITY_COLUMNS);
+  for await (const identity of identities) yield csvRecord(identityCells(identity));
 }
 
 function renderDecided<T>(outcome: Decided<T>, issuer: string, render: (value: T) => Reply): Reply {

@@ -229,6 +229,15 @@ const base: UseCases = {
   }),
   auditEntries: () => nothing(),
   auditEntry: async () => ({ index: 0, id: ID, type: 'x', time: NOW, body: {} }),
+  identities: async () => ({
+    from: NOW,
+    until: NOW,
+    counted: { entries: 0, of: 0 },
+    production: [],
+    items: [],
+    next: null,
+  }),
+  everyIdentity: async function* () {},
   checkpoint: async () => 'broker.example.com\n0\nroot\n\n— sig\n',
   auditExport: async function* () {
     yield header;

@@ -58,6 +58,17 @@ export function openLeases(tables: Tables, ring: KekRing, clock: Clock): Leases 
       return rows.map(toLease);
     },
 
+    async liveOf(agents) {
+      const rows = await guardedRead('read leases', () =>
+        tables
+          .select()
+          .from(leases)
+          .where(and(isLive, inArray(leases.agent, agents.filter(isUuid))))
+          .orderBy(asc(leases.id)),
+      );
+      return rows.map(toLease);
+    },
+
     /** Newest first. */
     async page({ after, limit }) {
       if (after !== null && !isUuid(after)) return [];

@@ -9,6 +9,7 @@ import type {
   SealedKeys,
   Snapshots,
   TokenKeyRows,
+  Usage,
   Uses,
 } from '@countersign/broker';
 import { type Clock, Secret } from '@countersign/core';
@@ -31,6 +32,7 @@ import { openSealedKeys } from './sealed-keys.ts';
 import { openSnapshots } from './snapshots.ts';
 import { openTables } from './tables.ts';
 import { openTokenKeys } from './token-keys.ts';
+import { openUsage } from './usage.ts';
 import { openUses } from './uses.ts';
 
 export interface StoreOptions {
@@ -54,6 +56,7 @@ export interface Store {
   readonly codes: Codes;
   readonly replayIds: ReplayIds;
   readonly uses: Uses;
+  readonly usage: Usage;
   readonly sealedCredentials: SealedCredentials;
   readonly sealedKeys: SealedKeys;
   readonly tokenKeys: TokenKeyRows;
@@ -110,6 +113,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     codes: openCodes(tables, ring, committer),
     replayIds: openReplayIds(reads, tables),
     uses: openUses(tables),
+    usage: openUsage(reads),
     sealedCredentials: openSealedCredentials(tables, ring, committer),
     sealedKeys: openSealedKeys(tables, ring, committer),
     tokenKeys: openTokenKeys(reads, ring, committer),

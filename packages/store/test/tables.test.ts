@@ -170,6 +170,15 @@ describe('a lease', () => {
     expect(await store.leases.claim(id, Date.now())).toMatchObject({ id });
   });
 
+  it('is listed by agent while it is alive', async () => {
+    const agent = newId();
+    const [one, gone] = [await begin({ agent }), await begin({ agent })];
+    await begin();
+    await move(gone.id, ['pending'], 'revoked');
+    expect(await other.leases.liveOf([agent])).toMatchObject([{ id: one.id }]);
+    expect(await other.leases.liveOf([newId(), 'no id'])).toEqual([]);
+  });
+
   it('is listed by connection, and paged newest first', async () => {
     const begun = [await begin(), await begin({ connection: 'other' }), await begin()];
     expect((await store.leases.live('other')).map((one) => one.id)).toEqual([begun[1]?.id]);

@@ -14,6 +14,7 @@ import { withTree, writeProfile } from '../profile.ts';
 import { type Act, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { clean, WIDTH, wrap } from '../text.ts';
+import { addReport } from './report.ts';
 
 const DEFAULT_LINES = 40;
 
@@ -60,6 +61,7 @@ export function addAudit(program: Registrar): void {
     },
     exportLedger,
   ).option('--out <file>', 'where to (left out: stdout)');
+  addReport(audit);
 }
 
 const log: Act = async (context, given) => {
