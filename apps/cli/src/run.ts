@@ -7,6 +7,7 @@ import { addAsk } from './commands/ask.ts';
 import { addAudit } from './commands/audit.ts';
 import { addCatalog } from './commands/catalog.ts';
 import { addConnection } from './commands/connection.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEnv } from './commands/env.ts';
 import { addExec } from './commands/exec.ts';
 import { addExplain } from './commands/explain.ts';
@@ -99,6 +100,7 @@ function configure(registrar: Registrar, around: Surroundings, json: boolean): v
   everywhere(command).addHelpText('after', '\nStart here:\n  $ countersign serve');
   for (const add of [
     addServer,
+    addDoctor,
     addUpgrade,
     addKeys,
     addGenesis,

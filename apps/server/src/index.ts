@@ -4,6 +4,7 @@ export {
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from './embedded/postgres.ts';
+export { examineHostHere } from './examine-host.ts';
 export { type KeyList, listKeys, rotateKekHere, rotateTokenKeyHere } from './keys.ts';
 export { createLogger, type Logger } from './logger.ts';
 export {

@@ -7,8 +7,10 @@ import {
   createBackground,
   createChanges,
   createClientSecrets,
+  createConnectionChecks,
   createDenialLog,
   createPace,
+  createPulse,
   createRevoker,
   createSnapshotKeeping,
   createTokenKeys,
@@ -32,6 +34,7 @@ import {
 } from '@countersign/tokens';
 import { loadCedar } from './cedar.ts';
 import type { Config } from './config.ts';
+import { examineHost } from './examine-host.ts';
 import type { Logger } from './logger.ts';
 import type { Instruments } from './metrics/instruments.ts';
 import { measuredDenials, measuredJournal, measuredProvider } from './metrics/measured.ts';
@@ -132,6 +135,9 @@ export async function wire(
       () => performance.now(),
     ),
     changes: createChanges(),
+    pulse: createPulse(),
+    checks: createConnectionChecks(),
+    examineHost: () => examineHost(config),
   };
   const deps: Deps = { ...base, revoker: createRevoker(base) };
   await authority.refresh();

@@ -34,7 +34,9 @@ export function createBackground(deps: Deps): Background {
   async function guarded(what: string, work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
+      deps.pulse.well(what);
     } catch (error) {
+      deps.pulse.ill(what);
       const reason = error instanceof Error ? error.message : 'unknown';
       deps.log.warn({ what, reason }, 'background work failed and will be tried again');
     }
@@ -70,6 +72,7 @@ export function createBackground(deps: Deps): Background {
       go('retirements', () => retirements.finish());
       await guarded('denials', () => deps.denials.flush(false));
       await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
+      deps.pulse.beat();
     },
     async strays() {
       go('live leases', () => revokeWithoutAuthority(deps));

@@ -1,5 +1,5 @@
 /** The use cases, assembled: each member is one call into the file that holds it. */
-import { type AuthorityState, escapesAccepted, presentConnection } from '@countersign/authority';
+import { type AuthorityState, presentConnection } from '@countersign/authority';
 import { CountersignError, inputError } from '@countersign/core';
 import {
   accessRequest,
@@ -11,10 +11,10 @@ import { checkpoint, exportLedger, ledgerVkey, listEntries, readEntry } from './
 import { authenticateAgent, authenticateHuman } from './authenticate.ts';
 import { createBoundedWork } from './bounded-work.ts';
 import { catalogViews } from './catalog-view.ts';
-import { openConnection } from './connection-credential.ts';
+import { checkConnection } from './connection-checks.ts';
 import type { Deps } from './deps.ts';
+import { doctor } from './doctor.ts';
 import { draft } from './drafts.ts';
-import { escapeViews } from './escapes.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
 import { testGuardrail } from './guardrail-test.ts';
@@ -144,13 +144,7 @@ export function createUseCases(deps: Deps): UseCases {
         presentConnection(state, idOf(state, 'connection', id)),
         'connection, or it was removed',
       );
-      const { provider, opened } = await openConnection(deps, connection);
-      const { ok, findings, escapes } = await provider.check(opened);
-      return {
-        ok,
-        findings: findings.map((finding) => ({ ...finding })),
-        escapes: escapeViews(escapes, escapesAccepted(state, connection.id)),
-      };
+      return await checkConnection(deps, connection);
     },
     async grants(query) {
       const records = [...state.statements.values()].filter(({ decoded }) => {
@@ -209,6 +203,7 @@ export function createUseCases(deps: Deps): UseCases {
     identities: async ({ since, after, limit, ...who }) =>
       await reportIdentities(deps, { since, after, limit, only: onlyOf(state, who) }),
     everyIdentity: ({ since, ...who }) => everyIdentity(deps, { since, only: onlyOf(state, who) }),
+    doctor: (caller) => doctor(deps, caller),
     checkpoint: () => checkpoint(deps),
     auditExport: (query) => exportLedger(deps, query),
     readiness: () => readiness(deps),

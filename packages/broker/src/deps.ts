@@ -1,10 +1,12 @@
 /** Everything the use cases stand on, wired once by the server. */
+import type { Finding } from '@countersign/contract';
 import type { Clock, Random } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import type { GuardrailEngine, ResourceRules } from '@countersign/policy';
 import type { Provider } from '@countersign/provider-kit';
 import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
+import type { ConnectionChecks } from './connection-checks.ts';
 import type { DenialLog } from './denial-log.ts';
 import type { Pace } from './pace.ts';
 import type {
@@ -17,6 +19,7 @@ import type {
   Usage,
   Uses,
 } from './ports.ts';
+import type { Pulse } from './pulse.ts';
 import type { Revoker } from './revoker.ts';
 import type { SnapshotKeeping } from './snapshot-keeping.ts';
 import type { TokenKeys } from './token-keys.ts';
@@ -58,6 +61,10 @@ export interface Deps {
   /** How much one agent may ask for. */
   readonly pace: Pace;
   readonly revoker: Revoker;
+  readonly pulse: Pulse;
+  readonly checks: ConnectionChecks;
+  /** What this server's own machine and configuration leave open. */
+  readonly examineHost: () => Promise<readonly Finding[]>;
   /** Wakes those who long-poll; called after anything they wait for may have changed. */
   readonly changes: Changes;
 }

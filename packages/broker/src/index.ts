@@ -5,6 +5,7 @@ export { createUseCases } from './broker.ts';
 export { recordCatalogs } from './catalogs.ts';
 export { createChanges } from './changes.ts';
 export { createClientSecrets } from './client-secrets.ts';
+export { createConnectionChecks } from './connection-checks.ts';
 export { rulesOf } from './deciding.ts';
 export { createDenialLog, type DenialLog, type DeniedDecision } from './denial-log.ts';
 export { oauthErrorOf } from './denying.ts';
@@ -45,6 +46,7 @@ export type {
   UsageCount,
   Uses,
 } from './ports.ts';
+export { createPulse } from './pulse.ts';
 export { countLeases } from './revoke.ts';
 export { createRevoker } from './revoker.ts';
 export { createSnapshotKeeping } from './snapshot-keeping.ts';

@@ -9,6 +9,7 @@ import type {
   CatalogView,
   ConnectionCheckView,
   ConnectionView,
+  DoctorView,
   DraftAnswer,
   DraftRequest,
   EntryView,
@@ -279,6 +280,8 @@ export interface UseCases {
   identities(query: PageQuery & IdentitiesFilter): Promise<IdentitiesView>;
   /** The same for all of them, one after another. */
   everyIdentity(query: IdentitiesFilter): AsyncIterable<IdentityReport>;
+  /** What is open here. Asks targets only for an admin. @throws CountersignError `forbidden` */
+  doctor(caller: HumanCaller): Promise<DoctorView>;
   /** A C2SP signed note over the present head. */
   checkpoint(): Promise<string>;
   auditExport(query: { readonly authorityOnly: boolean }): AsyncIterable<ExportHeader | ExportLine>;

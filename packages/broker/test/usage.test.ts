@@ -105,28 +105,30 @@ describe('an entry', () => {
 });
 
 describe('counting', () => {
-  const many = Array.from({ length: 600 }, (_, i) =>
-    entry(i, 'decision', { ...allowed, stage: 'exchange' }),
+  const agentOf = (i: number) => `018f0000-0000-7000-8000-${`${i}`.padStart(12, '0')}`;
+  /** Each by another agent: as many counts as there can be. */
+  const many = Array.from({ length: 10_000 }, (_, i) =>
+    entry(i, 'decision', { ...allowed, stage: 'exchange', agent: agentOf(i) }),
   );
 
   test('goes on where it ended, in steps, each adding up its own entries', async () => {
     const { kept, seen, deps } = ledgerOf(many, 100);
-    expect(await countUsage(deps, 60_000)).toEqual({ entries: 600, of: 600 });
-    expect(seen.steps).toBe(2);
+    expect(await countUsage(deps, 60_000)).toEqual({ entries: 10000, of: 10000 });
+    expect(seen.steps).toBe(3);
     const total = kept
       .filter(({ kind }) => kind === 'grant')
       .reduce((n, { count }) => n + count, 0);
-    expect(total).toBe(500);
+    expect(total).toBe(9_900);
   });
 
   test('stops when its time is over, and says how far it came', async () => {
     const { deps } = ledgerOf(many);
-    expect(await countUsage(deps, 0)).toEqual({ entries: 0, of: 600 });
+    expect(await countUsage(deps, 0)).toEqual({ entries: 0, of: 10000 });
   });
 
   test('begins anew on a ledger that is shorter than what was counted', async () => {
-    const { seen, deps } = ledgerOf(many, 601);
-    expect(await countUsage(deps, 60_000)).toEqual({ entries: 600, of: 600 });
+    const { seen, deps } = ledgerOf(many, 10_001);
+    expect(await countUsage(deps, 60_000)).toEqual({ entries: 10000, of: 10000 });
     expect(seen.restarted).toBe(1);
   });
 });

@@ -2,6 +2,15 @@ export { DryRunAssessment } from './assessments.ts';
 export { GrantedDetail, RequestedDetail, RequestedDetails } from './authorization-details.ts';
 export { csvRecord, IDENTITY_COLUMNS, identityCells } from './csv.ts';
 export {
+  DoctorView,
+  FINDING_IDS,
+  type Finding,
+  findingWords,
+  foundAbout,
+  foundOpen,
+  inOrder,
+} from './doctor.ts';
+export {
   type AuthorityEntryType,
   CatalogRecordedBody,
   isAuthorityEntryType,

@@ -3,6 +3,7 @@
  * table, the client types itself from it, and the OpenAPI document is generated from it.
  */
 import { z } from 'zod';
+import { DoctorView } from './doctor.ts';
 import { Id, Instant, Name } from './primitives.ts';
 import { IdentitiesView } from './reports.ts';
 import {
@@ -433,6 +434,14 @@ export const routes = {
     status: 200,
     answer: IdentitiesView,
     media: 'text/csv; charset=utf-8',
+  }),
+  doctor: route({
+    method: 'get',
+    path: '/v1/doctor',
+    summary: 'What the present configuration leaves open, as far as this server knows.',
+    auth: 'human',
+    status: 200,
+    answer: DoctorView,
   }),
   openapi: route({
     method: 'get',

@@ -191,6 +191,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
         await streamText(records, report),
       );
     },
+    doctor: async ({ caller }) => json(200, await useCases.doctor(caller)),
     auditCheckpoint: async () => text(await useCases.checkpoint()),
     auditExport: async ({ query, report }) =>
       stream(

@@ -238,6 +238,7 @@ const base: UseCases = {
     next: null,
   }),
   everyIdentity: async function* () {},
+  doctor: async () => ({ checked_at: NOW, findings: [] }),
   checkpoint: async () => 'broker.example.com\n0\nroot\n\n— sig\n',
   auditExport: async function* () {
     yield header;
