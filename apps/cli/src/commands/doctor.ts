@@ -47,9 +47,13 @@ const doctor: Act = async (context, given) => {
   return findings.length === 0 ? EXIT.done : EXIT.failed;
 };
 
-/** Null where nobody is signed in here, or may not ask. Throws where the server does not answer. */
+/**
+ * Null where nobody is at home here and no server was named, or who is may not ask. Throws where the server does
+ * not answer.
+ */
 async function askServer(context: Context): Promise<readonly Finding[] | null> {
-  if ((await readProfile(context.paths)) === null) return null;
+  const isNamed = context.serverOption !== null;
+  if (!isNamed && (await readProfile(context.paths)) === null) return null;
   const { client } = await takeSeat(context);
   try {
     const { findings } = await context.out.progress('looking', client.call('doctor', {}));
