@@ -172,6 +172,7 @@ function agentDetail(out: Bold, agent: AgentReport): string[] {
     out.bold(clean(`agent ${agent.name}, ${agent.state}`)),
     ...factLines([
       ['registered', `${minuteOf(agent.registered_at)} by ${agent.registered_by}`],
+      ...(agent.disabled_at === null ? [] : [['disabled', minuteOf(agent.disabled_at)] as const]),
       ...agent.credentials.map(({ kind, thumbprint }): Fact => [kind, thumbprint]),
       ['authenticated', last === null ? 'never' : `${minuteOf(last.at)} by ${last.credential}`],
       ['allowed', counts(agent.allowed.map(({ stage, count }) => [stage, count]))],

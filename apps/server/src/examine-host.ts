@@ -18,7 +18,7 @@ export async function examineHostHere(env: NodeJS.ProcessEnv): Promise<readonly 
     config = readConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return foundAbout('configuration', [error.message.slice(0, 300)]);
+    return foundAbout('configuration', [error.message]);
   }
   const isHere = config.databaseUrl !== null || existsSync(join(config.dataDir, 'postgres'));
   return isHere ? await examineHost(config) : null;

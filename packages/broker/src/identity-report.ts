@@ -36,6 +36,7 @@ export async function agentReport(
     state: stateOf(state, agent),
     registered_at: registered?.settledAt ?? registered?.proposedAt ?? state.time,
     registered_by: author?.name ?? 'unknown',
+    disabled_at: agent.disabledAt,
     auth_method: auth.method,
     credentials: await credentialsOf(agent),
     authenticated_by: lastOf(of('credential')),

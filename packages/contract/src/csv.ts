@@ -62,6 +62,7 @@ function agentCells(agent: AgentReport): Cells {
     id: agent.id,
     state: agent.state,
     since: agent.registered_at,
+    until: agent.disabled_at ?? '',
     by: agent.registered_by,
     credentials: list(agent.credentials.map(({ kind, thumbprint }) => `${kind}:${thumbprint}`)),
     last_credential: shown(agent.authenticated_by?.credential),

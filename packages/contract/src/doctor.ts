@@ -44,10 +44,13 @@ export const FINDING_IDS = [
 ] as const;
 export type FindingId = (typeof FINDING_IDS)[number];
 
+/** Characters; a path may be longer, and is cut. */
+const LONGEST_SUBJECT = 300;
+
 export const Finding = z.object({
   id: z.enum(FINDING_IDS),
   /** What it is about: names, ids, paths, figures. Empty where the id says it all. */
-  subjects: z.array(z.string().max(300)),
+  subjects: z.array(z.string().max(LONGEST_SUBJECT)),
 });
 export type Finding = z.infer<typeof Finding>;
 
@@ -60,7 +63,8 @@ export function foundOpen(
   id: FindingId,
   subjects: readonly string[] = [],
 ): Finding[] {
-  return isOpen ? [{ id, subjects: subjects.slice(0, MOST_SUBJECTS) }] : [];
+  const some = subjects.slice(0, MOST_SUBJECTS).map((text) => text.slice(0, LONGEST_SUBJECT));
+  return isOpen ? [{ id, subjects: some }] : [];
 }
 
 /** The same where it is about somebody or something. */

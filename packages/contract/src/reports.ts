@@ -74,6 +74,7 @@ export const AgentReport = z.object({
   state: z.enum(['enabled', 'frozen', 'disabled']),
   registered_at: Instant,
   registered_by: Name,
+  disabled_at: Instant.nullable(),
   auth_method: z.string(),
   /** `kind`: the curve of a key, or how it authenticates without one; then a digest stands for it. */
   credentials: z.array(z.object({ kind: z.string(), thumbprint: Digest })),

@@ -88,6 +88,7 @@ describe('an identity', () => {
       state: 'enabled',
       registered_at: AT,
       registered_by: 'alice',
+      disabled_at: null,
       auth_method: 'private_key_jwt',
       credentials: [{ kind: 'Ed25519', thumbprint: KEY }],
       authenticated_by: { credential: KEY, at: AT },
