@@ -51,7 +51,7 @@ export async function dryRun(
     // A freeze stops what touches the target, and this does.
     const stop = haltOf(deps.authority.state, { environment, connection: connection.id, agent });
     if (stop !== null) throw inputError('conflict', 'It is frozen, so no SQL is tried there.');
-    const body = { verdict: 'allowed', stage: 'dry-run', ...asked };
+    const body = { verdict: 'allowed', stage: 'dry-run', agent, ...asked };
     return {
       intent: entryIntent(id, 'decision', body),
       async settle({ outcome }) {

@@ -11,6 +11,27 @@ export {
   inOrder,
 } from './doctor.ts';
 export {
+  AccessRequestFiledBody,
+  AccessRequestRejectedBody,
+  ConnectionRemovedBody,
+  CredentialDestroyedBody,
+  DenialsSummedBody,
+  DeniedBody,
+  DryRunAllowedBody,
+  DryRunFinishedBody,
+  ExchangeAllowedBody,
+  HumanInvitedBody,
+  IssueAllowedBody,
+  KeysRotatedBody,
+  LeaseFailedBody,
+  LeaseRevokedBody,
+  RunAllowedBody,
+  RunCommittingBody,
+  RunFinishedBody,
+  SessionOpenedBody,
+  UnauthenticatedSummedBody,
+} from './decision-entries.ts';
+export {
   type AuthorityEntryType,
   CatalogRecordedBody,
   isAuthorityEntryType,

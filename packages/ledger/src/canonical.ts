@@ -26,16 +26,40 @@ export function encodeCanonical(value: unknown): Uint8Array {
  * silently keep the last.
  */
 export function decodeCanonical(bytes: Uint8Array): unknown {
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    text = UTF_8.decode(bytes);
+    value = JSON.parse(text);
   } catch {
     throw inputError('invalid_request', 'The bytes are not UTF-8 JSON.');
   }
+  if (JSON.stringify(value) === text && isOrdered(value, 0)) return value;
   if (Buffer.compare(encodeCanonical(value), bytes) !== 0) {
     throw inputError('invalid_request', 'The bytes are not in canonical form (RFC 8785).');
   }
   return value;
+}
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * ECMAScript writes numbers, strings and spaces as RFC 8785 does, so that text which it writes again as it was
+ * lacks only the order of members. False says nothing: a member named like a number stands elsewhere there.
+ */
+function isOrdered(value: unknown, depth: number): boolean {
+  if (depth > MAX_DEPTH) return false;
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every((element) => isOrdered(element, depth + 1));
+  let before = '';
+  for (const [name, member] of Object.entries(value)) {
+    // The empty name comes first, and once; `__proto__` is not trusted to be a member.
+    if (name <= before && !(name === '' && before === '')) return false;
+    if (name === '__proto__' || !name.isWellFormed() || !isOrdered(member, depth + 1)) return false;
+    before = name;
+  }
+  return true;
 }
 
 /** True for a plain object: what JSON calls an object, and no class instance. */

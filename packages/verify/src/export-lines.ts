@@ -4,7 +4,7 @@
  */
 import { canonicalBytes, shapeProblem } from '@countersign/authority';
 import { ExportHeader, ExportLine } from '@countersign/contract';
-import type { StoredEntry } from '@countersign/ledger';
+import { leafHash, type StoredEntry } from '@countersign/ledger';
 import { ExportFault, entryFault, wholeFault } from './finding.ts';
 
 export interface OpenExport {
@@ -51,6 +51,26 @@ function parsedJson(line: string): unknown {
 }
 
 function entryOf(line: string, expected: number): StoredEntry {
+  return asWritten(line) ?? readAnew(line, expected);
+}
+
+const WRITTEN =
+  /^\{"index":(0|[1-9]\d{0,15}),"leaf_hash":"([A-Za-z0-9_-]{43})","entry":(\{.*\})\}$/;
+
+/**
+ * A line as a server writes it holds the entry's bytes as they are, which their hash confirms; whether they
+ * are an entry's is for the audit. Null for a line written in any other way.
+ */
+function asWritten(line: string): StoredEntry | null {
+  const [, index, hash, entry] = WRITTEN.exec(line) ?? [];
+  if (index === undefined || hash === undefined || entry === undefined) return null;
+  const claimed = hashOf(hash);
+  const bytes = Buffer.from(entry, 'utf8');
+  if (claimed === null || Buffer.compare(leafHash(bytes), claimed) !== 0) return null;
+  return { index: Number(index), bytes, leafHash: claimed };
+}
+
+function readAnew(line: string, expected: number): StoredEntry {
   const parsed = ExportLine.safeParse(parsedJson(line));
   if (!parsed.success) {
     const bytes = Buffer.from(line, 'utf8');

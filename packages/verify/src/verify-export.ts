@@ -2,12 +2,13 @@
  * The offline verifier: an export proves itself or names where it stops. It needs the lines, and for
  * proof of whose they are one pinned value; it asks no server and believes nothing it can compute.
  */
-import { type AuthorityState, emptyState, fold } from '@countersign/authority';
-import { Digest, isAuthorityEntryType } from '@countersign/contract';
-import { inputError } from '@countersign/core';
-import { auditTree, type LedgerEntry } from '@countersign/ledger';
+import { Digest } from '@countersign/contract';
+import { fromInstant, inputError } from '@countersign/core';
+import { auditTree } from '@countersign/ledger';
+import { judgeEntry } from './entry-types.ts';
 import { type OpenExport, openExport } from './export-lines.ts';
 import { claimedId, ExportFault, type Finding, wholeFault } from './finding.ts';
+import { type DeleteCapable, LedgerSoFar } from './ledger-so-far.ts';
 import { claimedCheckpoint, originFinding, parseTrust, type Trust } from './origin.ts';
 
 /** A tree as it was once seen: its size, and base64url of its RFC 6962 root. */
@@ -32,8 +33,20 @@ export interface VerifyReport {
   /** Entries read, the bad one included. */
   readonly entries: number;
   readonly statements: number;
+  readonly decisions: { readonly allowed: number; readonly denied: number };
+  readonly leases: {
+    readonly made: number;
+    /** Without an entry that ended them. */
+    readonly open: number;
+    /** Of those, the ones whose end was over at the latest entry. */
+    readonly overdue: number;
+  };
   /** Names of humans whom one person alone vouched for. */
   readonly vouched_by_one: readonly string[];
+  /** Every decision that could delete, and whose signatures carried it, in order. */
+  readonly delete_capable: readonly DeleteCapable[];
+  /** What cannot be judged from an export, and under how many decisions. */
+  readonly unjudged: readonly { readonly what: string; readonly decisions: number }[];
   /** The signed tree; null when its signature does not verify. */
   readonly checkpoint: (SeenTree & { readonly origin: string }) | null;
   /** The first fault; null when there is none. */
@@ -42,7 +55,8 @@ export interface VerifyReport {
 
 /**
  * Verifies a whole export: every entry's bytes, the tree under the signed checkpoint, every statement,
- * signature and threshold, the key that signed, and the roots seen before.
+ * signature and threshold, every decision against the authority at its place, the key that signed, and the
+ * roots seen before.
  *
  * @throws CountersignError `invalid_request` when `options` make no sense; a bad export is a report
  */
@@ -52,21 +66,33 @@ export async function verifyExport(
 ): Promise<VerifyReport> {
   const trust = options.trust === undefined ? null : parseTrust(options.trust);
   const knownRoots = rootsOf(options.seen ?? []);
-  const state = emptyState();
+  const ledger = new LedgerSoFar();
+  let latest = 0;
   const report = (
     finding: Finding | null,
     entries: number,
     checkpoint: VerifyReport['checkpoint'],
-  ): VerifyReport => ({
-    ok: finding === null,
-    broker: state.broker,
-    trusted: trust?.kind ?? null,
-    entries,
-    statements: state.statements.size,
-    vouched_by_one: [...state.humans.values()].filter((h) => h.vouchedByOne).map((h) => h.name),
-    checkpoint,
-    finding,
-  });
+  ): VerifyReport => {
+    const { state, leases } = ledger;
+    return {
+      ok: finding === null,
+      broker: state.broker,
+      trusted: trust?.kind ?? null,
+      entries,
+      statements: state.statements.size,
+      decisions: { ...ledger.decisions },
+      leases: {
+        made: ledger.leasesMade,
+        open: leases.size,
+        overdue: [...leases.values()].filter(({ expiresAt }) => expiresAt < latest).length,
+      },
+      vouched_by_one: [...state.humans.values()].filter((h) => h.vouchedByOne).map((h) => h.name),
+      delete_capable: ledger.deleteCapable,
+      unjudged: ledger.unjudged,
+      checkpoint,
+      finding,
+    };
+  };
   let opened: OpenExport | null = null;
   let checkpoint: VerifyReport['checkpoint'] = null;
   const entriesRead = () => (opened?.latest()?.index ?? -1) + 1;
@@ -83,30 +109,19 @@ export async function verifyExport(
     const audited = await auditTree(
       opened.entries,
       { size, root, knownRoots },
-      async (entry, index) => await foldEntry(state, entry, index),
+      async (entry, index) => {
+        latest = fromInstant(entry.time);
+        return await judgeEntry(ledger, { ...entry, index, at: latest });
+      },
     );
-    const finding = audited.ok ? originFinding(header, state, trust) : named(audited, opened);
+    const finding = audited.ok
+      ? originFinding(header, ledger.state, trust)
+      : named(audited, opened);
     return report(finding, entriesRead(), checkpoint);
   } catch (error) {
     if (error instanceof ExportFault) return report(error.finding, entriesRead(), checkpoint);
     throw error;
   }
-}
-
-/** Law 1: an authority entry that the fold refuses has no place in a ledger. */
-async function foldEntry(
-  state: AuthorityState,
-  entry: LedgerEntry,
-  index: number,
-): Promise<string | null> {
-  const { type, time, body } = entry;
-  if (!isAuthorityEntryType(type)) return null;
-  const refusal = await fold(state, { index, time, type, body });
-  return refusal === null ? null : `it carries no authority; ${withoutStop(refusal.message)}`;
-}
-
-function withoutStop(sentence: string): string {
-  return sentence.replace(/\.$/, '');
 }
 
 function named(

@@ -100,14 +100,16 @@ export async function ledgerOfTwo() {
   const enrolment = await proposed(enrol, [bob.secret]);
   const entries = [
     await proposed(first, [alice.secret]),
-    entry('decision', { verdict: 'deny', code: 'not_granted' }),
+    entry('decision', { verdict: 'denied', stage: 'issue', code: 'not_granted' }),
     enrolment,
     entry('statement.signed', {
       statement: enrol.statement.id,
       signatures: [await signStatement(enrol, alice.secret)],
       assertions: [],
     }),
-    ...Array.from({ length: 9 }, (_, count) => entry('decision', { verdict: 'allow', count })),
+    ...Array.from({ length: 9 }, (_, count) =>
+      entry('decision', { verdict: 'denied', stage: 'issue', code: 'frozen', count }),
+    ),
   ];
   return { broker: first.digest, ledger, entries, unsigned: await proposed(enrol, []) };
 }

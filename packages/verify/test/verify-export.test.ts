@@ -35,7 +35,7 @@ function jsonOf(line: string): unknown {
 /** An entry of the same id and time with another verdict, hashed anew: what a database owner can do. */
 function forged(index: number) {
   const original = JSON.parse(Buffer.from(ledger.entries[index]?.bytes ?? []).toString());
-  const bytes = encodeEntry({ ...original, body: { verdict: 'allow', forged: true } });
+  const bytes = encodeEntry({ ...original, body: { ...original.body, forged: true } });
   return { bytes, hash: leafHash(bytes), id: String(original.id) };
 }
 

@@ -1,0 +1,172 @@
+/**
+ * Leases: what a decision allowed at a provider, within grants, token, uses and time; and how each ended.
+ * A lease is open once, ends once, and gives a use back only by the entry that says so (Laws 3 and 4).
+ */
+import { isFormerKey } from '@countersign/authority';
+import type {
+  ExchangeAllowedBody,
+  LeaseFailedBody,
+  LeaseRevokedBody,
+  RunAllowedBody,
+} from '@countersign/contract';
+import { fromInstant, isDeleteCapable } from '@countersign/core';
+import { agentProblem, firstProblem, placeProblem } from './callers.ts';
+import { isRecordedAs } from './effects.ts';
+import type { Place } from './grants-then.ts';
+import type { Entry, LedgerSoFar, OpenLease } from './ledger-so-far.ts';
+import { exchangedProblem, noteGuardrails, traced, unboundProblem, usedProblem } from './tokens.ts';
+
+export function judgeExchange(
+  ledger: LedgerSoFar,
+  body: ExchangeAllowedBody,
+  entry: Entry,
+): string | null {
+  const { agent, jkt } = body;
+  return (
+    agentProblem(ledger, agent) ??
+    exchangedProblem(ledger.tokenAt(body.token, entry.at), body) ??
+    (isFormerKey(ledger.state, agent, jkt ?? '')
+      ? 'it was bound to a key that its agent had no more'
+      : null) ??
+    judgeLease(ledger, body, entry, 'exchange')
+  );
+}
+
+type LeaseBody = Omit<ExchangeAllowedBody, 'token'> & Pick<Partial<RunAllowedBody>, 'sql'>;
+
+/** What is so of every lease, whoever holds its login. Opens it. */
+export function judgeLease(
+  ledger: LedgerSoFar,
+  body: LeaseBody,
+  entry: Entry,
+  stage: 'exchange' | 'run',
+): string | null {
+  const { agent, jkt, grants, lease } = body;
+  const place = ledger.grants.placeOf(body.connection, body.environment);
+  if (typeof place === 'string') return place;
+  const problem =
+    placeProblem(ledger, place) ??
+    unboundProblem(ledger, agent, place, jkt) ??
+    firstProblem(grants, (grant) => usedProblem(ledger, grant, { agent, jkt, at: entry.at })) ??
+    boundsProblem(ledger, body, place, entry) ??
+    rightsProblem(ledger, body, place, stage);
+  if (problem !== null) return problem;
+  if (ledger.leases.has(lease.id)) return `lease ${lease.id} was open already`;
+  noteGuardrails(ledger);
+  const exhausted = ledger.use(body.uses);
+  if (exhausted !== null) return exhausted;
+  ledger.leasesMade += 1;
+  ledger.leases.set(lease.id, {
+    agent,
+    decision: entry.id,
+    expiresAt: fromInstant(lease.expires_at),
+    connection: place.connection.id,
+    environment: place.environment.id,
+    grants,
+    uses: body.uses,
+    isRun: stage === 'run',
+    committing: false,
+    revoked: false,
+  });
+  const carrying = new Map<string, Set<string>>();
+  for (const { grant, effect, operations } of body.rights) {
+    if (!isDeleteCapable(effect)) continue;
+    carrying.set(grant, new Set([...(carrying.get(grant) ?? []), ...operations]));
+  }
+  if (carrying.size > 0) {
+    const what = { agent, place, stage, lease: lease.id };
+    ledger.deleteCapable.push(traced(ledger, entry, what, carrying));
+  }
+  return null;
+}
+
+function boundsProblem(
+  ledger: LedgerSoFar,
+  { grants, rights, uses, lease }: LeaseBody,
+  { connection }: Place,
+  { at }: Entry,
+): string | null {
+  if (lease.connection !== connection.id) return 'its lease was on another connection';
+  const covering = new Set(rights.map(({ grant }) => grant));
+  if (!sameSet([...covering], grants)) return 'its grants are not those of its rights';
+  const bodies = grants.flatMap((id) => ledger.state.grants.get(id) ?? []);
+  const limited = bodies.filter(({ body }) => body.max_uses !== null).map(({ id }) => id);
+  if (!sameSet(limited, uses)) return 'its uses are not one of each limited grant';
+  const ends = fromInstant(lease.expires_at);
+  if (ends > at + Math.min(...bodies.map(({ body }) => body.ttl)) * 1000) {
+    return 'its lease was longer than its grants allow';
+  }
+  return ends > Math.min(...bodies.map(({ until }) => until))
+    ? 'its lease outlived its grants'
+    : null;
+}
+
+function rightsProblem(
+  ledger: LedgerSoFar,
+  { rights }: LeaseBody,
+  place: Place,
+  stage: 'exchange' | 'run',
+): string | null {
+  for (const { grant, effect, operations, resources } of rights) {
+    for (const operation of operations) {
+      if (!isRecordedAs(ledger.state, operation, stage === 'exchange')) {
+        return stage === 'exchange'
+          ? `no credential is ever minted for ${operation}`
+          : `no script stands for ${operation}`;
+      }
+      for (const resource of resources) {
+        const then = ledger.grants.effectUnder(grant, place, operation, resource);
+        if (then === null) return `grant ${grant} did not hold ${operation} on ${resource}`;
+        if (then !== effect) {
+          return `it took ${operation} on ${resource} for ${effect}, and it was ${then}`;
+        }
+      }
+    }
+  }
+  return null;
+}
+
+/** The open lease that an entry speaks of; or what is wrong with what it says of it. */
+export function leaseOf(
+  ledger: LedgerSoFar,
+  id: string,
+  says: { readonly agent: string; readonly decision: string },
+): OpenLease | string {
+  const lease = ledger.leases.get(id);
+  if (lease === undefined) return `no decision allowed lease ${id}, or it had ended`;
+  return lease.agent === says.agent && lease.decision === says.decision
+    ? lease
+    : `lease ${id} is another decision's`;
+}
+
+export function judgeRevoked(ledger: LedgerSoFar, body: LeaseRevokedBody): string | null {
+  const lease = leaseOf(ledger, body.lease, body);
+  if (typeof lease === 'string') return lease;
+  if (lease.revoked) return `lease ${body.lease} had ended`;
+  // Of a run, its outcome is yet to be said.
+  if (lease.isRun) ledger.leases.set(body.lease, { ...lease, revoked: true });
+  else ledger.leases.delete(body.lease);
+  return null;
+}
+
+export function judgeFailed(ledger: LedgerSoFar, body: LeaseFailedBody): string | null {
+  const lease = leaseOf(ledger, body.lease, body);
+  if (typeof lease === 'string') return lease;
+  if (lease.isRun) return `lease ${body.lease} is of a run, which says its outcome`;
+  const problem = givenBackProblem(lease, body.uses_returned);
+  if (problem !== null) return problem;
+  ledger.giveBack(body.uses_returned);
+  ledger.leases.delete(body.lease);
+  return null;
+}
+
+/** Law 3: a use comes back once, to the grant it was taken from. */
+export function givenBackProblem(lease: OpenLease, returned: readonly string[]): string | null {
+  return sameSet(lease.uses, returned) ? null : 'it gives back other uses than were taken';
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return (
+    a.length === b.length && a.every((each) => b.includes(each)) && new Set(b).size === b.length
+  );
+}

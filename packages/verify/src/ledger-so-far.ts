@@ -1,0 +1,129 @@
+/**
+ * What the entries before one amount to: authority, and all that decisions have made and not ended. It keeps
+ * what is still open and what a report names, never the entries, so a ledger of any length fits.
+ */
+import { type AuthorityState, emptyState } from '@countersign/authority';
+import type { GrantedDetail } from '@countersign/contract';
+import { GrantsThen } from './grants-then.ts';
+import type { Signer } from './signers.ts';
+
+/** An entry of the ledger, its form known. */
+export interface Entry {
+  readonly index: number;
+  readonly id: string;
+  /** Instant. */
+  readonly time: string;
+  /** The same in milliseconds. */
+  readonly at: number;
+  readonly type: string;
+  readonly body: unknown;
+}
+
+export interface IssuedToken {
+  readonly agent: string;
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  readonly jkt: string | null;
+  readonly grants: readonly string[];
+  readonly details: readonly GrantedDetail[];
+}
+
+export interface OpenLease {
+  readonly agent: string;
+  readonly decision: string;
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  readonly connection: string;
+  readonly environment: string;
+  readonly grants: readonly string[];
+  readonly uses: readonly string[];
+  readonly isRun: boolean;
+  /** Of a run: it was about to be committed; its login was taken back. */
+  readonly committing: boolean;
+  readonly revoked: boolean;
+}
+
+/** One decision that could delete, and who stands behind it. */
+export interface DeleteCapable {
+  readonly index: number;
+  readonly id: string;
+  readonly time: string;
+  readonly stage: 'issue' | 'exchange' | 'run';
+  /** Null for a token, which by itself can do nothing. */
+  readonly lease: string | null;
+  /** Names. */
+  readonly agent: string;
+  readonly connection: string;
+  readonly environment: string;
+  readonly operations: readonly string[];
+  readonly grants: readonly { readonly grant: string; readonly signed_by: readonly Signer[] }[];
+}
+
+/** Milliseconds after a token's end in which an exchange that began in time may yet be committed. */
+const BEGUN_IN_TIME = 60_000;
+
+export class LedgerSoFar {
+  readonly state: AuthorityState = emptyState();
+  readonly grants = new GrantsThen(this.state);
+  readonly leases = new Map<string, OpenLease>();
+  /** Uses of limited grants that were not given back. */
+  readonly uses = new Map<string, number>();
+  /** Dry runs that are not finished, by decision: whose, and what they were for. */
+  readonly dryRuns = new Map<string, { readonly human: string; readonly of: string }>();
+  /** By entry: what a finished dry run was for, and what it found. */
+  readonly assessments = new Map<string, { readonly of: string; readonly found: string }>();
+  readonly requests = new Map<string, { readonly agent: string; readonly sender: string | null }>();
+
+  readonly deleteCapable: DeleteCapable[] = [];
+  readonly decisions = { allowed: 0, denied: 0 };
+  leasesMade = 0;
+
+  readonly #tokens = new Map<string, IssuedToken>();
+  readonly #unjudged = new Map<string, number>();
+
+  addToken(jti: string, token: IssuedToken): boolean {
+    if (this.#tokens.has(jti)) return false;
+    this.#tokens.set(jti, token);
+    return true;
+  }
+
+  /** A token that an exchange at this time (ms) may have begun with. */
+  tokenAt(jti: string, at: number): IssuedToken | undefined {
+    // The oldest stand first; what has ended among them is forgotten.
+    for (const [oldest, { expiresAt }] of this.#tokens) {
+      if (expiresAt + BEGUN_IN_TIME >= at) break;
+      this.#tokens.delete(oldest);
+    }
+    const token = this.#tokens.get(jti);
+    return token !== undefined && token.expiresAt + BEGUN_IN_TIME >= at ? token : undefined;
+  }
+
+  /** After a leak no token stands. */
+  endTokens(): void {
+    this.#tokens.clear();
+  }
+
+  /** Law 4: counts a use of each; a sentence where one was left no more. */
+  use(grants: readonly string[]): string | null {
+    for (const id of grants) {
+      const used = (this.uses.get(id) ?? 0) + 1;
+      const most = this.state.grants.get(id)?.body.max_uses ?? 0;
+      if (used > most) return `grant ${id} was used ${used} times, and ${most} is its limit`;
+      this.uses.set(id, used);
+    }
+    return null;
+  }
+
+  giveBack(grants: readonly string[]): void {
+    for (const id of grants) this.uses.set(id, (this.uses.get(id) ?? 0) - 1);
+  }
+
+  /** Counts what could not be judged here, so that nobody takes it for judged. */
+  leaveOpen(what: string): void {
+    this.#unjudged.set(what, (this.#unjudged.get(what) ?? 0) + 1);
+  }
+
+  get unjudged(): readonly { readonly what: string; readonly decisions: number }[] {
+    return [...this.#unjudged].map(([what, decisions]) => ({ what, decisions }));
+  }
+}
