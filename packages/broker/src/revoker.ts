@@ -11,7 +11,7 @@ import type { Deps } from './deps.ts';
 import { madeUnder, takenBackBy } from './former-connections.ts';
 import { intentOf } from './intents.ts';
 import type { Lease } from './ports.ts';
-import { endingOf } from './run-entries.ts';
+import { editedOf, endingOf } from './run-entries.ts';
 
 /** Leases of one connection that are worked on at once. */
 const PARALLEL = 2;
@@ -180,7 +180,8 @@ async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: strin
     throw new CountersignError('broker_unavailable', 'its connection is not known here');
   }
   const { provider, opened } = await revokeWhereMade(deps, connection, lease);
-  const body = { lease: lease.id, agent: lease.agent, decision: lease.decision, reason };
+  const { id, agent, decision } = lease;
+  const body = { lease: id, agent, decision, reason, ...editedOf(lease) };
   const revoked = { id: uuidv7(deps.clock, deps.random), type: 'lease.revoked', body };
   const entries = [revoked, ...(await endingOf(deps, provider, opened, lease, reason))];
   await deps.journal.commit([

@@ -11,7 +11,7 @@ import type {
   ScriptChanges,
 } from '@countersign/provider-kit';
 import type { Deps } from './deps.ts';
-import type { EntryDraft, NewLease } from './ports.ts';
+import type { EntryDraft, Lease, NewLease } from './ports.ts';
 
 /** Its id is the lease's, so that whoever finds the lease finds the mark. */
 export function committingEntry(lease: NewLease, mark: string, changes: ScriptChanges): EntryDraft {
@@ -36,7 +36,7 @@ export async function endingOf(
   deps: Pick<Deps, 'journal' | 'clock' | 'random' | 'rules'>,
   provider: Provider,
   opened: ProviderConnection,
-  lease: NewLease,
+  lease: Lease,
   reason: string,
 ): Promise<readonly EntryDraft[]> {
   const { runner } = provider;
@@ -45,8 +45,14 @@ export async function endingOf(
   const { mark, changes } = markIn(committing?.bytes ?? null);
   // Law 4: the mark is durable before the commit, so without one nothing was committed.
   const outcome = mark === null ? 'rolled_back' : await runner.outcome(opened, mark);
-  const body = finishedEntry(lease, outcome, { reason, ...(changes === null ? {} : { changes }) });
+  const more = { reason, ...(changes === null ? {} : { changes }), ...editedOf(lease) };
+  const body = finishedEntry(lease, outcome, more);
   return [{ id: uuidv7(deps.clock, deps.random), type: 'run.finished', body }];
+}
+
+/** Law 1: what an entry says of a row that was edited by hand is that row's word, and the entry says so. */
+export function editedOf({ intact }: Lease): { readonly edited?: true } {
+  return intact ? {} : { edited: true };
 }
 
 /** Whether a lease is a run, whose login only the broker has. */

@@ -83,7 +83,9 @@ export const DryRunFinishedBody = z.object({
 export type DryRunFinishedBody = z.infer<typeof DryRunFinishedBody>;
 
 const ofLease = { agent: Id, decision: Id };
-export const LeaseRevokedBody = z.object({ ...ofLease, lease: Id });
+/** The lease's row had been edited by hand: all but its id is what the row said. */
+const edited = z.literal(true).exactOptional();
+export const LeaseRevokedBody = z.object({ ...ofLease, lease: Id, edited });
 export type LeaseRevokedBody = z.infer<typeof LeaseRevokedBody>;
 export const LeaseFailedBody = z.object({ ...ofLease, lease: Id, uses_returned: z.array(Id) });
 export type LeaseFailedBody = z.infer<typeof LeaseFailedBody>;
@@ -94,6 +96,7 @@ export const RunFinishedBody = z.object({
   run: Id,
   outcome: z.enum(['committed', 'rolled_back', 'unknown']),
   uses_returned: z.array(Id).exactOptional(),
+  edited,
 });
 export type RunFinishedBody = z.infer<typeof RunFinishedBody>;
 

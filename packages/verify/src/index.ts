@@ -1,5 +1,5 @@
 export type { Finding } from './finding.ts';
-export type { DeleteCapable } from './ledger-so-far.ts';
+export type { DeleteCapable, Remark } from './ledger-so-far.ts';
 export { type Replay, replayAuthority } from './replay-authority.ts';
 export {
   type SeenTree,

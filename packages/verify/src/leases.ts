@@ -139,13 +139,45 @@ export function leaseOf(
     : `lease ${id} is another decision's`;
 }
 
-export function judgeRevoked(ledger: LedgerSoFar, body: LeaseRevokedBody): string | null {
+export function judgeRevoked(
+  ledger: LedgerSoFar,
+  body: LeaseRevokedBody,
+  entry: Entry,
+): string | null {
+  const noticed = noticedOf(ledger, body.lease, body);
+  if (noticed !== null) return endNoticed(ledger, body.lease, entry, noticed);
   const lease = leaseOf(ledger, body.lease, body);
   if (typeof lease === 'string') return lease;
-  if (lease.revoked) return `lease ${body.lease} had ended`;
   // Of a run, its outcome is yet to be said.
   if (lease.isRun) ledger.leases.set(body.lease, { ...lease, revoked: true });
   else ledger.leases.delete(body.lease);
+  return null;
+}
+
+/**
+ * Why the end of a lease is one to notice: its row was edited by hand, or it was there again. Whoever did it
+ * gained nothing, since an end gives nobody anything, and the ledger is whole. Null: it is like any other.
+ */
+export function noticedOf(
+  ledger: LedgerSoFar,
+  id: string,
+  { edited }: { readonly edited?: true },
+): string | null {
+  if (edited === true) return `The row of lease ${id} had been edited by hand.`;
+  const lease = ledger.leases.get(id);
+  return lease === undefined || lease.revoked
+    ? `Lease ${id} was ended that no decision had allowed, or that had ended before.`
+    : null;
+}
+
+export function endNoticed(
+  ledger: LedgerSoFar,
+  lease: string,
+  { index, id }: Entry,
+  text: string,
+): null {
+  ledger.remarks.push({ index, id, text });
+  ledger.leases.delete(lease);
   return null;
 }
 

@@ -59,6 +59,13 @@ export interface DeleteCapable {
   readonly grants: readonly { readonly grant: string; readonly signed_by: readonly Signer[] }[];
 }
 
+/** What an auditor should hear of though the ledger is as it must be. */
+export interface Remark {
+  readonly index: number;
+  readonly id: string;
+  readonly text: string;
+}
+
 /** Milliseconds after a token's end in which an exchange that began in time may yet be committed. */
 const BEGUN_IN_TIME = 60_000;
 
@@ -75,6 +82,7 @@ export class LedgerSoFar {
   readonly requests = new Map<string, { readonly agent: string; readonly sender: string | null }>();
 
   readonly deleteCapable: DeleteCapable[] = [];
+  readonly remarks: Remark[] = [];
   readonly decisions = { allowed: 0, denied: 0 };
   leasesMade = 0;
 

@@ -11,7 +11,7 @@ import type {
   RunFinishedBody,
 } from '@countersign/contract';
 import { agentProblem, firstProblem, humanProblem, placeProblem } from './callers.ts';
-import { givenBackProblem, judgeLease, leaseOf } from './leases.ts';
+import { endNoticed, givenBackProblem, judgeLease, leaseOf, noticedOf } from './leases.ts';
 import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
 
 export function judgeRun(ledger: LedgerSoFar, body: RunAllowedBody, entry: Entry): string | null {
@@ -93,14 +93,23 @@ export function judgeCommitting(
   return null;
 }
 
-export function judgeFinished(ledger: LedgerSoFar, body: RunFinishedBody): string | null {
+export function judgeFinished(
+  ledger: LedgerSoFar,
+  body: RunFinishedBody,
+  entry: Entry,
+): string | null {
+  const returned = body.uses_returned ?? [];
+  // A use that comes back is more than an end, and not for one that is merely noticed.
+  const isThere = ledger.leases.has(body.run) && body.edited !== true;
+  if (!isThere && returned.length === 0) {
+    return endNoticed(ledger, body.run, entry, noticedOf(ledger, body.run, body) ?? '');
+  }
   const lease = leaseOf(ledger, body.run, body);
   if (typeof lease === 'string') return lease;
   if (!lease.isRun) return `lease ${body.run} is of no run`;
   if (body.outcome === 'committed' && !lease.committing) {
     return 'it was committed without saying so before';
   }
-  const returned = body.uses_returned ?? [];
   if (returned.length > 0) {
     const problem =
       body.outcome === 'rolled_back'

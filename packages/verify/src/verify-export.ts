@@ -8,7 +8,7 @@ import { auditTree } from '@countersign/ledger';
 import { judgeEntry } from './entry-types.ts';
 import { type OpenExport, openExport } from './export-lines.ts';
 import { claimedId, ExportFault, type Finding, wholeFault } from './finding.ts';
-import { type DeleteCapable, LedgerSoFar } from './ledger-so-far.ts';
+import { type DeleteCapable, LedgerSoFar, type Remark } from './ledger-so-far.ts';
 import { claimedCheckpoint, originFinding, parseTrust, type Trust } from './origin.ts';
 
 /** A tree as it was once seen: its size, and base64url of its RFC 6962 root. */
@@ -47,6 +47,8 @@ export interface VerifyReport {
   readonly delete_capable: readonly DeleteCapable[];
   /** What cannot be judged from an export, and under how many decisions. */
   readonly unjudged: readonly { readonly what: string; readonly decisions: number }[];
+  /** What an auditor should hear of though it is no fault, in order. */
+  readonly remarks: readonly Remark[];
   /** The signed tree; null when its signature does not verify. */
   readonly checkpoint: (SeenTree & { readonly origin: string }) | null;
   /** The first fault; null when there is none. */
@@ -89,6 +91,7 @@ export async function verifyExport(
       vouched_by_one: [...state.humans.values()].filter((h) => h.vouchedByOne).map((h) => h.name),
       delete_capable: ledger.deleteCapable,
       unjudged: ledger.unjudged,
+      remarks: ledger.remarks,
       checkpoint,
       finding,
     };
