@@ -1,0 +1,575 @@
+"""Makes decisions.json: a small true ledger, and false ones of which each is altered in one way, hashed anew
+and signed anew, so that nothing but the authority behind an entry can tell. Written from docs/reference alone, beside
+no line of the code it judges: Python 3, cryptography (Ed25519), hashlib, and
+json.dumps(sort_keys, separators, ensure_ascii=False) for the canonical form.
+
+    python3 test/vectors/decisions.py > test/vectors/decisions.json
+"""
+import base64
+import copy
+import datetime
+import hashlib
+import json
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+START = 1795165200000  # 2026-11-20T09:00:00.000Z
+MINUTE = 60_000
+DAY = 86_400
+
+
+def b64u(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def digest(value):
+    return b64u(sha256(canonical(value)))
+
+
+def instant(ms):
+    at = datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
+
+
+def uuid(number):
+    stem = f"{START:012x}"
+    return f"{stem[:8]}-{stem[8:]}-7000-8000-{number:012x}"
+
+
+class Key:
+    def __init__(self, seed):
+        self.private = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+        self.raw = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.jwk = {"crv": "Ed25519", "kty": "OKP", "x": b64u(self.raw)}
+        self.kid = digest(self.jwk)
+
+
+LEDGER, ALICE, BOB, CAROL, AGENT, OTHER, AGENT_2 = (Key(n) for n in (9, 1, 2, 3, 4, 5, 6))
+ID = {name: uuid(n) for n, name in enumerate([
+    "alice", "bob", "carol", "staging", "production", "pg", "pg-live", "cursor", "scribe",
+    "read", "columns", "delete", "cooled", "script",
+], 1)}
+ENDPOINT = {"pg": "db.example.com:5432/rental", "pg-live": "db.example.com:5432/live"}
+
+CATALOG = {
+    "provider": "postgres",
+    "operations": [
+        {"name": "postgres:select", "summary": "Reads.", "effects": [{"effect": "read"}], "exchangeable": True},
+        {"name": "postgres:update", "summary": "Overwrites.", "effects": [
+            {"effect": "write"},
+            {"effect": "delete", "environment_class": "production", "whole_resource": True},
+        ], "exchangeable": True},
+        {"name": "postgres:delete", "summary": "Deletes.", "effects": [{"effect": "delete"}], "exchangeable": True},
+        {"name": "postgres:drop", "summary": "Destroys.", "effects": [{"effect": "delete"}], "exchangeable": False},
+    ],
+}
+RAISED = copy.deepcopy(CATALOG)
+RAISED["operations"][0]["effects"] = [{"effect": "reveal"}]
+
+
+class Ledger:
+    """Entries a minute apart."""
+
+    def __init__(self):
+        self.entries = []
+        self.names = []
+        self.now = START
+        self.made = 1000
+
+    def new_id(self):
+        self.made += 1
+        return uuid(self.made)
+
+    def append(self, name, type_, body, step=MINUTE):
+        self.now += step
+        entry = {"v": 1, "id": self.new_id(), "time": instant(self.now), "type": type_, "body": body}
+        self.entries.append(entry)
+        self.names.append(name)
+        return entry
+
+    def propose(self, name, kind, body, signers, id_=None, sign_within=DAY):
+        statement = {
+            "v": 1, "kind": kind, "id": id_ or self.new_id(),
+            "broker": None if kind == "genesis" else self.broker,
+            "issued_at": instant(self.now), "sign_by": instant(self.now + sign_within * 1000), "body": body,
+        }
+        payload = canonical(statement)
+        if kind == "genesis":
+            self.broker = b64u(sha256(payload))
+        envelope = {"payload": b64u(payload), "signatures": [sign(payload, k) for k in signers], "assertions": []}
+        self.append(name, "statement.proposed", {"envelope": envelope})
+        return statement["id"], payload
+
+    def sign(self, name, statement, key):
+        id_, payload = statement
+        self.append(name, "statement.signed", {"statement": id_, "signatures": [sign(payload, key)], "assertions": []})
+
+    def at(self, name):
+        return self.names.index(name)
+
+
+def sign(payload, key):
+    protected = b64u(canonical({"alg": "EdDSA", "kid": key.kid, "typ": "countersign-statement+jws"}))
+    data = f"{protected}.{b64u(payload)}".encode()
+    return {"protected": protected, "signature": b64u(key.private.sign(data))}
+
+
+def enrolment(name, key, roles):
+    return {
+        "human": None, "name": name, "key": key.jwk, "key_type": "passphrase", "fingerprint": key.kid,
+        "roles": roles, "groups": [], "sponsor": ID["alice"], "recovery": None, "rp": None, "subject": None,
+    }
+
+
+def connection(name, environment, account="broker"):
+    return {
+        "connection": None, "name": name, "provider": "postgres", "endpoint": ENDPOINT[name],
+        "account": account, "config": {"host": "db.example.com"}, "mapping": {ID[environment]: [ENDPOINT[name]]},
+        "credential": b64u(sha256(name.encode())),
+    }
+
+
+def pin(body, id_, environment):
+    return digest({
+        "connection": id_, "provider": body["provider"], "endpoint": body["endpoint"], "account": body["account"],
+        "config": body["config"], "mapping": body["mapping"][ID[environment]],
+    })
+
+
+def grant(operations, resources, **more):
+    body = {
+        "agent": ID["cursor"], "connection": ID["pg"], "environment": ID["staging"],
+        "permissions": [{
+            "catalog": digest(CATALOG), "resources": resources,
+            "operations": [{"name": name, "effect": effect} for name, effect in operations],
+        }],
+        "ttl": 300, "valid_for": DAY, "max_uses": None, "pins": None, "sender": None, "sql": None,
+        "assessment": None, "request": None, "reason": "a vector",
+    }
+    return {**body, **more}
+
+
+def deleting(name="pg", environment="staging", **more):
+    pins = {"agent_credentials": [AGENT.kid], "connection": pin(connection(name, environment), ID[name], environment)}
+    body = {"ttl": 60, "max_uses": 1, "pins": pins, "sender": AGENT.kid,
+            "connection": ID[name], "environment": ID[environment]}
+    return grant([("postgres:delete", "delete")], ["public.orders"], **{**body, **more})
+
+
+SCRIPT = "drop table public.old"
+SCRIPT_DIGEST = b64u(sha256(SCRIPT.encode()))
+
+
+def details(operations, resources, name="pg", environment="staging"):
+    return {"type": "countersign", "connection": name, "environment": environment,
+            "operations": operations, "resources": resources}
+
+
+class Vector(Ledger):
+    """The true ledger; `before` and `options` are the one thing that is different in a false one."""
+
+    def __init__(self, before=None, **options):
+        super().__init__()
+        self.options = options
+        self.before = before or {}
+        self.tokens = 0
+        self.build()
+
+    def hook(self, name):
+        """What a variant puts in before the step of this name."""
+        step = self.before.get(name)
+        if step is not None:
+            step(self)
+
+    def issue(self, name, grants, wanted, jkt=None, life=120, agent="cursor", jti=None):
+        self.hook(name)
+        self.tokens += 1
+        jti = jti or uuid(5000 + self.tokens)
+        made = (self.now + MINUTE) // 1000 * 1000
+        self.append(name, "decision", {
+            "verdict": "allowed", "stage": "issue", "agent": ID.get(agent, agent),
+            "authorization_details": wanted, "grants": grants,
+            "token": {"jti": jti, "expires_at": instant(made + life * 1000), "jkt": jkt},
+        })
+        return jti
+
+    def exchange(self, name, jti, rights, jkt=None, uses=(), life=60, agent="cursor", place=("pg", "staging"), lease=None):
+        self.hook(name)
+        lease = lease or uuid(7000 + len(self.entries))
+        at = self.now + 1000
+        entry = self.append(name, "decision", {
+            "verdict": "allowed", "stage": "exchange", "agent": ID.get(agent, agent), "token": jti, "jkt": jkt,
+            "connection": place[0], "environment": place[1], "rights": rights,
+            "grants": sorted({right["grant"] for right in rights}), "uses": list(uses),
+            "lease": {"id": lease, "connection": ID[place[0]], "expires_at": instant(at + life * 1000)},
+        }, step=1000)
+        return lease, entry["id"]
+
+    def ended(self, name, type_, lease, agent="cursor", **more):
+        self.hook(name)
+        self.append(name, type_, {"lease": lease[0], "decision": lease[1], "agent": ID[agent], **more})
+
+    def build(self):
+        o = self.options
+        self.propose("genesis", "genesis", {
+            "name": "alice", "key": ALICE.jwk, "key_type": "passphrase", "recovery": b64u(b"\7" * 32), "rp": None,
+            "ledger_key": LEDGER.jwk, "identity_provider": None,
+        }, [ALICE], ID["alice"])
+        self.append("catalog", "catalog.recorded", {"digest": digest(CATALOG), "catalog": CATALOG})
+        for name, cool_off in (("staging", 0), ("production", 600)):
+            self.propose(name, "environment.set", {
+                "environment": None, "name": name, "class": name, "quorum": 2, "groups": [], "user_verified": 0,
+                "cool_off": cool_off, "require_dpop": o.get("require_dpop", False),
+            }, [ALICE], ID[name])
+        self.propose("pg", "connection.set", connection("pg", "staging"), [ALICE], ID["pg"])
+        self.propose("pg-live", "connection.set", connection("pg-live", "production"), [ALICE], ID["pg-live"])
+        for name, key in (("cursor", AGENT), ("scribe", OTHER)):
+            self.hook(name)
+            self.propose(name, "agent.register", {
+                "name": name, "auth": {"method": "private_key_jwt", "jwks": {"keys": [key.jwk]}}, "require_dpop": False,
+            }, [ALICE], ID[name])
+        bob = self.propose("bob joins", "human.enroll", enrolment("bob", BOB, ["approver"]), [BOB], ID["bob"])
+        self.sign("bob enrolled", bob, ALICE)
+        carol = self.propose("carol joins", "human.enroll", enrolment("carol", CAROL, ["approver"]), [CAROL], ID["carol"])
+        self.sign("carol vouched for", carol, ALICE)
+        self.sign("carol enrolled", carol, BOB)
+        self.append("denied", "decision", {
+            "verdict": "denied", "stage": "issue", "agent": ID["cursor"], "code": o.get("code", "not_granted"),
+            "asked": None, "reason": "Nothing is granted there.",
+        })
+        self.propose("read granted", "grant.create", grant(
+            [("postgres:select", "read")], ["public.orders"], valid_for=o.get("valid_for", DAY)), [ALICE], ID["read"])
+        self.propose("columns granted", "grant.create", grant(
+            [("postgres:update", "write")], ["public.orders(state,total)"]), [ALICE], ID["columns"])
+        delete = self.propose("delete proposed", "grant.create", deleting(), [ALICE], ID["delete"])
+        self.hook("delete granted")
+        if not o.get("one_signature"):
+            self.sign("delete granted", delete, BOB)
+        cooled = self.propose("cooled proposed", "grant.create", deleting("pg-live", "production"), [ALICE], ID["cooled"])
+        self.sign("cooled granted", cooled, CAROL)
+        self.append("session", "session.opened", {
+            "human": ID["alice"], "kid": ALICE.kid,
+            "session": {"jti": uuid(4001), "jkt": OTHER.kid, "expires_at": instant(self.now + 3_600_000)},
+        })
+
+        read = self.issue("reads", [ID["read"]], o.get("read_details", [details(["postgres:select"], ["public.orders"])]),
+                          agent=o.get("reader", "cursor"), life=o.get("read_life", 300))
+        right = {"grant": ID["read"], "effect": "read", "operations": ["postgres:select"],
+                 "resources": ["public.orders(id)"]}
+        first = self.exchange("reading", o.get("read_token", read), o.get("read_rights", [right]),
+                              agent=o.get("lessee", "cursor"), life=o.get("read_lease", 60))
+        self.ended("read", "lease.revoked", first, reason="it ended")
+
+        update = self.issue("updates", [ID["columns"]], [details(["postgres:update"], ["public.orders(state)"])])
+        right = {"grant": ID["columns"], "effect": "write", "operations": ["postgres:update"],
+                 "resources": o.get("columns", ["public.orders(state)"])}
+        second = self.exchange("updating", update, [right])
+        self.ended("updated", "lease.revoked", o.get("updated", second), reason="given back")
+
+        jkt = o.get("jkt", AGENT.kid)
+        token = self.issue("deletes", [ID["delete"]], [details(["postgres:delete"], ["public.orders"])], jkt=jkt,
+                           life=o.get("delete_life", 120))
+        right = {"grant": ID["delete"], "effect": o.get("effect", "delete"), "operations": ["postgres:delete"],
+                 "resources": ["public.orders"]}
+        uses = o.get("uses", [ID["delete"]])
+        lease = self.exchange("refused there", token, [right], jkt=jkt, uses=uses, life=o.get("delete_lease", 60))
+        self.ended("not issued", "lease.failed", lease, uses_returned=o.get("returned", uses))
+        lease = self.exchange("deleting", token, [right], jkt=jkt, uses=uses)
+        self.ended("deleted", "lease.revoked", lease, reason="it ended")
+        self.hook("again")
+
+        self.now += o.get("waited", 600_000)
+        live = ("pg-live", "production")
+        token = self.issue("deletes live", [ID["cooled"]], [details(["postgres:delete"], ["public.orders"], *live)],
+                           jkt=AGENT.kid)
+        right = {**right, "grant": ID["cooled"], "effect": "delete"}
+        lease = self.exchange("deleting live", token, [right], jkt=AGENT.kid, uses=[ID["cooled"]], place=live)
+        self.ended("deleted live", "lease.revoked", lease, reason="it ended")
+        self.script()
+
+    def script(self):
+        """SQL tried, signed for, run by a human who signed it, and committed."""
+        o = self.options
+        asked = {"human": ID["alice"], "connection": ID["pg"], "environment": ID["staging"],
+                 "resource": "public", "sql": SCRIPT_DIGEST}
+        self.hook("tried")
+        tried = self.append("tried", "decision", {
+            "verdict": "allowed", "stage": "dry-run", "agent": ID["cursor"], **asked,
+            "human": o.get("trier", ID["alice"])})
+        # The assessment names the entry that vouches for it, so the id of that one is known first.
+        vouching = uuid(self.made + 1)
+        assessment = {"kind": "dry-run", "v": 1, "body": {"dropped": ["public.old"], "dry_run": vouching}}
+        self.append("found", "dry_run.finished", {"dry_run": tried["id"], **asked, "assessment": digest(assessment)})
+        body = deleting(permissions=[{
+            "catalog": digest(CATALOG), "resources": ["public"],
+            "operations": [{"name": "postgres:drop", "effect": "delete"}],
+        }], sql=SCRIPT, assessment={**assessment, **o.get("assessment", {})}, request=o.get("request"))
+        script = self.propose("script proposed", "grant.create", body, [ALICE], ID["script"])
+        self.sign("script granted", script, BOB)
+        self.hook("run")
+        lease = uuid(7999)
+        self.append("run", "decision", {
+            "verdict": "allowed", "stage": "run", "agent": ID["cursor"], "human": o.get("runner", ID["bob"]),
+            "jkt": AGENT.kid, "connection": "pg", "environment": "staging", "resource": "public",
+            "rights": [{"grant": ID["script"], "effect": "delete", "operations": ["postgres:drop"],
+                        "resources": ["public"]}],
+            "grants": [ID["script"]], "uses": [ID["script"]], "sql": o.get("ran", SCRIPT_DIGEST),
+            "lease": {"id": lease, "connection": ID["pg"], "expires_at": instant(self.now + MINUTE)},
+        })
+        of_run = {"run": lease, "decision": self.entries[-1]["id"], "agent": ID["cursor"]}
+        self.hook("committing")
+        if not o.get("silent"):
+            self.append("committing", "run.committing", {**of_run, "mark": "4711", "changes": {}})
+            self.entries[-1]["id"] = lease
+        self.append("run over", "lease.revoked", {
+            "lease": lease, "decision": of_run["decision"], "agent": ID["cursor"], "reason": "its script has run"})
+        self.append("run finished", "run.finished", {
+            **of_run, "grants": [ID["script"]], "outcome": "committed", "reason": "its script has run",
+            **o.get("outcome", {})})
+
+
+def hash_root(leaves):
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    return sha256(b"\1" + hash_root(leaves[:split]) + hash_root(leaves[split:]))
+
+
+ORIGIN = "broker.example.com/countersign"
+KEY_ID = sha256(ORIGIN.encode() + b"\n\1" + LEDGER.raw)[:4]
+VKEY = f"{ORIGIN}+{KEY_ID.hex()}+{base64.b64encode(bytes([1]) + LEDGER.raw).decode()}"
+
+
+def leaf(entry):
+    return sha256(b"\0" + canonical(entry))
+
+
+def checkpoint(entries):
+    root = base64.b64encode(hash_root([leaf(entry) for entry in entries])).decode()
+    text = f"{ORIGIN}\n{len(entries)}\n{root}\n"
+    return f"{text}\n— {ORIGIN} {base64.b64encode(KEY_ID + LEDGER.private.sign(text.encode())).decode()}\n"
+
+
+def statement(kind, body, *signers):
+    """A step that proposes it, and has it signed by the rest."""
+    def step(ledger):
+        made = ledger.propose(f"{kind}", kind, body, signers[:1])
+        for key in signers[1:]:
+            ledger.sign(f"{kind} signed", made, key)
+    return step
+
+
+def freeze(kind, id_=None):
+    return statement("freeze", {"target": {"kind": kind, "id": id_}, "reason": "a vector"}, BOB)
+
+
+def credential(jwk):
+    return {"agent": ID["cursor"], "auth": {"method": "private_key_jwt", "jwks": {"keys": [jwk]}},
+            "require_dpop": False, "reason": "a vector"}
+
+
+def again(ledger):
+    """One use more than there are."""
+    token = ledger.issue("once more", [ID["delete"]], [details(["postgres:delete"], ["public.orders"])], jkt=AGENT.kid)
+    right = {"grant": ID["delete"], "effect": "delete", "operations": ["postgres:delete"], "resources": ["public.orders"]}
+    ledger.exchange("deleting again", token, [right], jkt=AGENT.kid, uses=[ID["delete"]])
+
+
+def returned_twice(ledger):
+    entry = ledger.entries[ledger.at("not issued")]
+    ledger.append("returned twice", "lease.failed", entry["body"])
+
+
+MOVED = {**connection("pg", "staging", account="other"), "connection": ID["pg"], "credential": b64u(sha256(b"other"))}
+MOVED_ENV = [details(["postgres:select"], ["public.orders"], "pg", "production")]
+REVOKE = {"grant": ID["read"], "reason": "a vector"}
+SELECT = {"grant": ID["read"], "effect": "read", "operations": ["postgres:select"], "resources": ["public.orders"]}
+
+
+def variants():
+    """Name, how it is made, the entry at which it is found, and a word of what is found."""
+    def v(name, at, says, before=None, then=None, **options):
+        ledger = Vector(before, **options)
+        index = ledger.at(at)
+        if then is not None:
+            index = then(ledger)
+        return {"name": name, "entries": ledger.entries, "first_bad": index, "says": says}
+
+    def repeated(ledger):
+        at = ledger.at("read granted")
+        copied = {**ledger.entries[at], "id": uuid(9001), "time": ledger.entries[at + 3]["time"]}
+        ledger.entries.insert(at + 4, copied)
+        return at + 4
+
+    def without(name, found):
+        def then(ledger):
+            at = ledger.at(found)
+            del ledger.entries[ledger.at(name)]
+            return at - 1
+        return then
+
+    def backwards(ledger):
+        at = ledger.at("reading")
+        ledger.entries[at]["time"] = ledger.entries[at - 2]["time"]
+        return at
+
+    def of_type(ledger):
+        at = ledger.at("session")
+        ledger.entries[at]["type"] = "session.extended"
+        return at
+
+    def unknown_stage(ledger):
+        at = ledger.at("reads")
+        ledger.entries[at]["body"]["stage"] = "mint"
+        return at
+
+    def first_token(ledger):
+        at = ledger.at("updates")
+        ledger.entries[at]["body"]["token"]["jti"] = ledger.entries[ledger.at("reads")]["body"]["token"]["jti"]
+        return at
+
+    def leased_twice(ledger):
+        at = ledger.at("updating")
+        ledger.entries[at]["body"]["lease"]["id"] = ledger.entries[ledger.at("reading")]["body"]["lease"]["id"]
+        del ledger.entries[ledger.at("read")]
+        return at - 1
+
+    yield v("a grant used more often than it says", "deleting again", "used 2 times", {"again": again})
+    yield v("a use given back twice", "returned twice", "or it had ended", {"deleting": returned_twice})
+    yield v("a use given back to another grant", "not issued", "other uses", returned=[ID["read"]])
+    yield v("a use that was not counted", "refused there", "uses are not", uses=[])
+    yield v("one signature only", "deletes", "signed by enough", one_signature=True)
+    yield v("a signer removed before", "deletes", "1 of 2 approvers",
+            {"deletes": statement("human.remove", {"human": ID["bob"], "reason": "left"}, ALICE, CAROL)})
+    yield v("a signer's key revoked before", "deletes", "1 of 2 approvers",
+            {"deletes": statement("key.revoke", {"key": BOB.kid, "reason": "lost"}, ALICE, CAROL)})
+    yield v("a signer frozen before", "deletes", "1 of 2 approvers",
+            {"deletes": statement("freeze", {"target": {"kind": "human", "id": ID["bob"]}, "reason": "who"}, CAROL)})
+    yield v("a grant revoked before the token", "reads", "was revoked", {"reads": statement("grant.revoke", REVOKE, BOB)})
+    yield v("a grant revoked between token and lease", "reading", "was revoked",
+            {"reading": statement("grant.revoke", REVOKE, BOB)})
+    yield v("everything frozen", "reads", "everything was frozen", {"reads": freeze("everything")})
+    yield v("its environment frozen", "reading", "environment staging was frozen",
+            {"reading": freeze("environment", ID["staging"])})
+    yield v("its connection frozen", "reads", "connection pg was frozen", {"reads": freeze("connection", ID["pg"])})
+    yield v("its agent frozen", "reads", "agent cursor was frozen", {"reads": freeze("agent", ID["cursor"])})
+    yield v("after the end of the grant", "reads", "validity", valid_for=120)
+    yield v("before the end of the cool-off", "deletes live", "cool-off", waited=0)
+    yield v("the agent's key changed since", "deletes", "credentials",
+            {"deletes": statement("agent.credential.set", credential(AGENT_2.jwk), ALICE)})
+    yield v("the connection changed since", "deletes", "connection is not as",
+            {"deletes": statement("connection.set", MOVED, ALICE)})
+    yield v("the connection removed before", "reads", "connection was removed",
+            {"reads": statement("connection.remove", {"connection": ID["pg"], "reason": "gone"}, ALICE)})
+    yield v("an environment that the connection does not map", "reads", "mapped nothing", read_details=MOVED_ENV)
+    yield v("an environment that is not the grant's", "reads", "no grant it names",
+            read_details=[details(["postgres:select"], ["public.orders"], "pg-live", "production")])
+    yield v("an operation that is not in the grant", "reads", "postgres:update",
+            read_details=[details(["postgres:select", "postgres:update"], ["public.orders"])])
+    yield v("a resource that is not in the grant", "reads", "public.people",
+            read_details=[details(["postgres:select"], ["public.people"])])
+    yield v("a column that is not in the token", "updating", "did not hold", columns=["public.orders(total)"])
+    yield v("more than its token", "reading", "did not hold", read_rights=[{**SELECT, "resources": ["public.people"]}])
+    yield v("an effect raised since", "reads", "pins nothing",
+            {"reads": lambda ledger: ledger.append(
+                "raised", "catalog.recorded", {"digest": digest(RAISED), "catalog": RAISED})})
+    yield v("an effect made milder than it is", "refused there", "for write", effect="write")
+    yield v("a lease longer than the grant allows", "reading", "longer than its grants", read_lease=301)
+    yield v("a token that lives too long", "reads", "900 seconds", read_life=901)
+    yield v("a token that can delete and lives too long", "deletes", "120 seconds", delete_life=121)
+    yield v("a token that can delete and is bound to no key", "deletes", "not bound to the key", jkt=None)
+    yield v("a token that can delete and is bound to another key", "deletes", "not bound to the key", jkt=OTHER.kid)
+    yield v("a token bound to no key where one is demanded", "reads", "no key", require_dpop=True)
+    yield v("an agent disabled before", "reads", "disabled",
+            {"reads": statement("agent.disable", {"agent": ID["cursor"], "reason": "gone"}, ALICE)})
+    yield v("an agent that nobody registered", "reads", "nobody had registered", reader=uuid(8001))
+    yield v("another agent's grant", "reads", "another agent's", reader="scribe")
+    yield v("another agent's token", "reading", "another agent", lessee="scribe")
+    yield v("a token that nobody was issued", "reading", "no token", read_token=uuid(8002))
+    yield v("a token issued twice", "updates", "was issued before", then=first_token)
+    yield v("a lease opened twice", "updating", "was open already", then=leased_twice)
+    yield v("the end of another decision's lease", "updated", "another decision's", then=anothers)
+    yield v("a code that is not in the list", "denied", "code", code="because")
+    yield v("a type that nobody knows", "session", "session.extended", then=of_type)
+    yield v("a stage that nobody knows", "reads", "verdict and stage", then=unknown_stage)
+    yield v("a statement entry twice", "read granted", "exists already", then=repeated)
+    yield v("the entry of the token missing", "reading", "no token", then=without("reads", "reading"))
+    yield v("the entry that registers the agent missing", "read granted", "no such agent", then=without("cursor", "read granted"))
+    yield v("time that runs backwards", "reading", "time is before", then=backwards)
+    yield v("another script than was signed", "run", "another script", ran=b64u(sha256(b"drop table public.new")))
+    yield v("a script run by a human who did not sign it", "run", "had not signed it", runner=ID["carol"])
+    yield v("a script committed after its grant was revoked", "committing", "was revoked",
+            {"committing": statement("grant.revoke", {"grant": ID["script"], "reason": "a vector"}, CAROL)})
+    yield v("a script committed without saying so before", "run finished", "without saying so", silent=True)
+    yield v("a use given back of a script that was committed", "run finished", "may have happened",
+            outcome={"uses_returned": [ID["script"]]})
+    yield v("a script that nobody tried", "script proposed", "dry run of this SQL", assessment={"v": 2})
+    yield v("a script tried by one who is no admin", "tried", "bob was not admin", trier=ID["bob"])
+    yield v("a grant that answers nobody's request", "script proposed", "no access request", request=uuid(8003))
+    yield v("a session by a key of nobody", "session", "may sign", then=strange_session)
+
+
+def anothers(ledger):
+    at = ledger.at("updated")
+    ledger.entries[at]["body"]["decision"] = ledger.entries[ledger.at("reading")]["id"]
+    return at
+
+
+def strange_session(ledger):
+    at = ledger.at("session")
+    ledger.entries[at]["body"]["kid"] = BOB.kid
+    return at
+
+
+def main():
+    good = Vector()
+    shared = {}
+
+    def named(entry):
+        """Ledgers share most entries, so each is written once, under its leaf hash."""
+        name = b64u(leaf(entry))
+        shared[name] = entry
+        return name
+
+    def ledger_of(entries):
+        return {"checkpoint": checkpoint(entries), "ledger": [named(entry) for entry in entries]}
+
+    document = {
+        "source": "test/vectors/decisions.py: Python 3, cryptography (Ed25519), hashlib, and json.dumps(sort_keys, separators, ensure_ascii=False) for the canonical form; beside no line of the code it judges",
+        "vkey": VKEY,
+        "broker": good.broker,
+        "good": {
+            **ledger_of(good.entries),
+            "allowed": sum(e["body"].get("verdict") == "allowed" for e in good.entries),
+            "vouched_by_one": ["bob"],
+            "delete_capable": [
+                {"index": good.at(name), "grant": ID[g], "signed_by": signers}
+                for name, g, signers in (
+                    ("deletes", "delete", ["alice", "bob"]), ("refused there", "delete", ["alice", "bob"]),
+                    ("deleting", "delete", ["alice", "bob"]), ("deletes live", "cooled", ["alice", "carol"]),
+                    ("deleting live", "cooled", ["alice", "carol"]), ("run", "script", ["alice", "bob"]),
+                )
+            ],
+        },
+        "bad": [
+            {"name": each["name"], "first_bad": each["first_bad"], "says": each["says"], **ledger_of(each["entries"])}
+            for each in variants()
+        ],
+        "entries": shared,
+    }
+    print(json.dumps(document, indent=1, ensure_ascii=False, sort_keys=False))
+
+
+if __name__ == "__main__":
+    main()
