@@ -14,8 +14,10 @@ import { startCountersign } from './subjects/countersign.ts';
 import { findOpenBao, startOpenBao } from './subjects/openbao.ts';
 import { peakMemory, type Subject } from './subjects/subject.ts';
 import { renderTable, round } from './table.ts';
+import { measureVerify, type VerifyFigure } from './verify.ts';
 
 const CLIENTS = [1, 8, 64] as const;
+const VERIFIED = { entries: 100_000, statements: 1_000 } as const;
 
 type Work = 'issue' | 'exchange' | 'denied';
 
@@ -47,12 +49,18 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const report = await measure(options, (line) => process.stderr.write(`${line}\n`));
+  const say = (line: string): boolean => process.stderr.write(`${line}\n`);
+  if (options.verify) {
+    const figure = await measureVerify({ ...VERIFIED, rounds: options.rounds }, say);
+    process.stdout.write(`${options.json ? JSON.stringify(figure) : renderVerify(figure)}\n`);
+    return 0;
+  }
+  const report = await measure(options, say);
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${render(report)}\n`);
   return 0;
 }
 
-async function measure(options: Options, say: (line: string) => void): Promise<Report> {
+async function measure(options: Options, say: (line: string) => unknown): Promise<Report> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-bench-'));
   const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
   const started = async <S extends Subject>(starting: Promise<S>): Promise<S> => {
@@ -177,6 +185,13 @@ function renderRestart(restart: readonly RestartFigure[]): string {
       round(ready / 1000, 1),
       round(memory, 0),
     ]),
+  ]);
+}
+
+function renderVerify({ entries, statements, size, seconds, memory }: VerifyFigure): string {
+  return renderTable([
+    ['verified offline', 'statements', 'export MiB', 'seconds', 'MiB at most'],
+    [`${entries} entries`, String(statements), round(size, 0), round(seconds, 2), round(memory, 0)],
   ]);
 }
 

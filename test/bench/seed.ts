@@ -13,14 +13,17 @@ import { openStore, type Store } from '@countersign/store';
 import type { Deployment } from '../support/deployment.ts';
 import type { AssertionKey } from './assertions.ts';
 
-type EntryDraft = Intent['entries'][number];
+export type EntryDraft = Intent['entries'][number];
 
 const clock = { now: () => Date.now() };
 const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
-const newId = (): string => uuidv7(clock, random);
+export const newId = (): string => uuidv7(clock, random);
 
 export interface SeededAgent {
+  readonly id: string;
   readonly name: string;
+  /** Its grant: to read `public.bookings` in staging. */
+  readonly grant: string;
   readonly key: AssertionKey;
 }
 
@@ -74,9 +77,10 @@ export async function seedAgents(
       name,
       auth: { method: 'private_key_jwt', jwks: { keys: [publicJwk] } },
     });
-    const grant = altered(templates.grant, newId(), { agent: id });
+    const grantId = newId();
+    const grant = altered(templates.grant, grantId, { agent: id });
     entries.push(await proposed(agent, alice.privateJwk), await proposed(grant, alice.privateJwk));
-    seeded.push({ name, key });
+    seeded.push({ id, name, grant: grantId, key });
     if (entries.length >= STATEMENTS || made === count - 1) {
       await commit(store, entries, true);
       entries = [];
@@ -140,7 +144,7 @@ export async function seedEntries(store: Store, upTo: number): Promise<void> {
   }
 }
 
-async function commit(
+export async function commit(
   store: Store,
   entries: readonly EntryDraft[],
   changesAuthority: boolean,

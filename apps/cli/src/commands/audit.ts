@@ -14,6 +14,7 @@ import { withTree, writeProfile } from '../profile.ts';
 import { type Act, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { clean, WIDTH, wrap } from '../text.ts';
+import { verifiedLines } from '../verified.ts';
 import { addReport } from './report.ts';
 
 const DEFAULT_LINES = 40;
@@ -45,7 +46,7 @@ export function addAudit(program: Registrar): void {
     audit,
     {
       usage: 'verify',
-      summary: 'Verify every entry, signature and threshold here, from an export.',
+      summary: 'Verify every entry, signature and decision here, from an export.',
       example: 'countersign audit verify --offline export.jsonl --trust FINGERPRINT',
     },
     verify,
@@ -143,9 +144,9 @@ async function* linesOfFile(file: string): AsyncGenerator<string> {
 }
 
 function printReport(context: Context, report: VerifyReport): ExitStatus {
-  const { finding, checkpoint } = report;
+  const { finding } = report;
   if (finding !== null) {
-    const message = `The ledger is not what was published. ${finding.reason}`;
+    const message = `The ledger does not verify. ${finding.reason}`;
     const next = 'keep this export, stop the broker, and compare with an earlier export';
     const error = { code: 'verification_failed', message, next };
     context.out.result({ error, ...report }, [
@@ -160,12 +161,8 @@ function printReport(context: Context, report: VerifyReport): ExitStatus {
     return EXIT.unverified;
   }
   context.out.result(report, [
-    `verified: ${report.entries} entries, ${report.statements} statements, every signature`,
-    `  broker  ${report.broker ?? 'no genesis yet'}`,
-    `  root    ${checkpoint?.root ?? ''}`,
-    ...(report.vouched_by_one.length === 0
-      ? []
-      : [`  vouched for by one person: ${clean(report.vouched_by_one.join(', '))}`]),
+    `verified: ${report.entries} entries, ${report.statements} statements, every signature, every decision`,
+    ...verifiedLines(report),
   ]);
   if (report.trusted === null) {
     context.out.note(

@@ -1,0 +1,78 @@
+/** What a verified ledger says, on lines of 80 columns: what could delete, and on whose signatures. */
+import type { DeleteCapable, VerifyReport } from '@countersign/verify';
+import { clean, factLines, shortIds, WIDTH, wrap } from './text.ts';
+
+/** Grants that are listed; all of them are in `--json`. */
+const MOST_LISTED = 12;
+
+/** Without the first line. */
+export function verifiedLines(report: VerifyReport): string[] {
+  const { decisions, leases, checkpoint, unjudged, remarks } = report;
+  const open = leases.open === 0 ? 'none of them open' : `${leases.open} of them open`;
+  const overdue = leases.overdue === 0 ? '' : `, ${leases.overdue} past their end`;
+  return [
+    ...factLines([
+      ['broker', report.broker ?? 'no genesis yet'],
+      ['root', checkpoint?.root ?? ''],
+      [
+        'decisions',
+        `${decisions.allowed} allowed, each on authority it had; ${decisions.denied} denied`,
+      ],
+      ['leases', `${leases.made}, ${open}${overdue}`],
+    ]),
+    ...deletingLines(report.delete_capable),
+    ...(report.vouched_by_one.length === 0
+      ? []
+      : wrapped(`  vouched for by one person: ${report.vouched_by_one.join(', ')}`)),
+    ...unjudged.flatMap(({ what, decisions: count }) =>
+      wrapped(`  not judged here: ${what} (${many(count, 'decision')})`),
+    ),
+    ...remarks.flatMap(({ index, text }) => wrapped(`  noticed: entry ${index}: ${text}`)),
+  ];
+}
+
+/** By grant, agent and signers: how many tokens and leases could delete, on whose signatures. */
+function deletingLines(decisions: readonly DeleteCapable[]): string[] {
+  const [tokens, leases] = [
+    decisions.filter(({ lease }) => lease === null).length,
+    decisions.filter(({ lease }) => lease !== null).length,
+  ];
+  const counted = `${many(leases, 'lease')} and ${many(tokens, 'token')}`;
+  if (decisions.length === 0) return wrapped('  nothing that could delete was allowed');
+  const groups = new Map<string, { said: string; grant: string; leases: number }>();
+  for (const { lease, agent, connection, environment, grants } of decisions) {
+    for (const { grant, signed_by } of grants) {
+      const names = signed_by.map(({ human, vouched_by_one }) =>
+        vouched_by_one ? `${human}*` : human,
+      );
+      const said = `${agent} in ${environment} on ${connection}, signed by ${names.join(', ')}`;
+      const group = groups.get(`${grant} ${said}`) ?? { said, grant, leases: 0 };
+      groups.set(`${grant} ${said}`, {
+        ...group,
+        leases: group.leases + (lease === null ? 0 : 1),
+      });
+    }
+  }
+  const short = shortIds([...groups.values()].map(({ grant }) => grant));
+  const listed = [...groups.values()].slice(0, MOST_LISTED);
+  const more = groups.size - listed.length;
+  const isMarked = decisions.some(({ grants }) =>
+    grants.some(({ signed_by }) => signed_by.some(({ vouched_by_one }) => vouched_by_one)),
+  );
+  return [
+    ...wrapped(`  ${counted} could delete, each on the signatures of two humans or more:`),
+    ...listed.flatMap(({ said, grant, leases: count }) =>
+      wrapped(`    grant ${short.get(grant) ?? grant}, ${many(count, 'lease')}: ${said}`, 6),
+    ),
+    ...(more === 0 ? [] : [`    and ${more} more grants (--json)`]),
+    ...(isMarked ? ['    * vouched for by one person'] : []),
+  ];
+}
+
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function wrapped(line: string, indent = 4): string[] {
+  return wrap(clean(line), WIDTH, ' '.repeat(indent));
+}
