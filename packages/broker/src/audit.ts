@@ -81,15 +81,15 @@ export async function* exportLedger(
   }
 }
 
-/** Canonical bytes travel as the JSON they are; anything else as it lies there, for the verifier to name. */
+/** Canonical bytes travel as the very JSON they are, members in their order; anything else as it lies there, for the verifier to name. */
 function exportLine(entry: JournalEntry): ExportLine {
   const shared = {
     index: entry.index,
     leaf_hash: Buffer.from(entry.leafHash).toString('base64url'),
   };
   try {
-    const decoded = decodeEntry(entry.bytes);
-    return { ...shared, entry: JSON.parse(JSON.stringify(decoded)) };
+    decodeEntry(entry.bytes);
+    return { ...shared, entry: JSON.parse(Buffer.from(entry.bytes).toString('utf8')) };
   } catch {
     return { ...shared, bytes: Buffer.from(entry.bytes).toString('base64') };
   }
