@@ -35,7 +35,8 @@ export async function decideAndCommit<T>(
 ): Promise<T> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { version } = deps.authority;
-    const attempted = await decide({ version, now: presentTime(deps) });
+    const now = presentTime(deps);
+    const attempted = await decide({ version, now });
     // Nor is a refusal older than its question: a grant that another replica has acknowledged counts here.
     if ('refuse' in attempted) await deps.authority.refresh();
     if (deps.authority.version !== version) continue;
@@ -43,7 +44,7 @@ export async function decideAndCommit<T>(
     // Law 4: from here on, not from the answer, which a stopped process or a slow network brings late.
     const deadline = startBy();
     const [outcome] = await deps.journal.commit([
-      { ...attempted.intent, authorityVersion: version },
+      { ...attempted.intent, authorityVersion: version, notBefore: now },
     ]);
     if (outcome === undefined) throw UNAVAILABLE();
     if (outcome.outcome === 'stale') {

@@ -55,6 +55,8 @@ export interface Intent {
   readonly changesAuthority: boolean;
   /** Milliseconds: judged for entries no later than this (a statement's `sign_by`); null: no bound. */
   readonly notAfter: number | null;
+  /** Milliseconds: decided then, so that no entry says it was earlier; left out: at no time of its own. */
+  readonly notBefore?: number;
   readonly once: readonly OnceId[];
   readonly uses: readonly GrantUse[];
   /** A lease, as intent, before the provider is asked. */
@@ -97,7 +99,7 @@ export type RowEffect =
   | { readonly kind: 'return-use'; readonly grants: readonly string[] };
 
 /**
- * committed: durable. stale: the authority moved on (or `notAfter` passed), decide again. exhausted: a use was not left.
+ * committed: durable. stale: the authority moved on (or the time is not within its bounds), decide again. exhausted: a use was not left.
  * replayed: a once-id was seen before. conflict: a row effect no longer applied (invitation spent,
  * lease in another state).
  */

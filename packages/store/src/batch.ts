@@ -126,9 +126,10 @@ export class Batch {
     // Law 4: no decision on stale authority, not even that of an intent earlier in this batch.
     const version = intent.authorityVersion;
     if (version !== null && version !== this.#head.authorityVersion) return { outcome: 'stale' };
-    if (intent.notAfter !== null && fromInstant(this.time) > intent.notAfter) {
-      return { outcome: 'stale' };
-    }
+    const time = fromInstant(this.time);
+    if (intent.notAfter !== null && time > intent.notAfter) return { outcome: 'stale' };
+    // A clock set back since: what was judged by the later time is not written at the earlier one.
+    if (intent.notBefore !== undefined && time < intent.notBefore) return { outcome: 'stale' };
     const ids = intent.entries.map((entry) => entry.id);
     if (intent.lease !== null) ids.push(intent.lease.id);
     if (meets(this.#ids, ids)) return { outcome: 'replayed' };

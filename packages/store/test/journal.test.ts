@@ -248,6 +248,7 @@ describe('Law 4: what is limited', () => {
       intent({ authorityVersion: 0 }),
       intent({ uses: [{ grant, max: 1 }] }),
       intent({ notAfter: Date.now() - 1000 }),
+      intent({ notBefore: Date.now() + 60_000 }),
       intent({ effects: [{ kind: 'spend-invitation', codeHash: 'none', now: Date.now() }] }),
       intent({ authorityVersion: 1 }),
     ]);
@@ -255,6 +256,7 @@ describe('Law 4: what is limited', () => {
       { outcome: 'committed', index: 2 },
       { outcome: 'stale' },
       { outcome: 'exhausted', grant },
+      { outcome: 'stale' },
       { outcome: 'stale' },
       { outcome: 'conflict', what: 'spend-invitation' },
       { outcome: 'committed', index: 3 },
