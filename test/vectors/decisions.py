@@ -267,7 +267,7 @@ class Vector(Ledger):
                  "resources": ["public.orders(id)"]}
         first = self.exchange("reading", o.get("read_token", read), o.get("read_rights", [right]),
                               agent=o.get("lessee", "cursor"), life=o.get("read_lease", 60))
-        self.ended("read", "lease.revoked", first, reason="it ended")
+        self.ended("read", "lease.revoked", first, reason="it ended", **o.get("read_end", {}))
 
         update = self.issue("updates", [ID["columns"]], [details(["postgres:update"], ["public.orders(state)"])])
         right = {"grant": ID["columns"], "effect": "write", "operations": ["postgres:update"],
@@ -517,7 +517,28 @@ def variants():
     yield v("a script that nobody tried", "script proposed", "dry run of this SQL", assessment={"v": 2})
     yield v("a script tried by one who is no admin", "tried", "bob was not admin", trier=ID["bob"])
     yield v("a grant that answers nobody's request", "script proposed", "no access request", request=uuid(8003))
+    yield v("a token exchanged after all tokens ended in a leak", "reading", "no token",
+            {"reading": lambda ledger: ledger.append(
+                "leak", "keys.rotated", {"key": "token", "from": "a", "to": "b", "at_once": True})})
     yield v("a session by a key of nobody", "session", "may sign", then=strange_session)
+
+
+def oddities():
+    """Ledgers that are as they must be, and of which there is something to say all the same."""
+    def odd(name, remarks, unjudged, before=None, **options):
+        ledger = Vector(before, **options)
+        return {"name": name, "entries": ledger.entries, "unjudged": unjudged,
+                "remarks": [{"index": ledger.at(at), "says": says} for at, says in remarks]}
+
+    def ended_again(ledger):
+        ledger.append("read again", "lease.revoked", ledger.entries[ledger.at("read")]["body"])
+
+    rule = {"guardrail": None, "name": "nights", "policy": "forbid (principal, action, resource);", "reason": "a vector"}
+    yield odd("a lease whose row was edited", [("read", "edited by hand")], [],
+              read_end={"edited": True, "agent": "scribe"})
+    yield odd("a lease that ended twice", [("read again", "had ended before")], [], {"updates": ended_again})
+    yield odd("a guardrail, which is not evaluated here", [], [{"what": "guardrail nights", "decisions": 9}],
+              {"reading": statement("guardrail.add", rule, ALICE)})
 
 
 def anothers(ledger):
@@ -565,6 +586,10 @@ def main():
         "bad": [
             {"name": each["name"], "first_bad": each["first_bad"], "says": each["says"], **ledger_of(each["entries"])}
             for each in variants()
+        ],
+        "odd": [
+            {"name": each["name"], "remarks": each["remarks"], "unjudged": each["unjudged"], **ledger_of(each["entries"])}
+            for each in oddities()
         ],
         "entries": shared,
     }

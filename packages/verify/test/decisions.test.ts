@@ -33,6 +33,11 @@ const vectors: {
     }[];
   };
   readonly bad: readonly Bad[];
+  readonly odd: readonly (Vector & {
+    readonly name: string;
+    readonly remarks: readonly { readonly index: number; readonly says: string }[];
+    readonly unjudged: readonly { readonly what: string; readonly decisions: number }[];
+  })[];
   readonly entries: Readonly<Record<string, { readonly id: string }>>;
 } = JSON.parse(
   readFileSync(new URL('../../../test/vectors/decisions.json', import.meta.url), 'utf8'),
@@ -92,6 +97,18 @@ describe('a ledger that another program made', () => {
       ok: false,
       finding: { index: bad.first_bad, id: vectors.entries[bad.ledger[bad.first_bad] ?? '']?.id },
     });
+  });
+
+  test.each(vectors.odd)('verifies, and more is said of it: $name', async (odd) => {
+    const report = await verifyExport(exportOf(odd));
+    expect(report).toMatchObject({ ok: true, finding: null, unjudged: odd.unjudged });
+    expect(report.remarks).toEqual(
+      odd.remarks.map(({ index, says }) => ({
+        index,
+        id: vectors.entries[odd.ledger[index] ?? '']?.id,
+        text: expect.stringContaining(says),
+      })),
+    );
   });
 
   test('has its variants, each another ledger', () => {
