@@ -140,6 +140,19 @@ describe('database edited by hand', () => {
     );
   });
 
+  test('a use counter set back: the use too many is named', async () => {
+    const { cursor, grant } = deployment;
+    const resources = ['public.vehicles'];
+    await grant({ operations: ['postgres:select'], resources, max_uses: 1 });
+    const token = await cursor.agent.token(details(['postgres:select'], resources));
+    await cursor.agent.exchange(token, null);
+    expect(await verify()).toMatchObject({ ok: true });
+    await sql`update countersign.grant_uses set used = 0`;
+    await cursor.agent.exchange(token, null);
+    const { finding } = await verify();
+    expect(finding?.reason).toMatch(/used 2 times, and 1 is its limit/);
+  });
+
   test("the head moved back to last week's", async () => {
     const seen = await verify();
     const [old] = await sql`select * from countersign.head`;

@@ -8,6 +8,7 @@ import {
   grantDraft,
   type TestAgent,
 } from '../support/deployment.ts';
+import { verifyLedger } from '../support/ledger.ts';
 import { refused } from '../support/refusal.ts';
 import { openSession } from '../support/session.ts';
 
@@ -173,5 +174,12 @@ describe('a lease that clings', () => {
     await refused(cursor.agent.exchange(token, null), 'provider_refused');
     await door('LOGIN');
     await expectGone();
+  });
+
+  test('and all of it leaves a ledger that verifies, in which edited rows are noticed', async () => {
+    const report = await verifyLedger(deployment.alice);
+    expect(report).toMatchObject({ ok: true, finding: null });
+    const edited = report.remarks.filter(({ text }) => /edited by hand/.test(text));
+    expect(edited).toHaveLength(3);
   });
 });

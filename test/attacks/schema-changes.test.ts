@@ -2,6 +2,7 @@
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, type TestAgent } from '../support/deployment.ts';
+import { verifyLedger } from '../support/ledger.ts';
 import { envelopeOf, newId } from '../support/people.ts';
 import { codeOf, refused } from '../support/refusal.ts';
 
@@ -355,5 +356,9 @@ describe("an agent's own SQL", () => {
     const body = { sql: 'CREATE TABLE raised (id int)' };
     await refused(client.call('runGrant', { params: { id }, body }), 'grant_suspended');
     expect(await tables(staging)).not.toContain('raised');
+  });
+
+  test('and all of it leaves a ledger that verifies', async () => {
+    expect(await verifyLedger(alice)).toMatchObject({ ok: true, finding: null, remarks: [] });
   });
 });

@@ -1,6 +1,7 @@
 /** The core loop over HTTP, with the client people use and a real PostgreSQL client at the end of it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { verifyLedger } from '../support/ledger.ts';
 import { openSession as connect } from '../support/session.ts';
 
 let deployment: Deployment;
@@ -85,5 +86,22 @@ describe('an agent that can read and cannot delete', () => {
     expect(answer).toMatchObject({ leases_revoked: 1, leases_pending: 0 });
     await cut;
     await expect(cursor.agent.exchange(token, null)).rejects.toMatchObject({ code: 'not_granted' });
+  });
+
+  test('leaves a ledger in which each decision verifies, and the delete is on two humans', async () => {
+    const report = await verifyLedger(deployment.alice);
+    expect(report).toMatchObject({ ok: true, finding: null, unjudged: [], remarks: [] });
+    expect(report.delete_capable.map(({ stage, operations }) => [stage, operations])).toEqual([
+      ['issue', ['postgres:delete']],
+      ['exchange', ['postgres:delete']],
+    ]);
+    for (const { grants } of report.delete_capable) {
+      expect(grants.map(({ signed_by }) => signed_by)).toEqual([
+        [
+          { human: 'alice', vouched_by_one: false },
+          { human: 'bob', vouched_by_one: true },
+        ],
+      ]);
+    }
   });
 });

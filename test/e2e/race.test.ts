@@ -3,7 +3,7 @@ import { type Agent, createAgent, createClient, ProblemError } from '@countersig
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
-import { type LedgerEntry, readLedger } from '../support/ledger.ts';
+import { type LedgerEntry, readLedger, verifyLedger } from '../support/ledger.ts';
 
 const CLIENTS = 64;
 const ROUNDS = 4;
@@ -133,6 +133,10 @@ describe('two server processes on one database', () => {
       await expect.poll(leaseRoles, { timeout: 20_000 }).toBe(0);
     },
   );
+
+  test('leave a ledger in which each decision had its authority and its use', async () => {
+    expect(await verifyLedger(deployment.alice)).toMatchObject({ ok: true, finding: null });
+  });
 });
 
 /** The payload of an envelope that revokes the grant, or a mark that is nowhere. */

@@ -1,5 +1,6 @@
 /** The ledger as the export tells it, for tests that count what is in it. */
 import { ExportLine } from '@countersign/contract';
+import { type VerifyReport, verifyExport } from '@countersign/verify';
 import type { Person } from './people.ts';
 
 export interface LedgerEntry {
@@ -20,4 +21,9 @@ export async function readLedger(reader: Person): Promise<LedgerEntry[]> {
     if (!Array.isArray(body)) found.push({ index, type, body });
   }
   return found;
+}
+
+/** The whole ledger, exported and verified as an auditor would. */
+export async function verifyLedger({ client }: Person): Promise<VerifyReport> {
+  return await verifyExport(client.exportLines({ authority: false }));
 }
