@@ -359,6 +359,10 @@ describe("an agent's own SQL", () => {
   });
 
   test('and all of it leaves a ledger that verifies', async () => {
-    expect(await verifyLedger(deployment.alice)).toMatchObject({ ok: true, finding: null, remarks: [] });
+    expect(await verifyLedger(deployment.alice)).toMatchObject({
+      ok: true,
+      finding: null,
+      remarks: [],
+    });
   });
 });
