@@ -188,10 +188,18 @@ function renderRestart(restart: readonly RestartFigure[]): string {
   ]);
 }
 
-function renderVerify({ entries, statements, size, seconds, memory }: VerifyFigure): string {
+function renderVerify(figure: VerifyFigure): string {
+  const { entries, statements, size, seconds, processor, memory } = figure;
   return renderTable([
-    ['verified offline', 'statements', 'export MiB', 'seconds', 'MiB at most'],
-    [`${entries} entries`, String(statements), round(size, 0), round(seconds, 2), round(memory, 0)],
+    ['verified offline', 'statements', 'export MiB', 'seconds', 'of processor', 'MiB at most'],
+    [
+      `${entries} entries`,
+      String(statements),
+      round(size, 0),
+      round(seconds, 2),
+      round(processor, 2),
+      round(memory, 0),
+    ],
   ]);
 }
 

@@ -3,7 +3,7 @@
  * and the server's own export; then the command line on the file, in a process of its own.
  */
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +29,8 @@ export interface VerifyFigure {
   readonly size: number;
   /** Of the command, its start included; the median of the rounds. */
   readonly seconds: number;
+  /** Seconds of processor time in the same round: what holds still on a busy machine. */
+  readonly processor: number;
   /** MiB that it held at most. */
   readonly memory: number;
 }
@@ -75,19 +77,28 @@ async function verifyOnce(file: string): Promise<Run> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const started = performance.now();
-  let memory = 0;
-  // The kernel keeps the peak, so that the last look before the end is as good as any.
+  let [memory, processor] = [0, 0];
+  // The kernel keeps the peak and the sum, so that the last look before the end is as good as any.
   const looking = setInterval(() => {
     const seen = peakMemory(child.pid ?? 0);
-    if (seen > memory) memory = seen;
-  }, 50);
+    if (!(seen > 0)) return;
+    memory = seen;
+    processor = processorTime(child.pid ?? 0);
+  }, 20);
   const out = await textOf(child.stdout);
   clearInterval(looking);
   const seconds = (performance.now() - started) / 1000;
   const report: { ok: boolean; entries: number; statements: number; finding: unknown } =
     JSON.parse(out);
   if (!report.ok) throw new Error(`not verified: ${JSON.stringify(report.finding)}`);
-  return { entries: report.entries, statements: report.statements, seconds, memory };
+  return { entries: report.entries, statements: report.statements, seconds, processor, memory };
+}
+
+/** Seconds, user and system, in the kernel's ticks of a hundredth. */
+function processorTime(pid: number): number {
+  const [, rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const fields = rest.split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function textOf(stream: Readable): Promise<string> {

@@ -144,7 +144,10 @@ export function judgeRevoked(
   body: LeaseRevokedBody,
   entry: Entry,
 ): string | null {
-  const noticed = noticedOf(ledger, body.lease, body);
+  const noticed =
+    ledger.leases.get(body.lease)?.revoked === true
+      ? endedBefore(body.lease)
+      : noticedOf(ledger, body.lease, body);
   if (noticed !== null) return endNoticed(ledger, body.lease, entry, noticed);
   const lease = leaseOf(ledger, body.lease, body);
   if (typeof lease === 'string') return lease;
@@ -164,10 +167,11 @@ export function noticedOf(
   { edited }: { readonly edited?: true },
 ): string | null {
   if (edited === true) return `The row of lease ${id} had been edited by hand.`;
-  const lease = ledger.leases.get(id);
-  return lease === undefined || lease.revoked
-    ? `Lease ${id} was ended that no decision had allowed, or that had ended before.`
-    : null;
+  return ledger.leases.has(id) ? null : endedBefore(id);
+}
+
+function endedBefore(id: string): string {
+  return `Lease ${id} was ended that no decision had allowed, or that had ended before.`;
 }
 
 export function endNoticed(

@@ -99,10 +99,10 @@ export function judgeFinished(
   entry: Entry,
 ): string | null {
   const returned = body.uses_returned ?? [];
-  // A use that comes back is more than an end, and not for one that is merely noticed.
-  const isThere = ledger.leases.has(body.run) && body.edited !== true;
-  if (!isThere && returned.length === 0) {
-    return endNoticed(ledger, body.run, entry, noticedOf(ledger, body.run, body) ?? '');
+  const noticed = noticedOf(ledger, body.run, body);
+  // A use that comes back is more than an end, and never merely noticed.
+  if (noticed !== null && returned.length === 0) {
+    return endNoticed(ledger, body.run, entry, noticed);
   }
   const lease = leaseOf(ledger, body.run, body);
   if (typeof lease === 'string') return lease;
