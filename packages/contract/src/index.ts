@@ -2,15 +2,6 @@ export { DryRunAssessment } from './assessments.ts';
 export { GrantedDetail, RequestedDetail, RequestedDetails } from './authorization-details.ts';
 export { csvRecord, IDENTITY_COLUMNS, identityCells } from './csv.ts';
 export {
-  DoctorView,
-  FINDING_IDS,
-  type Finding,
-  findingWords,
-  foundAbout,
-  foundOpen,
-  inOrder,
-} from './doctor.ts';
-export {
   AccessRequestFiledBody,
   AccessRequestRejectedBody,
   ConnectionRemovedBody,
@@ -31,6 +22,15 @@ export {
   SessionOpenedBody,
   UnauthenticatedSummedBody,
 } from './decision-entries.ts';
+export {
+  DoctorView,
+  FINDING_IDS,
+  type Finding,
+  findingWords,
+  foundAbout,
+  foundOpen,
+  inOrder,
+} from './doctor.ts';
 export {
   type AuthorityEntryType,
   CatalogRecordedBody,
