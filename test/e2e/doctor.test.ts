@@ -173,7 +173,7 @@ describe('countersign doctor', () => {
     expect(status).toBe(1);
     expect(stdout).toMatch(/^\d+ thing\(s\) are open:$/m);
     expect(stdout).toMatch(/^vouched_by_one$/m);
-    expect(stdout).toContain('close: countersign audit export --out FILE');
+    expect(stdout).toContain('close: COUNTERSIGN_MIRROR in other hands');
     expect(columns(stdout)).toBeLessThanOrEqual(80);
   });
 

@@ -1,6 +1,11 @@
 /** Ledger entries as lines of 80 columns. */
 import { decodeStatement, signerOf } from '@countersign/authority';
-import { type EntryView, StatementProposedBody, StatementSignedBody } from '@countersign/contract';
+import {
+  type EntryView,
+  RestoredBody,
+  StatementProposedBody,
+  StatementSignedBody,
+} from '@countersign/contract';
 import type { Context } from './context.ts';
 import { recordOf } from './key-file.ts';
 import { clean, clip, shortTime, WIDTH } from './text.ts';
@@ -33,6 +38,11 @@ function gist({ type, body }: EntryView, names: Names): string {
     if (type === 'statement.signed') {
       const { statement, signatures } = StatementSignedBody.parse(body);
       return `${statement.slice(0, 13)} by ${signatures.map((each) => signerOf(each).slice(0, 8))}`;
+    }
+    if (type === 'restored') {
+      const { database, lost, replayed } = RestoredBody.parse(body);
+      const gap = lost === null ? '' : `, ${lost.first} to ${lost.last} lost`;
+      return `from ${database.size} entries${gap}, ${replayed} statements replayed`;
     }
   } catch {
     return 'unreadable';

@@ -89,6 +89,7 @@ function wantedMembers(asked: Asked): Readonly<Record<string, unknown>> {
     case 'grant.revoke':
     case 'statement.reject':
     case 'unfreeze':
+    case 'restore.accept':
       return request.body;
     case 'guardrail.add': {
       const standing = standingGuardrails(state).find(({ name }) => name === request.body.name);

@@ -421,3 +421,19 @@ describe('an emergency stop, a removal, an accepted escape', () => {
     }
   });
 });
+
+describe('going on with a restored database', () => {
+  const request: DraftRequest = { kind: 'restore.accept', id: ID, body: { reason: 'why' } };
+  const tree = { size: 7, root: OTHER };
+  const body = { mirror: tree, restored: tree, reason: 'why' };
+
+  test('is signed as the server found it, with the words that were typed', () => {
+    check(request, { ...around, kind: 'restore.accept', body });
+    const other = {
+      ...around,
+      kind: 'restore.accept',
+      body: { ...body, reason: 'other' },
+    } as const;
+    expect(() => check(request, other)).toThrow(/Its reason is not what you asked for/);
+  });
+});

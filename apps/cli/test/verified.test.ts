@@ -15,6 +15,7 @@ const REPORT: VerifyReport = {
   delete_capable: [],
   unjudged: [],
   remarks: [],
+  gaps: [],
   checkpoint: {
     origin: 'broker.example.com/countersign',
     size: 40,

@@ -16,6 +16,8 @@ export interface Config {
   readonly kekFile: string;
   /** Peers that may forward requests of an https issuer; null: anyone who reaches the listener. */
   readonly trustedProxies: BlockList | null;
+  /** Where the ledger is kept outside the database; null: nowhere. */
+  readonly mirror: MirrorPlace | null;
   readonly logLevel: string;
   /** Holds the token that opens the metrics; null: none does. */
   readonly metricsTokenFile: string | null;
@@ -24,6 +26,18 @@ export interface Config {
   /** Decisions a second that one agent may ask of this server. */
   readonly agentRate: number;
 }
+
+export type MirrorPlace =
+  | { readonly kind: 'directory'; readonly path: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      /** Without slashes at its ends; empty: none. */
+      readonly prefix: string;
+      readonly region: string;
+      /** Origin of storage that is not AWS; null: AWS. */
+      readonly endpoint: string | null;
+    };
 
 /** A variable that is missing or wrong. The message names it and says what it should be. */
 export class ConfigError extends Error {
@@ -78,12 +92,6 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
       );
     }
   }
-  if (isSet(env['COUNTERSIGN_MIRROR'])) {
-    throw new ConfigError(
-      'COUNTERSIGN_MIRROR',
-      'is not available in this version of Countersign; unset it, and keep exports of the ledger elsewhere (countersign audit export).',
-    );
-  }
   const port = readPort(env['PORT']);
   const host = env['HOST'] ?? '127.0.0.1';
   if (isIP(host) === 0 && host !== 'localhost') {
@@ -108,6 +116,7 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
     databaseUrl,
     kekFile: resolve(env['COUNTERSIGN_KEK_FILE'] ?? join(dataDir, 'kek')),
     trustedProxies,
+    mirror: readMirror(env['COUNTERSIGN_MIRROR'], env),
     logLevel: readLogLevel(env['COUNTERSIGN_LOG_LEVEL']),
     metricsTokenFile: metricsTokenFile === undefined ? null : resolve(metricsTokenFile),
     drainSeconds: readDrain(env['COUNTERSIGN_DRAIN_SECONDS'], databaseUrl !== null),
@@ -176,6 +185,43 @@ function readProxies(value: string | undefined): BlockList | null {
     list.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
   }
   return list;
+}
+
+function readMirror(value: string | undefined, env: NodeJS.ProcessEnv): MirrorPlace | null {
+  if (value === undefined) return null;
+  const wrong = (problem: string) => new ConfigError('COUNTERSIGN_MIRROR', problem);
+  const [, scheme, rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(value) ?? [];
+  if (scheme === undefined) return { kind: 'directory', path: resolve(value) };
+  // Whatever stands before an @ is a secret: no message repeats the value.
+  if (rest.includes('@')) {
+    throw wrong('must hold no credentials: they belong into AWS_ACCESS_KEY_ID and its like.');
+  }
+  const [, bucket, prefix = ''] =
+    /^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?([^?#]*)$/.exec(rest) ?? [];
+  if (scheme.toLowerCase() !== 's3' || bucket === undefined) {
+    throw wrong('must be a directory, or s3://BUCKET or s3://BUCKET/PREFIX.');
+  }
+  const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'] ?? null;
+  if (endpoint !== null) requireEndpoint(endpoint);
+  return {
+    kind: 's3',
+    bucket,
+    prefix: prefix.replace(/^\/+|\/+$/g, ''),
+    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    endpoint: endpoint === null ? null : new URL(endpoint).origin,
+  };
+}
+
+function requireEndpoint(endpoint: string): void {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null;
+  const isSafe =
+    url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
+  if (url === null || !isSafe || url.username !== '' || url.pathname !== '/') {
+    throw new ConfigError(
+      'AWS_ENDPOINT_URL_S3',
+      'must be an https origin, e.g. https://minio.example.com:9000; http on this machine only.',
+    );
+  }
 }
 
 function readIssuer(value: string | undefined, port: number, proxies: BlockList | null): string {

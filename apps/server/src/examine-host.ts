@@ -27,19 +27,30 @@ export async function examineHostHere(env: NodeJS.ProcessEnv): Promise<readonly 
 /** @throws CountersignError when the database does not answer */
 export async function examineHost(config: Config): Promise<readonly Finding[]> {
   return [
-    ...examineMirror(),
+    ...examineMirror(config),
     ...examineKek(config),
     ...(await examineDatabase(config)),
     ...examineListener(config),
   ];
 }
 
-/**
- * Where the ledger is kept outside the database. No mirror can be configured yet (COUNTERSIGN_MIRROR stops
- * the start), so this is open everywhere; one on the database's own machine is `mirror_beside_database`.
- */
-function examineMirror(): Finding[] {
-  return foundOpen(true, 'no_mirror');
+/** Where the ledger is kept outside the database, and whether that is outside at all. */
+function examineMirror({ mirror, databaseUrl, dataDir }: Config): Finding[] {
+  if (mirror === null) return foundOpen(true, 'no_mirror');
+  const isDatabaseHere =
+    databaseUrl === null || isOnThisMachine(new URL(databaseUrl.reveal()).hostname);
+  const isMirrorHere =
+    mirror.kind === 'directory'
+      ? isOnDiskOf(mirror.path, dataDir) || isOnDiskOf(mirror.path, '/')
+      : mirror.endpoint !== null && isLoopback(new URL(mirror.endpoint).hostname);
+  const place = mirror.kind === 'directory' ? mirror.path : (mirror.endpoint ?? mirror.bucket);
+  return foundOpen(isDatabaseHere && isMirrorHere, 'mirror_beside_database', [place]);
+}
+
+/** A disk of its own may be another machine's. */
+function isOnDiskOf(path: string, other: string): boolean {
+  const disk = statSync(path, { throwIfNoEntry: false })?.dev;
+  return disk !== undefined && disk === statSync(other, { throwIfNoEntry: false })?.dev;
 }
 
 function examineKek(config: Config): Finding[] {

@@ -7,6 +7,9 @@ export {
 export { examineHostHere } from './examine-host.ts';
 export { type KeyList, listKeys, rotateKekHere, rotateTokenKeyHere } from './keys.ts';
 export { createLogger, type Logger } from './logger.ts';
+export { awsCredentials } from './mirror/aws-credentials.ts';
+export { directoryMirror } from './mirror/directory.ts';
+export { s3Mirror } from './mirror/s3.ts';
 export {
   type Playground,
   type PlaygroundConnection,

@@ -19,6 +19,7 @@ import { createInstruments, type Instruments } from './metrics/instruments.ts';
 import { type App, measureBatch, measuredApp, measuredLog } from './metrics/measured.ts';
 import { createScrape } from './metrics/scrape.ts';
 import { readMetricsToken } from './metrics/token.ts';
+import { openMirror } from './mirror/open.ts';
 import { preflight } from './preflight.ts';
 import { untilSignalled } from './signals.ts';
 import { createStopping, pause, type Stopping } from './stopping.ts';
@@ -58,7 +59,8 @@ export async function start(config: Config, log: Logger): Promise<Running> {
     if (embedded !== null) undo.push(() => embedded.stop());
     undo.push(() => store.close());
     undo.push(await holdKeks(config.kekFile, store.keks, log));
-    const wired = await wire(config, store, log, instruments);
+    const mirror = config.mirror === null ? null : openMirror(config.mirror, process.env);
+    const wired = await wire(config, store, log, instruments, mirror);
     undo.push(() => wired.close());
     undo.push(await startTicking(wired, store, log, stopping.cutting));
     const genesisCode = await offerGenesisCode(wired.deps);

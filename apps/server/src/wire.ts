@@ -9,6 +9,7 @@ import {
   createClientSecrets,
   createConnectionChecks,
   createDenialLog,
+  createMirroring,
   createPace,
   createPulse,
   createRevoker,
@@ -16,6 +17,7 @@ import {
   createTokenKeys,
   createUseCases,
   type Deps,
+  type Mirror,
   originOf,
   recordCatalogs,
   rulesOf,
@@ -79,13 +81,13 @@ export async function wire(
   store: Store,
   log: Logger,
   instruments: Instruments,
+  mirror: Mirror | null,
 ): Promise<Wired> {
   const clock = systemClock;
   const random = systemRandom;
   const { replayIds: replay } = store;
   const journal = measuredJournal(store.journal, instruments);
   const tokenKeys = await createTokenKeys({ rows: store.tokenKeys, clock, random, log });
-  await tokenKeys.maintain();
   const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
   const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
   const authority = createAuthorityCache(journal, log, store.snapshots);
@@ -95,6 +97,22 @@ export async function wire(
     brokerSystemIdentifier: () => store.systemIdentifier(),
     around: (provider) => measuredProvider(provider, instruments),
   });
+  const ledgerSigner = noteSigner(originOf(config.issuer), ledgerKey.privateJwk);
+  const mirroring =
+    mirror === null
+      ? null
+      : createMirroring({
+          mirror,
+          journal: store.journal,
+          restorer: store.restorer,
+          authority,
+          clock,
+          random,
+          log,
+          origin: originOf(config.issuer),
+          signer: ledgerSigner,
+          onOpen: () => begin(deps),
+        });
   const base: Omit<Deps, 'revoker'> = {
     issuer: config.issuer,
     version: VERSION,
@@ -115,7 +133,7 @@ export async function wire(
       hashing: { hash: hashArgon2id, verify: verifyArgon2id },
       random,
     }),
-    ledgerSigner: noteSigner(originOf(config.issuer), ledgerKey.privateJwk),
+    ledgerSigner,
     ledgerKey: ed25519(ledgerKey.publicJwk),
     providers,
     rules: rulesOf(providers),
@@ -138,6 +156,7 @@ export async function wire(
     pulse: createPulse(),
     checks: createConnectionChecks(),
     examineHost: () => examineHost(config),
+    mirroring,
   };
   const deps: Deps = { ...base, revoker: createRevoker(base) };
   await authority.refresh();
@@ -147,17 +166,30 @@ export async function wire(
       'The sealed ledger key is not the one genesis names: this database was tampered with or mixed up. Restore it from a backup.',
     );
   }
-  await recordCatalogs(deps);
-  deps.guardrails.prepare(standingGuardrails(authority.state));
+  // Law 1: before anything is written, which would be held against the mirror too.
+  if (mirroring === null) await begin(deps);
+  else await mirroring.look();
+  if (mirroring?.halt) await tokenKeys.maintain();
   return {
     useCases: createUseCases(deps),
     background: createBackground(deps),
     deps,
     async close() {
       await deps.denials.flush(true);
+      if (mirroring?.halt === null) await mirroring.covers((await journal.head()).size, LAST_WORDS);
       await Promise.all([...providers.values()].map((provider) => provider.close()));
     },
   };
+}
+
+/** Milliseconds that a stop waits for the mirror; the next start catches up with it. */
+const LAST_WORDS = 3_000;
+
+/** What a start makes sure of and records. */
+async function begin(deps: Deps): Promise<void> {
+  await deps.tokenKeys.maintain();
+  await recordCatalogs(deps);
+  deps.guardrails.prepare(standingGuardrails(deps.authority.state));
 }
 
 function ed25519(publicJwk: unknown): Deps['ledgerKey'] {

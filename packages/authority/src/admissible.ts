@@ -73,7 +73,8 @@ export function admissible(
     case 'guardrail.remove':
       return guardrailRemovalRefusal(state, statement.body);
     case 'restore.accept':
-      return inputError('invalid_request', `Accepting a restored database ${LATER}.`);
+      // Whether there is anything to accept only a server knows, which sees database and mirror.
+      return null;
     case 'prune':
       return inputError('invalid_request', `Pruning ${LATER}.`);
     case 'grant.create':

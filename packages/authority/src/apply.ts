@@ -176,8 +176,10 @@ export function takeEffect(
       removeGuardrail(state, at.time, statement.body.guardrail);
       return;
     case 'restore.accept':
+      // A server that finds it goes on, with a `restored` entry.
+      return;
     case 'prune':
-      // Refused where they are judged, in this version.
+      // Refused where it is judged, in this version.
       return;
     case 'grant.create':
       addGrant(state, at, id, statement.body);

@@ -84,9 +84,15 @@ function numbered(
 
 export function describeRestore(body: StatementOf<'restore.accept'>['body']): Sentence {
   return {
-    headline: `Go on with a restored database, which lacks entries that were written.`,
+    headline: 'Go on with a database that does not agree with its mirror.',
     facts: [
-      { label: 'mirror', value: `${body.mirror.size} entries, ${readAloud(body.mirror.root)}` },
+      {
+        label: 'mirror',
+        value:
+          body.mirror.size === 0
+            ? 'no checkpoint of it can be read'
+            : `${body.mirror.size} entries, ${readAloud(body.mirror.root)}`,
+      },
       {
         label: 'database',
         value: `${body.restored.size} entries, ${readAloud(body.restored.root)}`,
@@ -94,7 +100,8 @@ export function describeRestore(body: StatementOf<'restore.accept'>['body']): Se
       { label: 'reason', value: body.reason },
     ],
     warnings: [
-      'What the lost entries said is gone; every lease is revoked, and delete-capable grants are void.',
+      'What only the mirror has is given up for good: a revocation, a freeze or a removal among it is undone. Make it again.',
+      'Every lease is revoked; limited and delete-capable grants are void.',
     ],
   };
 }

@@ -23,6 +23,7 @@ import {
 import { secondingRefusal } from './freezes.ts';
 import { judgeCatalog } from './judge-catalog.ts';
 import { judgeEffect } from './judge-effect.ts';
+import { judgeRestored } from './judge-restored.ts';
 import type { AuthorityEntry, Judgement } from './judgement.ts';
 import { progressOf } from './progress.ts';
 import { requirementOf } from './requirement.ts';
@@ -49,6 +50,8 @@ export async function judge(state: AuthorityState, entry: AuthorityEntry): Promi
         return await judgeEffect(state, entry);
       case 'catalog.recorded':
         return judgeCatalog(state, entry);
+      case 'restored':
+        return judgeRestored(state, entry);
     }
   } catch (error) {
     if (error instanceof CountersignError) return { ok: false, refusal: error };

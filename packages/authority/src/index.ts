@@ -32,8 +32,10 @@ export type { Accepted, AuthorityEntry, Judgement } from './judgement.ts';
 export { couldCount, countingHuman, progressOf } from './progress.ts';
 export { isReadable } from './readable.ts';
 export { delayOf, quorumOf, requirementOf } from './requirement.ts';
+export { isVoid, latestRestoration, presentLine, restoreAccepted } from './restored.ts';
 export {
   copying,
+  copyOf,
   createStateDigests,
   type KeptStatePart,
   partsOf,
@@ -56,6 +58,7 @@ export {
   isPresent,
   nameKey,
   presentConnection,
+  type Restoration,
   registeredKeys,
   type StatementRecord,
   signingHuman,

@@ -17,7 +17,7 @@ export interface AuthorityEntry {
 
 export interface Accepted {
   readonly ok: true;
-  /** The statement this concerns; null for a catalog. */
+  /** The statement this concerns; null where it is none's. */
   readonly statement: string | null;
   readonly status: 'pending' | 'cooling_off' | 'complete';
   readonly progress: Progress | null;

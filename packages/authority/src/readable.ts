@@ -5,6 +5,7 @@
 import {
   CatalogRecordedBody,
   isAuthorityEntryType,
+  RestoredBody,
   StatementEffectiveBody,
   StatementProposedBody,
   StatementSignedBody,
@@ -25,6 +26,8 @@ export function isReadable(type: string, body: unknown): boolean {
       return StatementEffectiveBody.safeParse(body).success;
     case 'catalog.recorded':
       return CatalogRecordedBody.safeParse(body).success;
+    case 'restored':
+      return RestoredBody.safeParse(body).success;
   }
 }
 

@@ -8,6 +8,7 @@ import { digestOfDocument } from './canonical.ts';
 import { isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
 import { progressOf } from './progress.ts';
 import { requirementOf } from './requirement.ts';
+import { isVoid } from './restored.ts';
 import type { Agent, AuthorityState, Connection, Grant } from './state.ts';
 
 type GrantBody = StatementOf<'grant.create'>['body'];
@@ -125,7 +126,13 @@ export function standingOf(state: AuthorityState, grant: Grant, now: number): Gr
     reasons,
     deleteCapable,
   });
-  if (grant.revokedAt !== null) return stand('revoked', ['it was revoked']);
+  if (grant.revokedAt !== null) {
+    return stand('revoked', [
+      isVoid(state, grant)
+        ? 'the database was restored, and what was used of it is not known any more'
+        : 'it was revoked',
+    ]);
+  }
   if (isOnRemovedConnection(state, grant)) return stand('revoked', ['its connection was removed']);
   if (now >= grant.until) return stand('expired', ['its validity is over']);
   const reasons = suspensions(state, grant);

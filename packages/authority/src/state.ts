@@ -2,7 +2,7 @@
  * What humans have signed, folded (Law 1). Only `fold.ts` changes it; everyone else reads. Objects are
  * replaced, never edited in place, so a reader that holds one holds a consistent view of it.
  */
-import type { FreezeTarget, Role, StatementOf } from '@countersign/contract';
+import type { FreezeTarget, RestoredBody, Role, StatementOf } from '@countersign/contract';
 import type { Catalog, Effect } from '@countersign/core';
 import { digestOfDocument } from './canonical.ts';
 import type { DecodedStatement, DeviceKey } from './envelope.ts';
@@ -117,6 +117,14 @@ export interface Grant {
   readonly revokedAt: string | null;
 }
 
+/** Once the database was restored, and went on as another line of the ledger than its mirror has. */
+export interface Restoration extends RestoredBody {
+  /** Of its entry. */
+  readonly index: number;
+  /** Instant. */
+  readonly at: string;
+}
+
 /** One signature that was counted. It goes on counting only while key, human and role stay valid. */
 export interface CountedSignature {
   readonly kid: string;
@@ -188,6 +196,8 @@ export interface AuthorityState {
   readonly frozen: Map<string, readonly string[]>;
   /** By connection: object → digest of each way around its rights that two humans accepted. */
   readonly acceptedEscapes: Map<string, ReadonlyMap<string, string>>;
+  /** By the id of the line, oldest first. */
+  readonly restorations: Map<string, Restoration>;
 }
 
 export function emptyState(): AuthorityState {
@@ -216,6 +226,7 @@ export function emptyState(): AuthorityState {
     freezes: new Map(),
     frozen: new Map(),
     acceptedEscapes: new Map(),
+    restorations: new Map(),
   };
 }
 

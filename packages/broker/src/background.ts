@@ -61,8 +61,23 @@ export function createBackground(deps: Deps): Background {
     });
   }
 
+  /**
+   * Law 1: of a database that may be the wrong one nothing is carried out, not even what only takes away: the
+   * right one may have servers of its own.
+   */
+  async function isHalted(): Promise<boolean> {
+    const { mirroring } = deps;
+    if (mirroring === null || mirroring.halt === null) return false;
+    await guarded('refresh', () => deps.authority.refresh());
+    await guarded('token keys', () => deps.tokenKeys.refresh());
+    await guarded('look at the mirror', () => mirroring.look());
+    await guarded('denials', () => deps.denials.flush(false));
+    return mirroring.halt !== null;
+  }
+
   return {
     async round() {
+      if (await isHalted()) return;
       await guarded('refresh', () => deps.authority.refresh());
       await guarded('token keys', () => deps.tokenKeys.refresh());
       await guarded('delays', () => delays.complete());
@@ -70,11 +85,13 @@ export function createBackground(deps: Deps): Background {
       carryOut();
       go('removals', () => removals.finish());
       go('retirements', () => retirements.finish());
+      go('mirror', async () => deps.mirroring?.ship(false));
       await guarded('denials', () => deps.denials.flush(false));
       await guarded('replay ids', () => deps.replay.sweep(deps.clock.now()));
       deps.pulse.beat();
     },
     async strays() {
+      if (deps.mirroring?.halt) return;
       go('live leases', () => revokeWithoutAuthority(deps));
       go('token keys', () => deps.tokenKeys.maintain());
       go('strays', () => reapStrays(deps));
@@ -83,6 +100,7 @@ export function createBackground(deps: Deps): Background {
     },
     async authorityChanged() {
       await guarded('refresh', () => deps.authority.refresh());
+      if (await isHalted()) return;
       await guarded('token keys', () => deps.tokenKeys.refresh());
       deps.changes.notify();
       carryOut();

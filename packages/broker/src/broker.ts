@@ -18,6 +18,7 @@ import { draft } from './drafts.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
 import { testGuardrail } from './guardrail-test.ts';
+import { whileNotHalted } from './halted.ts';
 import { everyIdentity, reportIdentities } from './identities.ts';
 import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
@@ -55,7 +56,7 @@ export function createUseCases(deps: Deps): UseCases {
     waiting: 4,
     refusal: 'Other guardrails are being tested. Try again shortly.',
   });
-  return {
+  return whileNotHalted(deps, {
     authenticateAgent: (presented) => authenticateAgent(deps, presented),
     authenticateHuman: (presented) => authenticateHuman(deps, presented),
     issue: (input) => issue(deps, input),
@@ -207,7 +208,7 @@ export function createUseCases(deps: Deps): UseCases {
     checkpoint: () => checkpoint(deps),
     auditExport: (query) => exportLedger(deps, query),
     readiness: () => readiness(deps),
-  };
+  });
 }
 
 /** The one agent or human that is asked for; null: everybody. */

@@ -8,6 +8,7 @@ import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { ConnectionChecks } from './connection-checks.ts';
 import type { DenialLog } from './denial-log.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { Pace } from './pace.ts';
 import type {
   AccessRequests,
@@ -65,6 +66,8 @@ export interface Deps {
   readonly checks: ConnectionChecks;
   /** What this server's own machine and configuration leave open. */
   readonly examineHost: () => Promise<readonly Finding[]>;
+  /** Keeps the ledger outside the database too; null where no mirror is configured. */
+  readonly mirroring: Mirroring | null;
   /** Wakes those who long-poll; called after anything they wait for may have changed. */
   readonly changes: Changes;
 }

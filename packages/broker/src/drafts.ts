@@ -15,6 +15,7 @@ import { draftFreeze } from './draft-freeze.ts';
 import { draftGrant } from './draft-grant.ts';
 import { draftEnrolment, draftRecovery } from './draft-human.ts';
 import { draftGuardrail } from './guardrails.ts';
+import { foundBy } from './mirroring.ts';
 import { idOf } from './named.ts';
 import { codeHash } from './one-time-code.ts';
 import { requireRole, requireUnfrozen } from './roles.ts';
@@ -61,6 +62,15 @@ async function draftStatement(
     case 'statement.reject':
     case 'unfreeze':
       return statementAround(deps, request.kind, request.id, request.body);
+    case 'restore.accept': {
+      const { mirror, database } = foundBy(deps.mirroring);
+      const { reason } = request.body;
+      return statementAround(deps, request.kind, request.id, {
+        mirror,
+        restored: database,
+        reason,
+      });
+    }
     case 'freeze':
       return draftFreeze(deps, request);
     case 'connection.remove':

@@ -10,6 +10,9 @@ export { rulesOf } from './deciding.ts';
 export { createDenialLog, type DenialLog, type DeniedDecision } from './denial-log.ts';
 export { oauthErrorOf } from './denying.ts';
 export type { Deps } from './deps.ts';
+export { Halted } from './halted.ts';
+export type { MirrorStanding } from './mirror-shipping.ts';
+export { createMirroring, type Mirroring } from './mirroring.ts';
 export { codeHash, newCode } from './one-time-code.ts';
 export { createPace, type Pace } from './pace.ts';
 export type {
@@ -28,12 +31,14 @@ export type {
   LeaseCensus,
   LeaseState,
   Leases,
+  Mirror,
   NewAccessRequest,
   NewLease,
   OnceId,
   Outcome,
   PresentHead,
   ReplayIds,
+  Restorer,
   RowEffect,
   SealedCredentials,
   SealedKeys,

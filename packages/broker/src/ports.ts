@@ -20,6 +20,8 @@ export interface Head {
 
 /** The head as the database told it a moment ago, and what its clock said of ours. */
 export interface PresentHead extends Head {
+  /** Over the leaf hashes of all authority entries (`extendChain`), 32 bytes. */
+  readonly authorityChain: Uint8Array;
   /** Milliseconds by which this server's clock is ahead of the database's; negative when behind. */
   readonly clockSkew: number;
 }
@@ -430,4 +432,43 @@ export interface TokenKeyRows {
   read(): Promise<TokenKeySet>;
   /** Plans on the present set with the head held, so that of two servers one changes it. False: null was planned. */
   change(plan: (set: TokenKeySet) => Promise<TokenKeyChange | null>): Promise<boolean>;
+}
+
+/**
+ * Objects outside the database, only ever added to. Names are `[a-z0-9./-]`, their order is that of their
+ * characters.
+ */
+export interface Mirror {
+  /**
+   * Durable when it resolves. What is there by that name stays as it is: `same` where it equals these bytes,
+   * `different` where it does not, which no server of ours has done.
+   */
+  put(name: string, bytes: Uint8Array): Promise<'stored' | 'same' | 'different'>;
+  get(name: string): Promise<Uint8Array | null>;
+  /** Names that begin so, ascending, beyond `after`; 1,000 at most at a time. */
+  list(
+    prefix: string,
+    query: { readonly after: string | null; readonly limit: number },
+  ): Promise<readonly string[]>;
+}
+
+/** What brings a restored database up to its mirror; for nothing else. */
+export interface Restorer {
+  /** RFC 6962 root over the first entries. @throws CountersignError `broker_unavailable` beyond the last one */
+  rootAt(size: number): Promise<Uint8Array>;
+  /**
+   * Appends entries as their bytes say, times included, and behind them `last`, all or nothing. False, and
+   * nothing is written, when the head is not the expected one any more.
+   */
+  replay(
+    expected: Pick<Head, 'size' | 'root'>,
+    entries: readonly Uint8Array[],
+    last: Replayed | null,
+  ): Promise<boolean>;
+}
+
+interface Replayed {
+  readonly entry: EntryDraft;
+  /** Whether every token key made until then counts no more. */
+  readonly endsTokens: boolean;
 }

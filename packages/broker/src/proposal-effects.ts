@@ -6,6 +6,7 @@ import { sealedEffects } from './connection-proposal.ts';
 import type { Deps } from './deps.ts';
 import { requireOwnDryRun } from './dry-run.ts';
 import { requireGuardrail } from './guardrails.ts';
+import { requireFound } from './mirroring.ts';
 import { codeHash } from './one-time-code.ts';
 import type { RowEffect } from './ports.ts';
 import type { HumanCaller } from './use-cases.ts';
@@ -46,6 +47,9 @@ export async function effectsOf(
       return await requestEffect(deps, statement);
     case 'guardrail.add':
       requireGuardrail(deps, statement.body);
+      return [];
+    case 'restore.accept':
+      await requireFound(deps.mirroring, statement.body);
       return [];
     case 'statement.reject': {
       // A rejected connection loses its secret.

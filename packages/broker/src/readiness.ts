@@ -19,10 +19,11 @@ export async function readiness(deps: Deps): Promise<Readiness> {
   }
 }
 
-async function look({ journal, authority }: Deps): Promise<Readiness> {
+async function look({ journal, authority, mirroring }: Deps): Promise<Readiness> {
   try {
     const head = await journal.head();
     if (Math.abs(head.clockSkew) > MAX_CLOCK_SKEW) return 'clock';
+    if (mirroring?.halt) return 'mirror';
     if (authority.version >= head.authorityVersion) return 'ready';
   } catch {
     return 'database';

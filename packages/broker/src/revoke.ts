@@ -2,8 +2,8 @@
  * Which leases must go: those that ended, those whose authority ended, those a crash left, and what is
  * at a provider without a lease. Taking them back is the revoker's, on one path for all of them.
  */
-import { type Connection, haltOf, suspensions } from '@countersign/authority';
-import { CountersignError } from '@countersign/core';
+import { type Connection, haltOf, latestRestoration, suspensions } from '@countersign/authority';
+import { CountersignError, fromInstant, MAX_CLOCK_SKEW } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
@@ -126,9 +126,18 @@ export async function reapStraysOf(deps: Deps, connection: Connection): Promise<
   }
 }
 
-/** Law 1: a row that was edited by hand stands for nothing. */
+/** Law 1: a row that was edited by hand stands for nothing, nor one from before the database was restored. */
 function stillStands(deps: Deps, lease: Lease): boolean {
-  return lease.intact && leaseStands(deps, lease);
+  return lease.intact && !isOfLostTime(deps, lease) && leaseStands(deps, lease);
+}
+
+/** By its id too, which the row's mark covers, and which is as old as its server's clock said. */
+function isOfLostTime(deps: Deps, { id, createdAt }: Lease): boolean {
+  const restored = latestRestoration(deps.authority.state);
+  if (restored === null) return false;
+  const madeAt = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
+  const since = fromInstant(restored.at);
+  return createdAt < since || madeAt < since - MAX_CLOCK_SKEW;
 }
 
 /** Law 1: a lease stands only while its agent, and every grant behind it, does, and nothing of it is frozen. */

@@ -103,9 +103,15 @@ export async function reject(
       'The envelope must hold a statement.reject of this very statement.',
     );
   }
-  await propose(deps, caller, { envelope });
-  return await answer(deps, id, null);
+  const { mirrored } = await propose(deps, caller, { envelope });
+  return { ...(await answer(deps, id, null)), mirrored };
 }
+
+/**
+ * Milliseconds that whoever signed waits for the mirror. A revocation that a restored backup could undo is said to
+ * be one; but it holds from its commit on, whatever became of the mirror.
+ */
+const MIRRORED_WITHIN = 3_000;
 
 /** Statements whose delay is over, each taking effect with an entry of its own. */
 export interface Delays {
@@ -129,7 +135,7 @@ export function createDelays(deps: Deps): Delays {
           recheck: async () => undefined,
         };
         try {
-          await answer(deps, statement, await append(deps, change, []));
+          await answer(deps, statement, await append(deps, change, []), 0);
         } catch (error) {
           if (!(error instanceof CountersignError)) throw error;
           if (said.has(statement)) continue;
@@ -158,6 +164,8 @@ interface Change {
 interface Appended {
   readonly accepted: Accepted;
   readonly before: readonly Lease[];
+  /** Entries in the ledger with it. */
+  readonly size: number;
 }
 
 /** Judge, commit, fold; again when another replica was faster. */
@@ -181,9 +189,13 @@ async function append(
       async settle(outcome) {
         if (outcome.outcome === 'conflict') throw conflict(outcome.what);
         if (outcome.outcome !== 'committed') throw UNAVAILABLE();
+        void deps.mirroring?.ship(true);
         await deps.authority.refresh();
         deps.changes.notify();
-        return { accepted: judgement, before };
+        // Two humans may have ended what this server halts over.
+        await deps.mirroring?.look();
+        const size = outcome.index + 1 + change.more.length;
+        return { accepted: judgement, before, size };
       },
     };
   });
@@ -225,7 +237,12 @@ function conflict(what: RowEffect['kind']): CountersignError {
 }
 
 /** What became of it; leases that lost their authority are cut before the human is told. */
-async function answer(deps: Deps, id: string, appended: Appended | null): Promise<StatementAnswer> {
+async function answer(
+  deps: Deps,
+  id: string,
+  appended: Appended | null,
+  patience: number = MIRRORED_WITHIN,
+): Promise<StatementAnswer> {
   const swept =
     appended?.accepted.status === 'complete'
       ? await cutWithoutAuthority(deps, appended.before)
@@ -235,5 +252,15 @@ async function answer(deps: Deps, id: string, appended: Appended | null): Promis
     ...statementView(deps.authority.state, record, deps.clock.now()),
     leases_revoked: swept.revoked,
     leases_pending: swept.pending,
+    mirrored: await isMirrored(deps, appended, patience),
   };
+}
+
+async function isMirrored(
+  { mirroring }: Deps,
+  appended: Appended | null,
+  patience: number,
+): Promise<boolean | null> {
+  if (mirroring === null || appended === null) return null;
+  return mirroring.halt === null && (await mirroring.covers(appended.size, patience));
 }

@@ -170,9 +170,10 @@ export interface PageOf<T> {
 
 /**
  * database: it does not answer, or in no time. clock: ours and the database's differ too much (Law 4).
- * authority: what was signed since could not be folded.
+ * authority: what was signed since could not be folded. mirror: it does not agree with the database, or cannot be
+ * read, and nothing is decided.
  */
-export type Readiness = 'ready' | 'database' | 'clock' | 'authority';
+export type Readiness = 'ready' | 'database' | 'clock' | 'authority' | 'mirror';
 
 export interface UseCases {
   /** @throws CountersignError one of the 401 codes, `broker_unavailable` */

@@ -21,6 +21,7 @@ function ledgerOf(entries: readonly JournalEntry[], counted = 0) {
   const journal: Pick<Journal, 'head' | 'read'> = {
     head: async () => ({
       ...{ size: entries.length, root: new Uint8Array(), authorityVersion: 0, time: TIME },
+      authorityChain: new Uint8Array(32),
       clockSkew: 0,
     }),
     async *read(from, to) {

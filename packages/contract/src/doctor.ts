@@ -105,7 +105,7 @@ export function findingWords({ id, subjects }: Finding): Words {
       return {
         what: 'The ledger is kept nowhere but in the database. Whoever restores an older one undoes revocations, and only exports and the profiles of people who verified later show it.',
         close:
-          'countersign audit export --out FILE, kept on another machine, and countersign audit verify regularly',
+          'COUNTERSIGN_MIRROR in other hands; until then countersign audit export --out FILE, kept elsewhere',
       };
     case 'mirror_beside_database':
       return {

@@ -1,7 +1,7 @@
 /** Bodies of the ledger entries that carry authority. Every other entry type records a decision. */
 import { z } from 'zod';
 import { Digest, Effect, Name, Operation, StatementId } from './primitives.ts';
-import { Envelope, StatementAssertion, StatementSignature } from './statements.ts';
+import { Envelope, StatementAssertion, StatementSignature, TreeHead } from './statements.ts';
 
 const EffectRule = z.strictObject({
   effect: Effect,
@@ -40,11 +40,32 @@ export const CatalogRecordedBody = z.strictObject({ digest: Digest, catalog: Cat
 /** A delay is over: what was signed takes effect now, and not before this entry. */
 export const StatementEffectiveBody = z.strictObject({ statement: StatementId });
 
+/**
+ * The database is not the one that the mirror knows, and was gone on with: what it held, what the mirror's
+ * last checkpoint says, and what is lost in between. It carries authority since it takes some away.
+ */
+export const RestoredBody = z.strictObject({
+  /** What the mirror calls the ledger from here on. */
+  line: z.strictObject({ number: z.number().int().min(1).max(99_999_999), id: StatementId }),
+  mirror: TreeHead,
+  database: TreeHead,
+  /** Indices in the mirror's tree, both ends included; null where nobody knows. */
+  lost: z
+    .strictObject({ first: z.number().int().min(0), last: z.number().int().min(0) })
+    .nullable(),
+  /** How many statements of these were replayed: the entries right before this one. */
+  replayed: z.number().int().min(0),
+  /** The statement by which two humans went on; null where the mirror had every statement. */
+  accepted: StatementId.nullable(),
+});
+export type RestoredBody = z.infer<typeof RestoredBody>;
+
 const AUTHORITY_ENTRY_TYPES = [
   'statement.proposed',
   'statement.signed',
   'statement.effective',
   'catalog.recorded',
+  'restored',
 ] as const;
 export type AuthorityEntryType = (typeof AUTHORITY_ENTRY_TYPES)[number];
 

@@ -35,6 +35,7 @@ export {
   type AuthorityEntryType,
   CatalogRecordedBody,
   isAuthorityEntryType,
+  RestoredBody,
   StatementEffectiveBody,
   StatementProposedBody,
   StatementSignedBody,

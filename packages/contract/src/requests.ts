@@ -186,6 +186,8 @@ export const DraftRequest = z.discriminatedUnion('kind', [
   draft('grant.revoke', z.strictObject({ grant: StatementId, reason: Reason })),
   draft('statement.reject', z.strictObject({ statement: StatementId, reason: Reason })),
   draft('freeze', z.strictObject({ target: FreezeTargetNamed, reason: Reason })),
+  /** Completed by a server that serves nothing else, with what it found. */
+  draft('restore.accept', z.strictObject({ reason: Reason })),
   draft('unfreeze', z.strictObject({ freeze: StatementId, reason: Reason })),
   draft(
     'guardrail.add',

@@ -467,7 +467,7 @@ export const routes = {
     status: 200,
     answer: z.object({
       status: z.enum(['ok', 'unavailable']),
-      reason: z.enum(['stopping', 'database', 'clock', 'authority']).exactOptional(),
+      reason: z.enum(['stopping', 'database', 'clock', 'authority', 'mirror']).exactOptional(),
       time: Instant,
     }),
   }),

@@ -256,12 +256,12 @@ const GuardrailAddBody = z.strictObject({
 const GuardrailRemoveBody = z.strictObject({ guardrail: StatementId, reason: Reason });
 
 /** A point of the ledger: how many entries, and the root of the tree over them (RFC 6962). */
-const TreeHead = z.strictObject({ size: z.number().int().min(0), root: Digest });
+export const TreeHead = z.strictObject({ size: z.number().int().min(0), root: Digest });
 
 const RestoreAcceptBody = z.strictObject({
-  /** The latest checkpoint of the mirror. */
+  /** The latest checkpoint of the mirror; size 0 where none can be read. */
   mirror: TreeHead,
-  /** What the restored database holds. */
+  /** What the database holds that is gone on with, or its beginning. */
   restored: TreeHead,
   reason: Reason,
 });

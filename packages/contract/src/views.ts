@@ -168,6 +168,11 @@ export const StatementAnswer = StatementView.extend({
   leases_revoked: z.number().int(),
   /** Leases that should have ended and have not yet; the reaper goes on trying. */
   leases_pending: z.number().int(),
+  /**
+   * Whether what was signed is in the mirror too, so that no restored backup undoes it; null where there is
+   * no mirror, or nothing new was signed.
+   */
+  mirrored: z.boolean().nullable(),
 });
 export type StatementAnswer = z.infer<typeof StatementAnswer>;
 

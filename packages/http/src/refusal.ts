@@ -2,7 +2,7 @@
  * Every refusal, rendered: RFC 9457 problems, RFC 6749 errors at the token endpoint, and the challenges
  * of a 401. An error nobody expected is `broker_unavailable` and says nothing of itself (Law 5).
  */
-import { type Denial, oauthErrorOf } from '@countersign/broker';
+import { type Denial, Halted, oauthErrorOf } from '@countersign/broker';
 import type { OAuthProblem, Problem } from '@countersign/contract';
 import { type Code, CountersignError, statusOf } from '@countersign/core';
 import { DPOP_ALGORITHMS, resourceMetadataUrl } from './metadata.ts';
@@ -45,9 +45,10 @@ export function refusalOf(error: unknown): Refusal {
   const code = error instanceof CountersignError ? error.code : 'broker_unavailable';
   return {
     code,
-    // What stands in the way inside is the operator's to read, in the log.
+    // What stands in the way inside is the operator's to read, in the log; what ends a halt is everybody's.
     detail:
-      error instanceof CountersignError && code !== 'broker_unavailable'
+      error instanceof CountersignError &&
+      (code !== 'broker_unavailable' || error instanceof Halted)
         ? error.message
         : 'The broker could not answer this request, so it refused it.',
     decision: null,

@@ -58,7 +58,12 @@ const statement: StatementView = {
   rejection: null,
   payload: 'e30',
 };
-const statementAnswer: StatementAnswer = { ...statement, leases_revoked: 0, leases_pending: 0 };
+const statementAnswer: StatementAnswer = {
+  ...statement,
+  leases_revoked: 0,
+  leases_pending: 0,
+  mirrored: null,
+};
 
 const grant: GrantView = {
   id: ID,

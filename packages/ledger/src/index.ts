@@ -4,6 +4,7 @@ export {
   auditTree,
   type StoredEntry,
 } from './audit.ts';
+export { EMPTY_CHAIN, extendChain } from './chain.ts';
 export {
   type Checkpoint,
   checkpointBody,

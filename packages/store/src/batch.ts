@@ -5,8 +5,15 @@
 import type { Intent, NewLease, OnceId, Outcome } from '@countersign/broker';
 import { isAuthorityEntryType } from '@countersign/contract';
 import { fromInstant, inputError, isUuid, toInstant } from '@countersign/core';
-import { appendLeaf, encodeEntry, leafHash, rangeRoot, retimeEntry } from '@countersign/ledger';
-import { extendChain, type LedgerHead } from './head.ts';
+import {
+  appendLeaf,
+  encodeEntry,
+  extendChain,
+  leafHash,
+  rangeRoot,
+  retimeEntry,
+} from '@countersign/ledger';
+import type { LedgerHead } from './head.ts';
 
 export type Refusal = Exclude<Outcome, { outcome: 'committed' }>;
 

@@ -82,11 +82,14 @@ export class Committer {
 
   /**
    * Work on rows that carry a key's mark and are no part of a commit. The head is held meanwhile, so
-   * that none of it is written under a key that has just been rotated away.
+   * that none of it is written under a key that has just been rotated away. `deadline` in milliseconds.
    */
-  async underHead<T>(work: (tx: Tx, head: LedgerHead) => Promise<T>): Promise<T> {
+  async underHead<T>(
+    work: (tx: Tx, head: LedgerHead) => Promise<T>,
+    deadline = TRANSACTION_DEADLINE_MS,
+  ): Promise<T> {
     return await within(
-      TRANSACTION_DEADLINE_MS,
+      deadline,
       transaction(this.#sql, async (tx) => work(tx, await this.#head.lock(tx))),
     );
   }

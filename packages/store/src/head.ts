@@ -2,15 +2,16 @@
  * The ledger's head as this replica knows it. The database's word for it is not enough (Law 1): a head
  * must carry the MAC of a broker with our key, and extend the one this replica saw last.
  */
-import { hash } from 'node:crypto';
 import type { Head } from '@countersign/broker';
 import { toInstant, UnfaithfulLedger } from '@countersign/core';
 import {
   appendLeaf,
   type CompactRange,
   decodeRange,
+  EMPTY_CHAIN,
   emptyRange,
   encodeRange,
+  extendChain,
   rangeRoot,
 } from '@countersign/ledger';
 import { arrayOf, type Querier } from './database.ts';
@@ -45,13 +46,6 @@ export interface HeadRow {
 
 /** Leaf hashes fetched at a time while catching up. */
 const LEAVES = 4096;
-
-const EMPTY_CHAIN: Uint8Array = Buffer.alloc(32);
-
-/** SHA-256(chain ‖ leaf hash): fixes which authority entries there are and in what order. */
-export function extendChain(chain: Uint8Array, leafHash: Uint8Array): Uint8Array {
-  return hash('sha256', Buffer.concat([chain, leafHash]), 'buffer');
-}
 
 function emptyHead(kek: Kek): LedgerHead {
   const range = emptyRange();

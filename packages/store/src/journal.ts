@@ -8,13 +8,13 @@ import type {
   PresentHead,
 } from '@countersign/broker';
 import { type Clock, isUuid, toInstant } from '@countersign/core';
-import { leafHash } from '@countersign/ledger';
+import { extendChain, leafHash } from '@countersign/ledger';
 import { AUTHORITY_CHANNEL } from './append.ts';
 import { prepare } from './batch.ts';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Sql } from './database.ts';
 import { type CommittedBatch, GroupCommit } from './group-commit.ts';
-import { chainBefore, extendChain, isEqual, unfaithful } from './head.ts';
+import { chainBefore, isEqual, unfaithful } from './head.ts';
 
 interface EntryRow {
   readonly index: number;
@@ -112,8 +112,8 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
 
     async head(): Promise<PresentHead> {
       const { head, clockSkew } = await committer.look();
-      const { size, root, authorityVersion, time } = head;
-      return { size, root, authorityVersion, time, clockSkew };
+      const { size, root, authorityVersion, authorityChain, time } = head;
+      return { size, root, authorityVersion, authorityChain, time, clockSkew };
     },
 
     async page({ after, limit, descending, types, agent }) {

@@ -5,6 +5,7 @@ import type {
   Journal,
   Leases,
   ReplayIds,
+  Restorer,
   SealedCredentials,
   SealedKeys,
   Snapshots,
@@ -27,6 +28,7 @@ import { openLeases } from './leases.ts';
 import { type LedgerReader, openLedgerReader } from './ledger-reader.ts';
 import { migrate } from './migrate.ts';
 import { openReplayIds } from './replay.ts';
+import { openRestorer } from './restorer.ts';
 import { openSealedCredentials } from './sealed-credentials.ts';
 import { openSealedKeys } from './sealed-keys.ts';
 import { openSnapshots } from './snapshots.ts';
@@ -64,6 +66,7 @@ export interface Store {
   /** The key-encryption keys this server holds, and their rotation. */
   readonly keks: Keks;
   readonly ledger: LedgerReader;
+  readonly restorer: Restorer;
   /** The cluster's own id (`pg_control_system`). A copied cluster keeps it. */
   systemIdentifier(): Promise<string>;
   /** Resolves when the database answers. */
@@ -120,6 +123,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     snapshots: openSnapshots({ sql: reads, ring, committer, fold: foldVersion() }),
     keks: openKeks({ ring, committer, sql: reads, tables, clock }),
     ledger: openLedgerReader(reads, journal.read),
+    restorer: openRestorer(committer, reads),
 
     async systemIdentifier() {
       const [row] = await guardedRead(

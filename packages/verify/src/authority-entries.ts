@@ -2,9 +2,10 @@
  * Entries that change authority: folded, and held against what the fold leaves to the server because it lies
  * in other entries: a grant answers its own agent's request, and its SQL was tried.
  */
-import { digestOfDocument, judge } from '@countersign/authority';
+import { digestOfDocument, judge, latestRestoration } from '@countersign/authority';
 import type { AuthorityEntryType, StatementOf } from '@countersign/contract';
-import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
+import { ExportFault, entryFault, type Finding } from './finding.ts';
+import type { Entry, LedgerSoFar, Unanswered } from './ledger-so-far.ts';
 import { digestOfScript, subjectOf } from './runs.ts';
 
 /** Law 1: an authority entry that the fold refuses has no place in a ledger. */
@@ -20,9 +21,60 @@ export async function judgeAuthority(
   ledger.grants.forget();
   const record = ledger.state.statements.get(judged.statement ?? '');
   const statement = record?.decoded.statement;
+  if (type === 'restored') return restoredProblem(ledger, entry);
   return type === 'statement.proposed' && statement?.kind === 'grant.create'
-    ? (requestProblem(ledger, statement) ?? dryRunProblem(ledger, statement))
+    ? problemOf(ledger, entry, statement)
     : null;
+}
+
+/** Law 1: what was replayed may answer what is lost; nothing else may. And no token of the lost time counts. */
+function restoredProblem(ledger: LedgerSoFar, entry: Entry): string | null {
+  const restored = latestRestoration(ledger.state);
+  ledger.endTokens();
+  const isBehind =
+    restored === null ||
+    restored.accepted !== null ||
+    restored.database.size + restored.replayed === entry.index;
+  // What this one does not speak of, the next may: it was replayed itself then.
+  const replayedFrom =
+    restored?.accepted === null ? restored.database.size : Number.POSITIVE_INFINITY;
+  const left = ledger.unanswered.filter(({ index }) => index < replayedFrom);
+  const { index, id } = entry;
+  const why = 'it is not right behind what it says was replayed';
+  ledger.unanswered = isBehind ? left : [...left, { index, id, why }];
+  return null;
+}
+
+/** Every entry but those that may have been replayed. @throws ExportFault */
+export function requireAnswered({ unanswered: [first] }: LedgerSoFar): void {
+  if (first !== undefined) throw new ExportFault(unansweredFault(first));
+}
+
+function unansweredFault({ index, id, why }: Unanswered): Finding {
+  return { ...entryFault(index, why), id };
+}
+
+function problemOf(
+  ledger: LedgerSoFar,
+  { index, id }: Entry,
+  statement: StatementOf<'grant.create'>,
+): string | null {
+  const why = requestProblem(ledger, statement) ?? dryRunProblem(ledger, statement);
+  if (why === null || !isMissing(ledger, statement)) return why;
+  ledger.unanswered = [...ledger.unanswered, { index, id, why }];
+  return null;
+}
+
+/** Whether what it answers is not there at all, rather than another's. */
+function isMissing(
+  { requests, assessments }: LedgerSoFar,
+  { body }: StatementOf<'grant.create'>,
+): boolean {
+  const entry = body.assessment?.body['dry_run'];
+  return (
+    (body.request !== null && !requests.has(body.request)) ||
+    (body.sql !== null && typeof entry === 'string' && !assessments.has(entry))
+  );
 }
 
 /** Law 1: a grant answers its own agent's request, with a key that agent has, had or asked with. */

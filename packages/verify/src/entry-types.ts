@@ -16,6 +16,7 @@ import {
   ExchangeAllowedBody,
   HumanInvitedBody,
   IssueAllowedBody,
+  isAuthorityEntryType,
   KeysRotatedBody,
   LeaseFailedBody,
   LeaseRevokedBody,
@@ -25,7 +26,7 @@ import {
   SessionOpenedBody,
   UnauthenticatedSummedBody,
 } from '@countersign/contract';
-import { judgeAuthority } from './authority-entries.ts';
+import { judgeAuthority, requireAnswered } from './authority-entries.ts';
 import { humanProblem } from './callers.ts';
 import { judgeExchange, judgeFailed, judgeRevoked } from './leases.ts';
 import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
@@ -44,6 +45,7 @@ type Judge = (ledger: LedgerSoFar, entry: Entry) => string | null | Promise<stri
 
 /** @returns what is wrong with the entry; null: nothing, and the ledger now counts it */
 export async function judgeEntry(ledger: LedgerSoFar, entry: Entry): Promise<string | null> {
+  if (!isAuthorityEntryType(entry.type)) requireAnswered(ledger);
   const judge = TYPES.get(entry.type);
   return judge === undefined
     ? `its type ${entry.type} is none that this version knows`
@@ -62,6 +64,7 @@ const TYPES: ReadonlyMap<string, Judge> = new Map([
   ['statement.signed', authority('statement.signed')],
   ['statement.effective', authority('statement.effective')],
   ['catalog.recorded', authority('catalog.recorded')],
+  ['restored', authority('restored')],
   ['decision', judgeDecision],
   ['denials.summed', shaped(DenialsSummedBody, () => null)],
   ['unauthenticated.summed', shaped(UnauthenticatedSummedBody, () => null)],

@@ -66,6 +66,13 @@ export interface Remark {
   readonly text: string;
 }
 
+/** What a statement answers is missing: no fault where a restored database says that it is lost. */
+export interface Unanswered {
+  readonly index: number;
+  readonly id: string;
+  readonly why: string;
+}
+
 /** Milliseconds after a token's end in which an exchange that began in time may yet be committed. */
 const BEGUN_IN_TIME = 60_000;
 
@@ -80,6 +87,9 @@ export class LedgerSoFar {
   /** By entry: what a finished dry run was for, and what it found. */
   readonly assessments = new Map<string, { readonly of: string; readonly found: string }>();
   readonly requests = new Map<string, { readonly agent: string; readonly sender: string | null }>();
+
+  /** Of the entries right before this one, if they were replayed. */
+  unanswered: readonly Unanswered[] = [];
 
   readonly deleteCapable: DeleteCapable[] = [];
   readonly remarks: Remark[] = [];

@@ -5,9 +5,11 @@
 import { Digest } from '@countersign/contract';
 import { fromInstant, inputError } from '@countersign/core';
 import { auditTree } from '@countersign/ledger';
+import { requireAnswered } from './authority-entries.ts';
 import { judgeEntry } from './entry-types.ts';
 import { type OpenExport, openExport } from './export-lines.ts';
 import { claimedId, ExportFault, type Finding, wholeFault } from './finding.ts';
+import { type Gap, restorationsIn } from './gaps.ts';
 import { type DeleteCapable, LedgerSoFar, type Remark } from './ledger-so-far.ts';
 import { claimedCheckpoint, originFinding, parseTrust, type Trust } from './origin.ts';
 
@@ -51,6 +53,8 @@ export interface VerifyReport {
   readonly remarks: readonly Remark[];
   /** The signed tree; null when its signature does not verify. */
   readonly checkpoint: (SeenTree & { readonly origin: string }) | null;
+  /** Where a restored database went on without what it had lost. No fault, and never passed over in silence. */
+  readonly gaps: readonly Gap[];
   /** The first fault; null when there is none. */
   readonly finding: Finding | null;
 }
@@ -93,6 +97,7 @@ export async function verifyExport(
       unjudged: ledger.unjudged,
       remarks: ledger.remarks,
       checkpoint,
+      gaps: restorationsIn(state),
       finding,
     };
   };
@@ -117,6 +122,7 @@ export async function verifyExport(
         return await judgeEntry(ledger, { ...entry, index, at: latest });
       },
     );
+    if (audited.ok) requireAnswered(ledger);
     const finding = audited.ok
       ? originFinding(header, ledger.state, trust)
       : named(audited, opened);

@@ -114,6 +114,19 @@ export async function ledgerOfTwo() {
   return { broker: first.digest, ledger, entries, unsigned: await proposed(enrol, []) };
 }
 
+/** As a server writes it that replayed nothing and lost `lost` entries. */
+export function restoredAfter(entries: readonly TestEntry[], lost: number): TestEntry {
+  const { size, root } = seenAt(entries, entries.length);
+  return entry('restored', {
+    line: { number: 1, id: newId() },
+    mirror: { size: size + lost, root: Buffer.alloc(32, 9).toString('base64url') },
+    database: { size, root },
+    lost: { first: size, last: size + lost - 1 },
+    replayed: 0,
+    accepted: null,
+  });
+}
+
 export type TestLedger = Awaited<ReturnType<typeof ledgerOfTwo>>;
 
 export function seenAt(entries: readonly TestEntry[], size: number) {

@@ -9,6 +9,7 @@ import {
   keyPair,
   ledgerOfTwo,
   ledgerSigner,
+  restoredAfter,
   seenAt,
   type TestLedger,
 } from './ledger-of-two.ts';
@@ -38,6 +39,26 @@ function forged(index: number) {
   const bytes = encodeEntry({ ...original, body: { ...original.body, forged: true } });
   return { bytes, hash: leafHash(bytes), id: String(original.id) };
 }
+
+describe('an export of a database that was restored', () => {
+  test('is whole, and says what is lost', async () => {
+    const entries = [...ledger.entries, restoredAfter(ledger.entries, 4)];
+    const restored = await exportOf(ledger, { entries });
+    expect(await verify(lines)).toMatchObject({ ok: true, gaps: [] });
+    expect(await verify(restored)).toMatchObject({
+      ok: true,
+      gaps: [{ index: 13, lost: { first: 13, last: 16 }, replayed: 0, accepted: null }],
+    });
+  });
+
+  test('is no excuse for entries that were cut off behind it', async () => {
+    const entries = [...ledger.entries, restoredAfter(ledger.entries, 4)];
+    const cut = await exportOf(ledger, {
+      entries: [...entries.slice(0, 12), ...entries.slice(13)],
+    });
+    expect(await verify(cut)).toMatchObject({ ok: false });
+  });
+});
 
 describe('a true export', () => {
   test.each<[string, () => VerifyOptions, string | null]>([

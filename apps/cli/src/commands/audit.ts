@@ -9,10 +9,12 @@ import type { Context } from '../context.ts';
 import { parseCount } from '../duration.ts';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { failed, usageFailure } from '../failure.ts';
+import { isOfLostTime, ownAuthority } from '../own-authority.ts';
 import { everyPage } from '../pages.ts';
-import { withTree, writeProfile } from '../profile.ts';
+import { type Profile, withTree, writeProfile } from '../profile.ts';
 import { type Act, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
+import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { clean, WIDTH, wrap } from '../text.ts';
 import { verifiedLines } from '../verified.ts';
 import { addReport } from './report.ts';
@@ -63,6 +65,15 @@ export function addAudit(program: Registrar): void {
     exportLedger,
   ).option('--out <file>', 'where to (left out: stdout)');
   addReport(audit);
+  verb(
+    audit,
+    {
+      usage: 'restore',
+      summary: 'Go on with a database that does not agree with its mirror. Two humans sign.',
+      example: 'countersign audit restore --reason "the mirror was damaged, the backup is right"',
+    },
+    restore,
+  ).requiredOption('--reason <text>', 'your words, for the others and the ledger');
 }
 
 const log: Act = async (context, given) => {
@@ -122,13 +133,21 @@ const verify: Act = async (context, given) => {
     return printReport(context, report);
   }
   const { profile, client } = await takeSeat(context);
-  const report = await context.out.progress(
-    'verifying the whole ledger',
-    verifyExport(client.exportLines({ authority: false }), {
-      trust: trust ?? profile.broker,
-      seen: profile.seen,
-    }),
-  );
+  const verified = (seen: Profile['seen']) =>
+    context.out.progress(
+      'verifying the whole ledger',
+      verifyExport(client.exportLines({ authority: false }), {
+        trust: trust ?? profile.broker,
+        seen,
+      }),
+    );
+  let report = await verified(profile.seen);
+  if (!report.ok) {
+    // A restored database says so in its ledger: what was seen of the time it lost is no prefix of it.
+    const { ok, gaps } = await verified([]);
+    const kept = profile.seen.filter(({ size }) => !gaps.some((gap) => isOfLostTime(gap, size)));
+    if (ok && kept.length < profile.seen.length) report = await verified(kept);
+  }
   if (report.ok && report.checkpoint !== null) {
     await writeProfile(context.paths, withTree(profile, report.checkpoint));
   }
@@ -163,6 +182,7 @@ function printReport(context: Context, report: VerifyReport): ExitStatus {
   context.out.result(report, [
     `verified: ${report.entries} entries, ${report.statements} statements, every signature, every decision`,
     ...verifiedLines(report),
+    ...report.gaps.flatMap((gap) => wrap(context.out.bold(gapLine(gap)), WIDTH, '  ')),
   ]);
   if (report.trusted === null) {
     context.out.note(
@@ -171,6 +191,27 @@ function printReport(context: Context, report: VerifyReport): ExitStatus {
   }
   return EXIT.done;
 }
+
+function gapLine({ index, at, lost, database, replayed, accepted }: VerifyReport['gaps'][number]) {
+  const what =
+    lost === null
+      ? `after entry ${database.size - 1} nobody knows what is lost`
+      : `decisions from entry ${lost.first} to ${lost.last} are lost, ${replayed} statements of them were replayed`;
+  const by = accepted === null ? '' : `; two humans accepted it in ${accepted}`;
+  return `GAP: the database was restored ${at} (entry ${index}): ${what}${by}.`;
+}
+
+const restore: Act = async (context, given) => {
+  const seat = await takeSeat(context);
+  const state = await ownAuthority(context, seat);
+  const answer = await proposeSigned(
+    context,
+    seat,
+    { kind: 'restore.accept', id: newStatementId(), body: { reason: given.need('reason') } },
+    { state },
+  );
+  return settle(context, answer);
+};
 
 const exportLedger: Act = async (context, given) => {
   const { client } = await takeSeat(context);

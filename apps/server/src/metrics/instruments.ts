@@ -117,6 +117,18 @@ export function createInstruments() {
       'countersign_clock_skew_seconds',
       "Seconds by which this server's clock is ahead of its database's.",
     ),
+    mirrorSize: gauge(
+      'countersign_mirror_size_entries',
+      'Entries that the checkpoint this server wrote last to the mirror counts.',
+    ),
+    mirrorBehind: gauge(
+      'countersign_mirror_behind_seconds',
+      'Seconds for which entries have been waiting to reach the mirror; 0 when none is.',
+    ),
+    mirrorDiffers: gauge(
+      'countersign_mirror_differs',
+      '1 when the mirror holds something else than this ledger, or nothing is decided for it.',
+    ),
     databaseUp: gauge('countersign_database_up', '1 when the database answered this scrape.'),
     ready: gauge('countersign_ready', '1 when /readyz says so.'),
   };

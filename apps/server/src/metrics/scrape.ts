@@ -3,7 +3,13 @@
  * queries; scrapes that come together share it, and a database that is away leaves its gauges unknown.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { countLeases, type Deps, type LeaseCensus, type PresentHead } from '@countersign/broker';
+import {
+  countLeases,
+  type Deps,
+  type LeaseCensus,
+  type MirrorStanding,
+  type PresentHead,
+} from '@countersign/broker';
 import type { Instruments } from './instruments.ts';
 
 /** Milliseconds after which the database counts as away. */
@@ -27,6 +33,7 @@ export function createScrape(
     instruments.ready.set(ready ? 1 : 0);
     instruments.foldedVersion.set(deps.authority.version);
     instruments.revocations.set(deps.revoker.queued);
+    setMirror(instruments, deps);
     return await instruments.registry.metrics();
   }
   return async () => {
@@ -50,6 +57,16 @@ async function lookAt(deps: Deps): Promise<Look | null> {
     late.abort();
   }
 }
+
+/** Not a number where there is no mirror. */
+function setMirror(instruments: Instruments, { mirroring }: Deps): void {
+  const { size, behind, differs } = mirroring?.standing ?? NO_MIRROR;
+  instruments.mirrorSize.set(size ?? Number.NaN);
+  instruments.mirrorBehind.set(behind);
+  instruments.mirrorDiffers.set(differs || mirroring?.halt ? 1 : 0);
+}
+
+const NO_MIRROR: MirrorStanding = { size: null, behind: Number.NaN, differs: false };
 
 function setGauges(instruments: Instruments, look: Look | null): void {
   instruments.databaseUp.set(look === null ? 0 : 1);

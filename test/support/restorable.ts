@@ -1,0 +1,108 @@
+/**
+ * A deployment with a mirror in a directory, whose own database is backed up and restored as an operator does
+ * it: by a copy of the whole database. Each test begins with a pristine one of both.
+ */
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import type { BrokerProcess } from './broker-process.ts';
+import { type Deployment, deploy } from './deployment.ts';
+import { type Person, personOf } from './people.ts';
+
+export interface Restorable {
+  readonly deployment: Deployment;
+  /** The mirror's directory. */
+  readonly mirror: string;
+  /** The server that runs; null between two of them. */
+  readonly broker: BrokerProcess | null;
+  /** In the place of the one that stopped. */
+  start(env?: Readonly<Record<string, string>>): Promise<BrokerProcess>;
+  stop(): Promise<void>;
+  /** Stops the server, keeps a copy of its database, and starts it again. */
+  backUp(): Promise<void>;
+  /** Stops the server and puts the copy back. */
+  restore(): Promise<void>;
+  /** The database is empty. The server is stopped. */
+  wipe(): Promise<void>;
+  /** Database and mirror as they were at the beginning, and no server. */
+  reset(): Promise<void>;
+  /** A session of the present server. */
+  signIn(person: Person): Promise<Person>;
+  end(): Promise<void>;
+}
+
+export async function deployRestorable(): Promise<Restorable> {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-restored-'));
+  const mirror = join(directory, 'mirror');
+  const pristine = join(directory, 'pristine');
+  await cp(await mkdtemp(join(directory, 'empty-')), mirror, { recursive: true });
+  const deployment = await deploy({
+    env: { COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_MIRROR: mirror },
+  });
+  await deployment.grant({ operations: ['postgres:select'], resources: ['public.bookings'] });
+  await deployment.broker.stop();
+  await besides(deployment, 'alter database countersign rename to untouched');
+  await cp(mirror, pristine, { recursive: true });
+  let broker: BrokerProcess | null = null;
+
+  async function stop(): Promise<void> {
+    await broker?.stop();
+    broker = null;
+  }
+
+  async function start(env: Readonly<Record<string, string>> = {}): Promise<BrokerProcess> {
+    broker = await deployment.anotherServer({ port: deployment.broker.port, env });
+    return broker;
+  }
+
+  async function put(copy: string): Promise<void> {
+    await besides(deployment, 'drop database if exists countersign with (force)');
+    await besides(deployment, `create database countersign template ${copy}`);
+  }
+
+  return {
+    deployment,
+    mirror,
+    get broker() {
+      return broker;
+    },
+    start,
+    stop,
+    async backUp() {
+      await stop();
+      await besides(deployment, 'drop database if exists backup');
+      await besides(deployment, 'create database backup template countersign');
+      await start();
+    },
+    async restore() {
+      await stop();
+      await put('backup');
+    },
+    async wipe() {
+      await stop();
+      await put('template0');
+    },
+    async reset() {
+      await stop();
+      await put('untouched');
+      await rm(mirror, { recursive: true });
+      await cp(pristine, mirror, { recursive: true });
+    },
+    signIn: (person) => personOf(deployment.broker.url, person.name, person),
+    async end() {
+      await stop();
+      await deployment.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs SQL in the same cluster, in no database of ours. */
+async function besides({ databaseUrl }: Deployment, text: string): Promise<void> {
+  const url = new URL(databaseUrl.reveal());
+  url.pathname = '/postgres';
+  const beside = postgres(url.href, { max: 1, onnotice: () => undefined });
+  await beside.unsafe(text);
+  await beside.end();
+}
