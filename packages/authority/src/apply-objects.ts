@@ -2,6 +2,7 @@
 import type { StatementOf } from '@countersign/contract';
 import { fromInstant } from '@countersign/core';
 import { digestOfDocument } from './canonical.ts';
+import { brokenPins } from './standing.ts';
 import {
   type Agent,
   type At,
@@ -24,6 +25,7 @@ export function setEnvironment(
 
 export function setAgent(
   state: AuthorityState,
+  at: At,
   agent: Pick<Agent, 'id' | 'name' | 'disabledAt'>,
   { auth, require_dpop }: Pick<StatementOf<'agent.register'>['body'], 'auth' | 'require_dpop'>,
   thumbprints: readonly string[],
@@ -37,6 +39,22 @@ export function setAgent(
     requireDpop: require_dpop,
     disabledAt: agent.disabledAt,
   });
+  unpin(state, at, state.grantsOfAgent.get(agent.id) ?? []);
+}
+
+// Law 1: what was signed is what runs. Who changes what a grant pins, and changes it back, revives nothing.
+function unpin(state: AuthorityState, at: At, grants: Iterable<string>): void {
+  for (const id of grants) {
+    const grant = state.grants.get(id);
+    if (grant === undefined || grant.body.pins === null || grant.unpinnedAt !== null) continue;
+    const { agent, connection } = grant.body;
+    const broken = brokenPins(
+      grant.body,
+      state.agents.get(agent),
+      state.connections.get(connection),
+    );
+    if (broken.length > 0) state.grants.set(id, { ...grant, unpinnedAt: at.time });
+  }
 }
 
 export function setConnection(
@@ -67,6 +85,12 @@ export function setConnection(
   }
   // What was accepted of one database says nothing of another.
   if (isElsewhere(present, body)) state.acceptedEscapes.delete(connection);
+  const grants = [...state.grants.values()].filter((grant) => grant.body.connection === connection);
+  unpin(
+    state,
+    at,
+    grants.map(({ id: grant }) => grant),
+  );
 }
 
 function formerOf({ body, setBy, since }: Connection, until: string): FormerConnection {
@@ -103,6 +127,7 @@ export function addGrant(
     from,
     until: from + body.valid_for * 1000,
     revokedAt: null,
+    unpinnedAt: null,
   });
   state.grantsOfAgent.set(body.agent, [...(state.grantsOfAgent.get(body.agent) ?? []), id]);
 }

@@ -131,7 +131,7 @@ export function takeEffect(
     }
     case 'agent.credential.set': {
       const agent = state.agents.get(statement.body.agent);
-      if (agent !== undefined) setAgent(state, agent, statement.body, thumbprints);
+      if (agent !== undefined) setAgent(state, at, agent, statement.body, thumbprints);
       return;
     }
     case 'environment.set':
@@ -141,6 +141,7 @@ export function takeEffect(
       state.names.set(nameKey('agent', statement.body.name), id);
       setAgent(
         state,
+        at,
         { id, name: statement.body.name, disabledAt: null },
         statement.body,
         thumbprints,

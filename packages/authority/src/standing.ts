@@ -95,13 +95,7 @@ export function suspensions(state: AuthorityState, grant: Grant): string[] {
   const record = state.statements.get(grant.id);
   if (record === undefined) return ['no statement stands behind it'];
   if (isOnRemovedConnection(state, grant)) return ['its connection was removed'];
-  if (!isDeleteCapableGrant(state, grant.body)) {
-    return brokenPins(
-      grant.body,
-      state.agents.get(grant.body.agent),
-      state.connections.get(grant.body.connection),
-    );
-  }
+  if (!isDeleteCapableGrant(state, grant.body)) return unpinned(state, grant);
   const progress = progressOf(
     state,
     requirementOf(state, record.decoded.statement),
@@ -110,12 +104,19 @@ export function suspensions(state: AuthorityState, grant: Grant): string[] {
   return [
     ...brokenBounds(state, grant.body),
     ...(progress.met ? [] : [`its signatures no longer suffice: ${progress.missing.join('; ')}`]),
-    ...brokenPins(
-      grant.body,
-      state.agents.get(grant.body.agent),
-      state.connections.get(grant.body.connection),
-    ),
+    ...unpinned(state, grant),
   ];
+}
+
+/** Law 1: once a pin broke, the grant is signed anew, though all be as it was again. */
+function unpinned(state: AuthorityState, { body, unpinnedAt }: Grant): string[] {
+  const broken = brokenPins(
+    body,
+    state.agents.get(body.agent),
+    state.connections.get(body.connection),
+  );
+  if (broken.length > 0 || unpinnedAt === null) return broken;
+  return [`what it pins was changed at ${unpinnedAt}, and changed back`];
 }
 
 /** Where a completed grant stands at `now` (ms). Uses are counted elsewhere. */

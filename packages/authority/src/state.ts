@@ -115,6 +115,8 @@ export interface Grant {
   readonly from: number;
   readonly until: number;
   readonly revokedAt: string | null;
+  /** Instant when something that it pins changed first: nothing but another grant brings it back. */
+  readonly unpinnedAt: string | null;
 }
 
 /** Once the database was restored, and went on as another line of the ledger than its mirror has. */

@@ -100,6 +100,22 @@ describe('agent.credential.set', () => {
     expectRefusal(again, 'invalid_request', /credentials changed/);
   });
 
+  test('and named again, it revives no grant that pinned it', async () => {
+    const t = await team();
+    const { broker, alice, bob } = t;
+    const dangerous = dangerousGrant(t, t.staging, DROP);
+    const grant = await broker.done(broker.draft('grant.create', dangerous), alice.key, bob.key);
+    await broker.done(rekey(t, [fresh]), alice.key);
+    await broker.done(rekey(t, [t.agentKey]), alice.key);
+    expect(grantStanding(broker.state, grant, broker.now)).toMatchObject({
+      status: 'suspended',
+      reasons: [expect.stringMatching(/^what it pins was changed at .*, and changed back$/)],
+    });
+    const anew = broker.draft('grant.create', dangerous);
+    const signed = await broker.done(anew, alice.key, bob.key);
+    expect(grantStanding(broker.state, signed, broker.now)?.status).toBe('active');
+  });
+
   test('a grant that waits for its second signature meanwhile takes no effect any more', async () => {
     const t = await team();
     const draft = t.broker.draft('grant.create', dangerousGrant(t, t.staging, DROP));

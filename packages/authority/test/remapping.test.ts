@@ -198,6 +198,21 @@ describe('another endpoint, account or configuration', () => {
     expect(grantStanding(broker.state, harmless, broker.now)?.status).toBe('active');
   });
 
+  test('a pinned grant stays suspended though the mapping is as it was again; one signed anew stands', async () => {
+    const t = await team();
+    const { broker, alice, bob, erin } = t;
+    const dangerous = dangerousGrant(t, t.staging, DROP);
+    const first = broker.draft('grant.create', dangerous);
+    const grant = await broker.done(first, ...keys(alice, bob));
+    const more = change(t, { ...STAYS(t), [t.staging]: ['stage-1', 'stage-2'] });
+    await broker.done(more, ...keys(erin, bob));
+    await broker.done(change(t, STAYS(t)), erin.key);
+    const standing = (id: string) => grantStanding(broker.state, id, broker.now)?.status;
+    expect(standing(grant)).toBe('suspended');
+    const anew = broker.draft('grant.create', dangerous);
+    expect(standing(await broker.done(anew, ...keys(alice, bob)))).toBe('active');
+  });
+
   test.each<[string, Body, RegExp]>([
     ['name', { name: 'other' }, /keeps its name/],
     ['provider', { provider: 'railway' }, /keeps its name and its provider/],

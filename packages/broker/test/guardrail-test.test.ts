@@ -93,6 +93,7 @@ function authority(): AuthorityState {
     from: 0,
     until: 1,
     revokedAt: null,
+    unpinnedAt: null,
   });
   return state;
 }

@@ -12,6 +12,7 @@ const GRANT = {
   id: 'grant',
   body: { permissions: [], pins: null, connection: 'connection' },
   revokedAt: null,
+  unpinnedAt: null,
 } as unknown as Grant;
 
 const LEASE = {

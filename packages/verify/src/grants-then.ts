@@ -134,7 +134,7 @@ export class GrantsThen {
     return standing;
   }
 
-  #workOut({ id, body }: Grant): Standing {
+  #workOut({ id, body, unpinnedAt }: Grant): Standing {
     const state = this.#state;
     const [connection, record] = [state.connections.get(body.connection), state.statements.get(id)];
     const holdsNot = (problem: string): Standing => ({ problem, signers: [] });
@@ -142,7 +142,7 @@ export class GrantsThen {
       return holdsNot('its connection was removed');
     }
     if (record === undefined) return holdsNot('no statement stands behind it');
-    const pins = this.#brokenPin(body, connection);
+    const pins = this.#brokenPin(body, connection) ?? changedBack(unpinnedAt);
     if (pins !== null) return holdsNot(pins);
     const worst = this.#worstOf(body);
     if (!isDeleteCapable(worst)) return { problem: null, signers: [] };
@@ -201,4 +201,9 @@ export class GrantsThen {
       ? null
       : 'the connection is not as it pins it';
   }
+}
+
+/** Once a pin broke, nothing but another grant holds, though all be as it was again. */
+function changedBack(unpinnedAt: string | null): string | null {
+  return unpinnedAt === null ? null : 'what it pins was changed, and changed back';
 }

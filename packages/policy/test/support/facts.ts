@@ -180,7 +180,8 @@ function addGrant(state: AuthorityState, id: string, wish: Wish): void {
     reason: 'because',
   };
   const revokedAt = wish.revoked === true ? TIME : null;
-  state.grants.set(id, { id, body, completedAt: from, from, until, revokedAt });
+  const dates = { completedAt: from, from, until, revokedAt, unpinnedAt: null };
+  state.grants.set(id, { id, body, ...dates });
   const statement = {
     v: 1,
     kind: 'grant.create',
