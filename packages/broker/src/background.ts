@@ -80,6 +80,10 @@ export function createBackground(deps: Deps): Background {
       if (await isHalted()) return;
       await guarded('refresh', () => deps.authority.refresh());
       await guarded('token keys', () => deps.tokenKeys.refresh());
+      // A machine that slept through the turn of every key signs again at once, not within a minute.
+      if (deps.tokenKeys.list().every(({ state }) => state !== 'present')) {
+        go('token keys', () => deps.tokenKeys.maintain());
+      }
       await guarded('delays', () => delays.complete());
       await guarded('reap', () => reapDue(deps));
       carryOut();
