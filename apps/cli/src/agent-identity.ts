@@ -71,9 +71,11 @@ export async function orHowToAsk<T>(
   details: readonly RequestedDetail[] | null,
   attempt: Promise<T>,
 ): Promise<T> {
-  return await withNext(attempt, ({ problem }) =>
-    problem.request_access === undefined
+  return await withNext(attempt, ({ code, problem }) => {
+    // It begins by itself: asking humans again would change nothing.
+    if (code === 'cooling_off') return 'wait; humans see when it begins: countersign grant list';
+    return problem.request_access === undefined
       ? 'stop, and tell the human you work for; they run: countersign agent list'
-      : `countersign ask${flagsOf(details)} --reason "why you need it"`,
-  );
+      : `countersign ask${flagsOf(details)} --reason "why you need it"`;
+  });
 }

@@ -109,7 +109,7 @@ function nextAfter(code: string): string {
     case 'invalid_token':
     case 'token_expired':
     case 'token_revoked':
-      return 'run the command again; it signs in anew';
+      return 'run the command again; it signs in anew, if your key still counts';
     case 'needs_signature':
     case 'not_granted':
     case 'resource_not_granted':

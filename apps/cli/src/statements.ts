@@ -174,7 +174,8 @@ export function standingLines(answer: StatementAnswer): string[] {
     lines.push(
       `signed: ${answer.kind} ${answer.id}`,
       `  takes effect ${from === null ? 'when its signatures suffice again' : shortTime(from)}`,
-      `  until then any human can veto it: countersign reject ${answer.id} --reason TEXT`,
+      '  until then any human can veto it:',
+      `    countersign reject ${answer.id} --reason TEXT`,
     );
   } else {
     lines.push(`${answer.status}: ${answer.kind} ${answer.id}`);
@@ -199,8 +200,10 @@ export function statusAfter(answer: StatementAnswer): ExitStatus {
   return answer.status === 'pending' ? EXIT.waiting : EXIT.done;
 }
 
-/** Prints the answer to a proposal or signature. */
+/** Prints the answer to a proposal or signature; what comes next only once there is something to go on with. */
 export function settle(context: Context, answer: StatementAnswer, more: readonly string[] = []) {
-  context.out.result(answer, [...standingLines(answer), ...more]);
+  const isThere = answer.status === 'complete';
+  const lines = more.filter((line) => isThere || !line.startsWith('next: '));
+  context.out.result(answer, [...standingLines(answer), ...lines]);
   return statusAfter(answer);
 }

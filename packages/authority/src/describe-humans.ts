@@ -2,7 +2,7 @@
 import type { StatementOf } from '@countersign/contract';
 import { rulesNaming } from './rules.ts';
 import type { AuthorityState, Human } from './state.ts';
-import { nameWithMark, readAloud, type Sentence } from './words.ts';
+import { nameWithMark, nameWithMarkBetween, readAloud, type Sentence } from './words.ts';
 
 export function describeEnrolment(
   state: AuthorityState,
@@ -90,7 +90,7 @@ export function describeRecovery(
   state: AuthorityState,
   body: StatementOf<'recover'>['body'],
 ): Sentence {
-  const name = nameWithMark(state, body.human);
+  const name = nameWithMarkBetween(state, body.human);
   return {
     headline: `Give ${name} a new key, in place of all they had.`,
     facts: [

@@ -23,7 +23,14 @@ import {
 import { progressOf } from './progress.ts';
 import { delayOf, requirementOf, slowPathOf } from './requirement.ts';
 import { type AuthorityState, holdersOf, registeredKeys, secondHumanEver } from './state.ts';
-import { duration, nameWithMark, readAloud, type Sentence, visible } from './words.ts';
+import {
+  duration,
+  nameWithMark,
+  nameWithMarkBetween,
+  readAloud,
+  type Sentence,
+  visible,
+} from './words.ts';
 
 export interface Description {
   /** One sentence. */
@@ -93,7 +100,7 @@ function sentences(state: AuthorityState, statement: Statement): Sentence {
       return describeRecovery(state, statement.body);
     case 'human.remove':
       return {
-        headline: `Remove ${nameWithMark(state, statement.body.human)} and revoke all their keys.`,
+        headline: `Remove ${nameWithMarkBetween(state, statement.body.human)} and revoke all their keys.`,
         facts: [{ label: 'reason', value: statement.body.reason }],
         warnings: [
           'Delete-capable grants they signed stop at once.',

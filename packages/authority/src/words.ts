@@ -28,6 +28,13 @@ export function nameWithMark(state: AuthorityState, id: string): string {
   return human.vouchedByOne ? `${human.name}, vouched for by one person` : human.name;
 }
 
+/** The same in the middle of a sentence. */
+export function nameWithMarkBetween(state: AuthorityState, id: string): string {
+  const human = state.humans.get(id);
+  if (human === undefined) return id;
+  return human.vouchedByOne ? `${human.name} (vouched for by one person)` : human.name;
+}
+
 /** Seconds as people say them: `90 s`, `8 h`, `24 h`, `30 days`. */
 export function duration(seconds: number): string {
   if (seconds > 86_400 && seconds % 86_400 === 0) return `${seconds / 86_400} days`;

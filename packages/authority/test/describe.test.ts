@@ -57,7 +57,7 @@ ${SLOW}`,
     'a removal',
     'human.remove',
     (t) => ({ human: t.bob.id, reason: 'left us' }),
-    () => `Remove bob, vouched for by one person and revoke all their keys.
+    () => `Remove bob (vouched for by one person) and revoke all their keys.
   reason: left us
   needs: 0 of 2 signatures; missing: 2 × admin or approver
 ! Delete-capable grants they signed stop at once.

@@ -66,7 +66,8 @@ const freeze: Act = async (context, given) => {
   );
   return settle(context, answer, [
     `another human seconds it: countersign sign ${answer.id}`,
-    `to lift it: countersign unfreeze ${answer.id} --reason TEXT`,
+    'to lift it:',
+    `  countersign unfreeze ${answer.id} --reason TEXT`,
   ]);
 };
 

@@ -103,7 +103,7 @@ const list: Act = async (context, given) => {
         each.environment,
         operationsOf(each).join(' '),
         resourcesOf(each).join(' '),
-        each.max_uses === null ? `${each.used}` : `${each.used}/${each.max_uses}`,
+        each.max_uses === null ? 'any' : `${each.used}/${each.max_uses}`,
       ]),
       { fixed: [0, 1] },
     ),
@@ -146,10 +146,7 @@ const show: Act = async (context, given) => {
           ] as const,
       ),
       ['each lease', `at most ${duration(view.ttl)}`],
-      [
-        'uses',
-        view.max_uses === null ? `${view.used}, unlimited` : `${view.used} of ${view.max_uses}`,
-      ],
+      ['uses', view.max_uses === null ? 'unlimited' : `${view.used} of ${view.max_uses}`],
       ['from', view.from === null ? 'not yet' : shortTime(view.from)],
       ...(view.until === null
         ? [['until', `${duration(view.valid_for)} once signed`] as const]

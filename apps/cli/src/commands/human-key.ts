@@ -1,5 +1,6 @@
 /** More than one key per human: another for another machine, and none that was lost. */
 import { readAloud } from '@countersign/authority';
+import { EXIT } from '../exit-status.ts';
 import { failed } from '../failure.ts';
 import { newDeviceKey, proposeAsNewcomer, requireUnused } from '../new-profile.ts';
 import { idNamed, ownAuthority } from '../own-authority.ts';
@@ -14,6 +15,7 @@ import {
   settle,
   unlock,
 } from '../statements.ts';
+import { table } from '../table.ts';
 
 export function addHumanKey(human: Registrar): void {
   const key = noun(human, 'key', 'Keys of humans.');
@@ -26,6 +28,15 @@ export function addHumanKey(human: Registrar): void {
     },
     add,
   ).requiredOption('--into <profile>', 'the new profile that will hold the key');
+  verb(
+    key,
+    {
+      usage: 'list [name]',
+      summary: 'Keys and their fingerprints, of everybody or of one human.',
+      example: 'countersign human key list alice',
+    },
+    list,
+  );
   verb(
     key,
     {
@@ -85,4 +96,33 @@ const revoke: Act = async (context, given) => {
     { state },
   );
   return settle(context, answer);
+};
+
+/** By this terminal's own fold: whose key a fingerprint is decides who is stopped with it. */
+const list: Act = async (context, given) => {
+  const seat = await takeSeat(context);
+  const state = await ownAuthority(context, seat);
+  const name = given.arg(0);
+  const human = name === '' ? null : idNamed(state, 'human', name);
+  const keys = [...state.keys.values()]
+    .filter((each) => human === null || each.human === human)
+    .map((each) => ({
+      human: state.humans.get(each.human)?.name ?? each.human,
+      kid: each.kid,
+      revoked_at: each.revokedAt,
+      here: each.kid === seat.profile.kid,
+    }));
+  context.out.result(
+    { keys },
+    table(
+      ['HUMAN', 'FINGERPRINT', 'NOTE'],
+      keys.map((each) => [
+        each.human,
+        readAloud(each.kid),
+        each.revoked_at !== null ? 'revoked' : each.here ? 'this one' : '',
+      ]),
+      { fixed: [1] },
+    ),
+  );
+  return EXIT.done;
 };

@@ -1,5 +1,6 @@
 /** Statements that wait for signatures, each told in the words this terminal makes of its bytes. */
 import {
+  type AuthorityState,
   couldCount,
   countingHuman,
   delayed,
@@ -7,6 +8,8 @@ import {
   progressOf,
   requirementOf,
 } from '@countersign/authority';
+import type { Statement } from '@countersign/contract';
+import { isDeleteCapable } from '@countersign/core';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-status.ts';
 import { ownAuthority } from '../own-authority.ts';
@@ -27,10 +30,15 @@ export function addPending(program: Registrar): void {
   ).option('--all', 'also those that wait for others only');
 }
 
+/** Milliseconds for which whoever comes back is told what nobody signed in time. */
+const LAPSED_LATELY = 30 * 86_400_000;
+
 interface Waiting {
   readonly id: string;
   readonly kind: string;
   readonly headline: string;
+  /** The same in as few words as a list has room for. */
+  readonly what: string;
   readonly have: number;
   readonly need: number;
   readonly missing: readonly string[];
@@ -62,6 +70,7 @@ const pending: Act = async (context, given) => {
         id,
         kind,
         headline: describe(state, statement).headline,
+        what: whatOf(state, statement),
         have,
         need,
         missing,
@@ -78,14 +87,50 @@ const pending: Act = async (context, given) => {
     const { kind } = statement;
     return [{ id, kind, headline: describe(state, statement).headline, effective_from: from }];
   });
-  context.out.result({ statements: shown, cooling_off: cooling }, [
+  const settling = new Set(cooling.map(({ id }) => id));
+  const lapsed = [...state.statements.values()]
+    .filter(({ status, decoded: { statement } }) => {
+      const end = Date.parse(statement.sign_by);
+      const isLate = end <= Date.parse(now) && end > Date.parse(now) - LAPSED_LATELY;
+      return status === 'pending' && isLate && !settling.has(statement.id);
+    })
+    .map(({ decoded: { statement } }) => ({
+      id: statement.id,
+      kind: statement.kind,
+      what: whatOf(state, statement),
+      sign_by: statement.sign_by,
+    }));
+  const all = given.flag('all');
+  context.out.result({ statements: shown, cooling_off: cooling, ...(all ? { lapsed } : {}) }, [
     ...linesOf(context, shown),
     ...coolingLines(context, cooling),
+    ...(all ? lapsedLines(lapsed) : []),
   ]);
+  if (!all && lapsed.length > 0) {
+    context.out.note(`${lapsed.length} lapsed within 30 days: countersign pending --all`);
+  }
   const others = waiting.length - shown.length;
   if (others > 0) context.out.note(`${others} more wait for others: countersign pending --all`);
+  const { items } = await seat.client.call('accessRequests', { query: { open: 'true', limit: 1 } });
+  if (items.length > 0) context.out.note('Agents wait for an answer: countersign request list');
   return EXIT.done;
 };
+
+/** A grant is told apart by what it allows, the worst of it first; everything else by its headline. */
+function whatOf(state: AuthorityState, statement: Statement): string {
+  if (statement.kind !== 'grant.create') return describe(state, statement).headline;
+  const { agent, environment, permissions, sql } = statement.body;
+  if (sql !== null) return describe(state, statement).headline;
+  const rights = permissions.map(({ operations, resources }) => {
+    const names = operations
+      .toSorted((a, b) => Number(isDeleteCapable(b.effect)) - Number(isDeleteCapable(a.effect)))
+      .map(({ name }) => name.replace(/^.*:/, ''));
+    return `${names.join(', ')} on ${resources.join(', ')}`;
+  });
+  const who = state.agents.get(agent)?.name ?? agent;
+  const where = state.environments.get(environment)?.name ?? environment;
+  return `${who}, ${where}: ${rights.join('; ')}`;
+}
 
 /** What any human can still veto, shown to everybody all that time. */
 function coolingLines(context: Context, cooling: readonly Cooling[]): string[] {
@@ -107,6 +152,23 @@ function coolingLines(context: Context, cooling: readonly Cooling[]): string[] {
   ];
 }
 
+/** Nothing of them can be signed any more; what is still wanted is proposed anew. */
+function lapsedLines(
+  lapsed: readonly { readonly id: string; readonly what: string; readonly sign_by: string }[],
+): string[] {
+  if (lapsed.length === 0) return [];
+  const short = shortIds(lapsed.map(({ id }) => id));
+  return [
+    '',
+    'Lapsed, since nobody signed in time. Propose anew what is still wanted:',
+    ...table(
+      ['ID', 'LAPSED', 'WHAT'],
+      lapsed.map((each) => [short.get(each.id) ?? each.id, minuteOf(each.sign_by), each.what]),
+      { fixed: [0, 1] },
+    ),
+  ];
+}
+
 function linesOf(context: Context, waiting: readonly Waiting[]): string[] {
   if (waiting.length === 0) return ['Nothing waits for you.'];
   const short = shortIds(waiting.map(({ id }) => id));
@@ -117,7 +179,7 @@ function linesOf(context: Context, waiting: readonly Waiting[]): string[] {
         short.get(each.id) ?? each.id,
         `${each.have} of ${each.need}`,
         minuteOf(each.sign_by),
-        each.headline,
+        each.what,
       ]),
       { fixed: [0, 1, 2] },
     ),

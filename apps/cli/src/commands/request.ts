@@ -85,7 +85,14 @@ const list: Act = async (context, given) => {
   const head = ['ID', 'STATUS', 'AGENT', 'ENV', 'OPERATIONS', 'RESOURCES'];
   context.out.result(
     { requests },
-    rows.length === 0 ? ['No agent waits for an answer.'] : table(head, rows, { fixed: [0, 1] }),
+    rows.length === 0
+      ? ['No agent waits for an answer.']
+      : [
+          ...table(head, rows, { fixed: [0, 1] }),
+          ...(requests.some(({ status }) => status === 'open')
+            ? [context.out.bold('next: countersign request answer ID')]
+            : []),
+        ],
   );
   return EXIT.done;
 };

@@ -17,6 +17,7 @@ import {
   settle,
   unlock,
 } from '../statements.ts';
+import { minuteOf } from '../text.ts';
 
 /**
  * Characters of a fingerprint that must be read out and typed: four groups of four. 96 bits are beyond
@@ -107,6 +108,13 @@ async function pendingStatement(
       'conflict',
       `This statement is ${record.status} already; it takes no signatures.`,
       'countersign pending',
+    );
+  }
+  if (purpose === 'sign' && Date.parse(record.decoded.statement.sign_by) <= Date.now()) {
+    throw failed(
+      'conflict',
+      `It took signatures until ${minuteOf(record.decoded.statement.sign_by)}. Propose it anew.`,
+      'countersign pending --all',
     );
   }
   return { state, decoded: record.decoded };
