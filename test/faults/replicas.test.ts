@@ -118,7 +118,7 @@ describe('a server whose clock differs from that of its database', () => {
     let shift = 0;
     const turn = async (to: number) => {
       shift = to;
-      await writeFile(file, String(to));
+      await writeFile(file, String(to / 1000));
     };
     await turn(0);
     const preload = pathToFileURL(join(ROOT, 'test/support/clock-shift.mjs')).href;

@@ -31,6 +31,8 @@ export interface EmbeddedPostgresOptions {
   readonly durability?: 'full' | 'none';
   /** More of `postgresql.conf`, for a server started now; one that is adopted keeps what it has. */
   readonly extraSettings?: Readonly<Record<string, string>>;
+  /** More variables of its process, likewise. Nothing of the broker's own environment reaches it. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedPostgres {
@@ -94,7 +96,9 @@ async function obtain(cluster: Cluster, options: EmbeddedPostgresOptions): Promi
   while (Date.now() < deadline) {
     const found = await findPostmaster(cluster);
     const port = options.port ?? (await freePort());
-    const result = found ?? (await launch(cluster, settingsFor(port, options), deadline));
+    const result =
+      found ??
+      (await launch(cluster, settingsFor(port, options), options.environment ?? {}, deadline));
     if (typeof result === 'object') {
       if (found === undefined) launched.add(result.pid);
       requirePort(cluster, result, options.port);

@@ -36,11 +36,13 @@ export async function findPostmaster(
 export async function launch(
   cluster: Cluster,
   settings: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string>>,
   deadline: number,
 ): Promise<Postmaster | Cause | 'slow'> {
   const log = await open(cluster.logFile, 'a', 0o600);
   try {
     const { size: before } = await log.stat();
+    const own = childOptions(cluster.account);
     const child = spawn(
       cluster.binaries.postgres,
       [
@@ -48,7 +50,8 @@ export async function launch(
         ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       ],
       {
-        ...childOptions(cluster.account),
+        ...own,
+        env: { ...own.env, ...environment },
         cwd: cluster.dataDirectory,
         detached: true,
         stdio: ['ignore', log.fd, log.fd],

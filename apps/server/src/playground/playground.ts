@@ -17,6 +17,8 @@ export interface PlaygroundOptions {
   readonly directory: string;
   readonly log: Log;
   readonly durability?: 'full' | 'none';
+  /** More variables of PostgreSQL's process, where it is started now. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A connection as `countersign connection add NAME --provider P --config FILE --secret-stdin` takes it. */
@@ -65,6 +67,7 @@ export async function startPlayground(options: PlaygroundOptions): Promise<Playg
     database: 'postgres',
     ...(kept === undefined ? {} : { port: kept }),
     ...(options.durability === undefined ? {} : { durability: options.durability }),
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
   });
   try {
     await replaceFile(portFile, `${server.port}\n`);

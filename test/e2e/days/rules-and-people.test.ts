@@ -1,0 +1,3 @@
+import { tell } from '../../support/tell.ts';
+
+tell('rules-and-people');
