@@ -91,6 +91,8 @@ async function moveIn(calendar: Calendar, undo: Undo): Promise<Premises> {
   const common = {
     PATH: `${bin}:${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`,
     LANG: 'C.UTF-8',
+    // One program is started some forty times.
+    NODE_COMPILE_CACHE: join(directory, 'compiled'),
     ...calendar.node,
   };
   const { postgres } = playground;
