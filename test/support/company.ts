@@ -23,6 +23,8 @@ const PASSPHRASE = 'a passphrase nobody prints';
 /** Milliseconds for which what only looks is looked at again: a server notices a time within a second. */
 const PATIENCE = 30_000;
 const LOOKS = /^countersign (pending|freezes|\w+ (list|show|log)|\w+ \w+ list)\b/;
+/** A server that slept through weeks refuses until its next round has made a token key. Nothing was done. */
+const ASLEEP = '(broker_unavailable)';
 /** Terminals are that wide. What is there to be copied may be wider, and so may what other programs print. */
 const WIDTH = 80;
 const OWN_WORDS = /^countersign (?!serve|exec|.*--json)/;
@@ -196,7 +198,8 @@ async function typed(step: Typed, type: Typing, learned: Map<string, string>): P
     const missing = firstMissing(step.shows, output, learned);
     const wide = OWN_WORDS.test(command) ? tooWide(output) : null;
     if (exit === step.exit && missing === null && wide === null) return;
-    if (LOOKS.test(command) && Date.now() < deadline) continue;
+    const mayPass = LOOKS.test(command) || output.includes(ASLEEP);
+    if (mayPass && Date.now() < deadline) continue;
     throw new Error(
       [
         `line ${step.line}: ${step.terminal}$ ${command}`,
