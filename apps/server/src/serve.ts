@@ -193,9 +193,17 @@ export async function openDatabase(
   log: Logger,
   onBatch: (batch: CommittedBatch) => void = () => undefined,
 ): Promise<{ readonly store: Store; readonly embedded: EmbeddedPostgres | null }> {
+  const told = {
+    clock: systemClock,
+    onBatch,
+    // Law 1: nothing is gained by it, and somebody has tried.
+    onEditedCounter(counter: object) {
+      log.warn(counter, 'a use counter was set back in the database; the ledger counts');
+    },
+  };
   if (config.databaseUrl !== null) {
     const kek = readKeks(config.kekFile, false);
-    const store = await openStore({ url: config.databaseUrl, kek, clock: systemClock, onBatch });
+    const store = await openStore({ url: config.databaseUrl, kek, ...told });
     return { store, embedded: null };
   }
   const directory = join(config.dataDir, 'postgres');
@@ -203,7 +211,7 @@ export async function openDatabase(
   try {
     const firstStart = await ledgerIsEmpty(embedded.url());
     const kek = readKeks(config.kekFile, firstStart);
-    const store = await openStore({ url: embedded.url(), kek, clock: systemClock, onBatch });
+    const store = await openStore({ url: embedded.url(), kek, ...told });
     return { store, embedded };
   } catch (error) {
     await embedded.stop();

@@ -45,7 +45,7 @@ export async function append(
       update countersign.head
       set size = ${head.size}, root = ${head.root}, peaks = ${encodeRange(head.range)},
         authority_version = ${head.authorityVersion}, authority_chain = ${head.authorityChain},
-        time = ${head.time}, token_floor = ${head.tokenFloor}, mac = ${macOf(head)}
+        uses_chain = ${head.usesChain}, time = ${head.time}, token_floor = ${head.tokenFloor}, mac = ${macOf(head)}
       where size = ${base.size} and root = ${base.root}
         and authority_version = ${base.authorityVersion} and fence = ${base.fence}
         and abs(extract(epoch from clock_timestamp()) * 1000 - ${batch.now}) <= ${MAX_CLOCK_SKEW}
@@ -109,18 +109,21 @@ function entriesOf(sql: Querier, { base, time, entries }: Batch): Fragment {
   const authority = entries.map((entry) => String(entry.authority));
   const bytes = entries.map((entry) => entry.bytes);
   const hashes = entries.map((entry) => entry.leafHash);
+  const counts = entries.map((entry) => String(entry.counts));
   return sql`entries as (
-      insert into countersign.entries (index, id, type, time, agent, authority, bytes, leaf_hash)
+      insert into countersign.entries (index, id, type, time, agent, authority, bytes, leaf_hash,
+        counts)
       select ${base.size}::int8 + n - 1, id, type, ${time}::timestamptz, agent,
-        authority::boolean, bytes, leaf_hash
+        authority::boolean, bytes, leaf_hash, counts::boolean
       from unnest(
         ${arrayOf(sql, 'uuid', ids)}::uuid[],
         ${arrayOf(sql, 'text', types)}::text[],
         ${arrayOf(sql, 'uuid', agents)}::uuid[],
         ${arrayOf(sql, 'text', authority)}::text[],
         ${arrayOf(sql, 'bytea', bytes)}::bytea[],
-        ${arrayOf(sql, 'bytea', hashes)}::bytea[]
-      ) with ordinality as entry (id, type, agent, authority, bytes, leaf_hash, n)
+        ${arrayOf(sql, 'bytea', hashes)}::bytea[],
+        ${arrayOf(sql, 'text', counts)}::text[]
+      ) with ordinality as entry (id, type, agent, authority, bytes, leaf_hash, counts, n)
       where exists (select from head)
     )`;
 }

@@ -7,12 +7,14 @@ import { isAuthorityEntryType } from '@countersign/contract';
 import { fromInstant, inputError, isUuid, toInstant } from '@countersign/core';
 import {
   appendLeaf,
+  EMPTY_CHAIN,
   encodeEntry,
   extendChain,
   leafHash,
   rangeRoot,
   retimeEntry,
 } from '@countersign/ledger';
+import { usesIn } from './counted-uses.ts';
 import type { LedgerHead } from './head.ts';
 
 export type Refusal = Exclude<Outcome, { outcome: 'committed' }>;
@@ -22,6 +24,8 @@ export interface EncodedEntry {
   readonly type: string;
   readonly agent: string | null;
   readonly authority: boolean;
+  /** Whether it takes or gives back uses of limited grants. */
+  readonly counts: boolean;
   readonly bytes: Uint8Array;
   readonly leafHash: Uint8Array;
 }
@@ -36,13 +40,11 @@ export interface Prepared {
 /** @throws CountersignError `invalid_request` for an entry that is none (form or size), or a time that is none */
 export function prepare(intent: Intent, time: string): Prepared {
   requireTimes(intent);
-  const drafts = intent.entries.map(({ id, type, body }) => ({
-    id,
-    type,
-    agent: agentOf(body),
-    authority: isAuthorityEntryType(type),
-    bytes: encodeEntry({ v: 1, id, time, type, body }),
-  }));
+  const drafts = intent.entries.map(({ id, type, body }) => {
+    const bytes = encodeEntry({ v: 1, id, time, type, body });
+    const counts = countsUses(intent) && usesIn(bytes).size > 0;
+    return { id, type, agent: agentOf(body), authority: isAuthorityEntryType(type), counts, bytes };
+  });
   let latest: { readonly time: string; readonly entries: readonly EncodedEntry[] } | null = null;
   return {
     intent,
@@ -57,6 +59,10 @@ export function prepare(intent: Intent, time: string): Prepared {
       return latest.entries;
     },
   };
+}
+
+function countsUses({ uses, effects }: Intent): boolean {
+  return uses.length > 0 || effects.some(({ kind }) => kind === 'return-use');
 }
 
 function agentOf(body: Readonly<Record<string, unknown>>): string | null {
@@ -153,11 +159,12 @@ export class Batch {
   accept(prepared: Prepared): Outcome {
     const { intent } = prepared;
     const index = this.#head.size;
-    let { range, authorityChain } = this.#head;
+    let { range, authorityChain, usesChain } = this.#head;
     const entries = prepared.encode(this.time);
     for (const entry of entries) {
       range = appendLeaf(range, entry.leafHash);
       if (entry.authority) authorityChain = extendChain(authorityChain, entry.leafHash);
+      if (entry.counts) usesChain = extendChain(usesChain ?? EMPTY_CHAIN, entry.leafHash);
       this.entries.push(entry);
       this.#ids.add(entry.id);
     }
@@ -188,6 +195,7 @@ export class Batch {
       size: range.size,
       range,
       authorityChain,
+      usesChain,
       authorityVersion: this.#head.authorityVersion + (intent.changesAuthority ? 1 : 0),
       time: entries.length > 0 ? this.time : this.#head.time,
     };

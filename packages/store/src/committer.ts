@@ -7,10 +7,13 @@ import type { Outcome } from '@countersign/broker';
 import { type Clock, CountersignError, toInstant } from '@countersign/core';
 import { type Amendment, amendingIntent } from './amendment.ts';
 import { append } from './append.ts';
-import { Batch, NOTHING_TAKEN, type Prepared, prepare } from './batch.ts';
+import { Batch, NOTHING_TAKEN, type Prepared, prepare, type Taken } from './batch.ts';
+import { CountedUses, mostUsed } from './counted-uses.ts';
 import {
+  guardedRead,
   isCertainlyUndone,
   isRowFault,
+  type Querier,
   type Sql,
   sqlStateOf,
   type Tx,
@@ -55,6 +58,7 @@ export class Committer {
   readonly #ring: KekRing;
   readonly #clock: Clock;
   readonly #head: KnownHead;
+  readonly #uses = new CountedUses();
   /** Commits left that take their turn, because others write too. */
   #turns = 0;
 
@@ -78,6 +82,17 @@ export class Committer {
   /** The head as this replica knows it. */
   async known(): Promise<LedgerHead> {
     return this.#head.seen ?? (await this.refresh());
+  }
+
+  /** Uses of limited grants as the ledger counts them, under a head no older than the one known. */
+  async counted(): Promise<ReadonlyMap<string, number>> {
+    const head = await this.known();
+    return await guardedRead('count uses', () => this.#uses.under(this.#sql, head));
+  }
+
+  /** The same under a head that is held. */
+  async countedUnder(tx: Tx, head: LedgerHead): Promise<ReadonlyMap<string, number>> {
+    return await this.#uses.under(tx, head);
   }
 
   /**
@@ -161,7 +176,10 @@ export class Committer {
     if (batch.some(({ intent }) => (intent.authorityVersion ?? 0) > known.authorityVersion)) {
       return 'behind';
     }
-    const draft = new Batch(known, this.#clock.now(), NOTHING_TAKEN);
+    const taken = await guardedRead('count uses', () =>
+      this.#used(this.#sql, known, batch, NOTHING_TAKEN),
+    );
+    const draft = new Batch(known, this.#clock.now(), taken);
     const outcomes = batch.map((prepared) => draft.refusalOf(prepared) ?? draft.accept(prepared));
     if (outcomes.every(({ outcome }) => outcome !== 'committed')) return outcomes;
     try {
@@ -227,7 +245,8 @@ export class Committer {
     this.#turns = head.size === known?.size ? Math.max(0, this.#turns - 1) : TURNS;
     const batch = gathering.gather();
     const intents = batch.map(({ intent }) => intent);
-    const taken = findsLosers ? await findTaken(tx, intents) : NOTHING_TAKEN;
+    const found = findsLosers ? await findTaken(tx, intents) : NOTHING_TAKEN;
+    const taken = await this.#used(tx, head, batch, found);
     const draft = new Batch(head, this.#clock.now(), taken);
     const outcomes: Outcome[] = [];
     for (const prepared of batch) {
@@ -237,6 +256,17 @@ export class Committer {
       outcomes.push(refusal ?? draft.accept(prepared));
     }
     return { draft, outcomes };
+  }
+
+  // Law 1: what is left of a limited grant is the ledger's to say, whatever its row was set back to.
+  async #used(
+    sql: Querier,
+    head: LedgerHead,
+    batch: readonly Prepared[],
+    taken: Taken,
+  ): Promise<Taken> {
+    if (batch.every(({ intent }) => intent.uses.length === 0)) return taken;
+    return { ...taken, used: mostUsed(taken.used, await this.#uses.under(sql, head)) };
   }
 
   /** True when written; false when the head was another. @throws when the clocks differ */

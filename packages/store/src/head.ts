@@ -22,6 +22,8 @@ export interface LedgerHead extends Head {
   readonly range: CompactRange;
   /** Over the leaf hashes of all authority entries; see `extendChain`. */
   readonly authorityChain: Uint8Array;
+  /** The same over those that count uses (`counted-uses.ts`); null: none yet. */
+  readonly usesChain: Uint8Array | null;
   /** Instant: a token key made before it verifies nothing any more. Null: never rotated. */
   readonly tokenFloor: string | null;
   /** What its MAC is made with, and whatever is written beside the next head. */
@@ -36,6 +38,7 @@ export interface HeadRow {
   readonly peaks: Uint8Array;
   readonly authority_version: number;
   readonly authority_chain: Uint8Array;
+  readonly uses_chain: Uint8Array | null;
   readonly time: Date;
   readonly token_floor: Date | null;
   readonly mac: Uint8Array;
@@ -55,6 +58,7 @@ function emptyHead(kek: Kek): LedgerHead {
     range,
     authorityVersion: 0,
     authorityChain: EMPTY_CHAIN,
+    usesChain: null,
     time: toInstant(0),
     tokenFloor: null,
     kek,
@@ -75,6 +79,9 @@ function macDocument(head: Omit<LedgerHead, 'kek'>): unknown {
     authority_version: head.authorityVersion,
     authority_chain: Buffer.from(head.authorityChain).toString('base64url'),
     time: head.time,
+    ...(head.usesChain === null
+      ? {}
+      : { uses_chain: Buffer.from(head.usesChain).toString('base64url') }),
     ...(head.tokenFloor === null ? {} : { token_floor: head.tokenFloor }),
   };
 }
@@ -94,8 +101,8 @@ export async function createHead(sql: Querier, kek: Kek): Promise<void> {
 /** The stored head; with `lock`, held against every other commit until the transaction ends. */
 export async function readHeadRow(sql: Querier, lock: boolean): Promise<HeadRow> {
   const [row] = await sql<HeadRow[]>`
-    select size, root, peaks, authority_version, authority_chain, time, token_floor, mac, fence,
-      (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
+    select size, root, peaks, authority_version, authority_chain, uses_chain, time, token_floor, mac,
+      fence, (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
     from countersign.head ${lock ? sql`for update` : sql``}`;
   if (row === undefined) throw unfaithful('it has no head');
   return row;
@@ -131,6 +138,7 @@ export async function verifyHead(
     range: decodeRange(row.size, row.peaks),
     authorityVersion: row.authority_version,
     authorityChain: row.authority_chain,
+    usesChain: row.uses_chain,
     time: row.time.toISOString(),
     tokenFloor: row.token_floor?.toISOString() ?? null,
     fence: row.fence,

@@ -35,7 +35,7 @@ import { openSnapshots } from './snapshots.ts';
 import { openTables } from './tables.ts';
 import { openTokenKeys } from './token-keys.ts';
 import { openUsage } from './usage.ts';
-import { openUses } from './uses.ts';
+import { type EditedCounter, openUses } from './uses.ts';
 
 export interface StoreOptions {
   /** `postgres://…` */
@@ -49,6 +49,8 @@ export interface StoreOptions {
   readonly migrations?: URL;
   /** Told after each commit, whatever became of it. Must not throw. */
   readonly onBatch?: (batch: CommittedBatch) => void;
+  /** Told of a use counter that somebody set back: the ledger counts more. Must not throw. */
+  readonly onEditedCounter?: (counter: EditedCounter) => void;
 }
 
 export interface Store {
@@ -115,7 +117,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     accessRequests: openAccessRequests(tables, ring),
     codes: openCodes(tables, ring, committer),
     replayIds: openReplayIds(reads, tables),
-    uses: openUses(tables),
+    uses: openUses({
+      sql: reads,
+      committer,
+      onEdited: options.onEditedCounter ?? (() => undefined),
+    }),
     usage: openUsage(reads),
     sealedCredentials: openSealedCredentials(tables, ring, committer),
     sealedKeys: openSealedKeys(tables, ring, committer),

@@ -1,15 +1,6 @@
 /** The plain tables as drizzle sees them. The ledger's own are written in SQL only (`append.ts`). */
 import type { Lease, LeaseState, NewAccessRequest } from '@countersign/broker';
-import {
-  bigint,
-  boolean,
-  customType,
-  jsonb,
-  pgSchema,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core';
+import { boolean, customType, jsonb, pgSchema, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from './database.ts';
 
@@ -69,12 +60,6 @@ export const genesisCode = schema.table('genesis_code', {
 export const replayIds = schema.table('replay_ids', {
   id: text('id').primaryKey(),
   expiresAt: instant('expires_at').notNull(),
-});
-
-export const grantUses = schema.table('grant_uses', {
-  grant: uuid('grant_id').primaryKey(),
-  used: bigint('used', { mode: 'number' }).notNull(),
-  max: bigint('max_uses', { mode: 'number' }).notNull(),
 });
 
 export const sealedCredentials = schema.table('sealed_credentials', {

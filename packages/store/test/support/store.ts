@@ -24,10 +24,18 @@ export function open(url: string, options: Partial<StoreOptions> = {}): Promise<
   });
 }
 
-/** An intent of one entry; everything else as given. */
+/** An intent of one entry, which says what it uses and gives back; everything else as given. */
 export function intent(changes: Partial<Intent> = {}, type = 'decision'): Intent {
+  const uses = (changes.uses ?? []).map(({ grant }) => grant);
+  const uses_returned = (changes.effects ?? []).flatMap((effect) =>
+    effect.kind === 'return-use' ? effect.grants : [],
+  );
+  const entry =
+    uses_returned.length === 0
+      ? { type, body: { verdict: 'allow', ...(uses.length === 0 ? {} : { uses }) } }
+      : { type: 'lease.failed', body: { uses_returned } };
   return {
-    entries: [{ id: newId(), type, body: { verdict: 'allow' } }],
+    entries: [{ id: newId(), ...entry }],
     authorityVersion: null,
     changesAuthority: false,
     notAfter: null,
