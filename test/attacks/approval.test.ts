@@ -1,10 +1,19 @@
 /** Attacks on the second human's signature, named after the flaw they repeat. */
 import { canonicalBytes, encodeStatement, signStatement } from '@countersign/authority';
+import { createClient } from '@countersign/client';
 import type { DraftRequest, Envelope, Statement, StatementSignature } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
-import { enroll, envelopeOf, newId, newKey, type Person } from '../support/people.ts';
-import { refused } from '../support/refusal.ts';
+import {
+  ed25519,
+  enroll,
+  envelopeOf,
+  newId,
+  newKey,
+  type Person,
+  RECOVERY,
+} from '../support/people.ts';
+import { codeOf, refused } from '../support/refusal.ts';
 
 const DELETE = { operations: ['postgres:delete'], resources: ['public.bookings'] };
 
@@ -207,6 +216,90 @@ describe('approval', () => {
     await expectNoDelete();
   });
 
+  test('a statement played again after its grant was revoked', async () => {
+    const { alice, bob } = deployment;
+    const statement = await draftedGrant();
+    const envelope = await envelopeOf(statement, alice.privateJwk);
+    const { id } = await propose(alice, envelope);
+    expect((await bob.sign(id)).status).toBe('complete');
+    await bob.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'no' } });
+    await refused(propose(alice, envelope), 'conflict');
+    await refused(carol.sign(id), 'conflict');
+    await expectNoDelete();
+  });
+
+  test('a statement signed after its time', async () => {
+    const { alice, bob } = deployment;
+    const drafted = await draftedGrant();
+    const until = Math.ceil(Date.now() / 1000) * 1000 + 3000;
+    const statement = { ...drafted, sign_by: new Date(until).toISOString() };
+    const { id } = await propose(alice, await envelopeOf(statement, alice.privateJwk));
+    const sign = () => codeOf(bob.sign(id));
+    await expect.poll(() => Date.now() > until, { timeout: 30_000 }).toBe(true);
+    expect(await sign()).toBe('conflict');
+    await refused(
+      propose(alice, await envelopeOf(statement, alice.privateJwk, bob.privateJwk)),
+      'conflict',
+    );
+    await expectNoDelete();
+  });
+
+  test('one key under two names', async () => {
+    const { alice, bob, broker } = deployment;
+    const { code } = await bob.client.call('invite', {
+      body: { name: 'second-alice', roles: ['approver'], groups: [] },
+    });
+    const open = createClient({ server: broker.url });
+    const attempt = async () => {
+      const { statement } = await open.call('draft', {
+        body: {
+          kind: 'human.enroll',
+          id: newId(),
+          code,
+          body: {
+            name: 'second-alice',
+            key: ed25519(alice.key),
+            recovery: RECOVERY.key.thumbprint,
+          },
+        },
+      });
+      const envelope = await envelopeOf(statement, alice.privateJwk);
+      return await open.call('propose', { body: { envelope, code } });
+    };
+    await refused(attempt(), 'conflict');
+  });
+
+  test('a session alone, without a key: it proposes and signs nothing', async () => {
+    const { alice } = deployment;
+    const statement = await draftedGrant();
+    const { payload } = await envelopeOf(statement);
+    await refused(propose(alice, { payload, signatures: [], assertions: [] }), 'forbidden');
+    const session = await newKey('of the session');
+    await refused(propose(alice, await envelopeOf(statement, session.privateJwk)), 'forbidden');
+    const id = await pendingGrant();
+    const pending = await alice.client.call('statement', { params: { id } });
+    const signature = await signStatement(
+      encodeStatement(JSON.parse(Buffer.from(pending.payload, 'base64url').toString())),
+      session.privateJwk,
+    );
+    await refused(alice.client.call('sign', { params: { id }, body: { signature } }), 'forbidden');
+    await expectNoDelete();
+  });
+
+  test('a request rejected after it was answered, and an answer vetoed (teleport#15356)', async () => {
+    const { alice, bob, cursor } = deployment;
+    const request = await cursor.agent.ask({
+      authorization_details: details(DELETE.operations, DELETE.resources),
+      reason: 'cleaning up',
+    });
+    const { id } = await alice.propose(grantDraft({ ...DELETE, request: request.id }));
+    const reject = { params: { id: request.id }, body: { reason: 'no' } };
+    await refused(bob.client.call('rejectAccessRequest', reject), 'conflict');
+    await bob.reject(id, 'no');
+    await refused(carol.sign(id), 'conflict');
+    await expectNoDelete();
+  });
+
   test("an agent's token used to sign, to invite and to draft (Squidbrake 0.10.0)", async () => {
     const { cursor, broker } = deployment;
     const token = await cursor.agent.token(null);
@@ -267,6 +360,22 @@ describe('approval', () => {
       headers: { authorization: `Bearer ${token.token.reveal()}` },
     });
     expect(answer.status).toBe(401);
+  });
+
+  test('a proposer removed between signing and use', async () => {
+    const { alice, bob, broker, registerAgent } = deployment;
+    const dave = await enroll(broker.url, [alice, bob], 'dave', ['admin', 'approver']);
+    const agent = await registerAgent('janitor');
+    const { id } = await dave.propose(grantDraft({ ...DELETE, agent: agent.name }));
+    expect((await bob.sign(id)).status).toBe('complete');
+    const wanted = details(DELETE.operations, DELETE.resources);
+    const token = await agent.agent.token(wanted);
+    const { items } = await alice.client.call('humans', {});
+    const human = items.find(({ name }) => name === 'dave')?.id ?? '';
+    const removal = await alice.propose({ kind: 'human.remove', body: { human, reason: 'left' } });
+    expect((await bob.sign(removal.id)).status).toBe('complete');
+    await refused(agent.agent.exchange(token, null), 'grant_suspended');
+    await refused(agent.agent.token(wanted), 'grant_suspended');
   });
 
   test('a countersigner removed between signing and use', async () => {

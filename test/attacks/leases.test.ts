@@ -119,6 +119,31 @@ describe('a lease that clings', () => {
     await expect(session.query('select 1')).rejects.toThrow();
   });
 
+  test('its agent is disabled', async () => {
+    const { session, credential } = await leased();
+    const { alice } = deployment;
+    const disable = { agent: cursor.name, reason: 'gone' };
+    expect(await alice.propose({ kind: 'agent.disable', body: disable })).toMatchObject({
+      leases_revoked: 1,
+      leases_pending: 0,
+    });
+    await expectGone();
+    await expect(session.query('select 1')).rejects.toThrow();
+    await expect(openSession(credential)).rejects.toThrow();
+  });
+
+  test('a schema renamed under a live lease', async () => {
+    const { session, revoke } = await leased();
+    await target`alter schema public rename to elsewhere`;
+    try {
+      expect(await revoke()).toMatchObject({ leases_revoked: 1, leases_pending: 0 });
+      await expectGone();
+      await expect(session.query('select 1')).rejects.toThrow();
+    } finally {
+      await target`alter schema elsewhere rename to public`;
+    }
+  });
+
   test('revoked while its session is in a transaction', async () => {
     const { session, revoke } = await leased();
     await session.query('begin');

@@ -100,6 +100,28 @@ describe('secrets', () => {
     expect(leaksIn(text)).toEqual([]);
   });
 
+  test('are in no metric', async () => {
+    const text = await (await fetch(`${deployment.broker.url}/metrics`)).text();
+    expect(text).toContain('countersign_');
+    expect(leaksIn(text)).toEqual([]);
+  });
+
+  test('are in no answer but the one that hands them out', async () => {
+    const { alice, cursor } = deployment;
+    for (const route of [
+      'agents',
+      'connections',
+      'grants',
+      'humans',
+      'leases',
+      'statements',
+    ] as const) {
+      const text = JSON.stringify(await alice.client.call(route, {}));
+      expect([route, text.length > 10, leaksIn(text)]).toEqual([route, true, []]);
+    }
+    expect(leaksIn(JSON.stringify(await cursor.agent.me()))).toEqual([]);
+  });
+
   test('are in no table of the database, readable or encoded', async () => {
     const sql = postgres(deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
     try {

@@ -6,7 +6,7 @@ import { createClient } from '@countersign/client';
 import type { DraftRequest, Statement } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
-import { enroll, envelopeOf, knock, newId, newKey } from '../support/people.ts';
+import { ed25519, enroll, envelopeOf, knock, newId, newKey, RECOVERY } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 let deployment: Deployment;
@@ -406,6 +406,50 @@ describe('power by the side door', () => {
     const second = await knock(broker.url, code, 'erin');
     expect((await first.enter()).status).toBe('pending');
     await refused(second.enter(), 'forbidden');
+  });
+
+  test('an intercepted invitation joined by an agent', async () => {
+    const { alice, bob, broker, cursor } = deployment;
+    const { code } = await alice.client.call('invite', {
+      body: { name: 'intercepted', roles: ['approver'], groups: [] },
+    });
+    const open = createClient({ server: broker.url });
+    const join = async () => {
+      const { statement } = await open.call('draft', {
+        body: {
+          kind: 'human.enroll',
+          id: newId(),
+          code,
+          body: {
+            name: 'intercepted',
+            key: ed25519(cursor.key),
+            recovery: RECOVERY.key.thumbprint,
+          },
+        },
+      });
+      const envelope = await envelopeOf(statement, cursor.privateJwk);
+      return await open.call('propose', { body: { envelope, code } });
+    };
+    await refused(join(), 'conflict');
+    // With a key of its own it waits for those who were to hear the fingerprint from the joiner.
+    const stranger = await knock(broker.url, code, 'intercepted');
+    expect(await stranger.enter()).toMatchObject({ status: 'pending' });
+    expect((await alice.sign(stranger.statement.id)).status).toBe('pending');
+    await bob.reject(stranger.statement.id, 'it is not the fingerprint they told me');
+    await refused(alice.sign(stranger.statement.id), 'conflict');
+  });
+
+  test('a countersigned token in the hands of another agent', async () => {
+    const { alice, bob, cursor, registerAgent } = deployment;
+    const other = await registerAgent('another');
+    const draft = { operations: ['postgres:delete'], resources: ['public.bookings'] };
+    const { id } = await alice.propose(grantDraft(draft));
+    await bob.sign(id);
+    const token = await cursor.agent.token(details(draft.operations, draft.resources));
+    const theirs = await other.agent.token(null);
+    await refused(other.agent.exchange(token, null), 'unauthenticated');
+    await refused(other.agent.exchange({ ...token, key: theirs.key }, null), 'sender_mismatch');
+    await bob.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
   });
 
   test('a joiner writes roles of their own choice', async () => {

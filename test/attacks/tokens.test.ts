@@ -341,6 +341,15 @@ describe('access tokens', () => {
     await refused(leaving.agent.token(null), 'agent_disabled');
   });
 
+  test('a grant revoked after its token was minted', async () => {
+    const { alice, registerAgent } = deployment;
+    const staying = await registerAgent('staying');
+    const { id } = await alice.propose(grantDraft({ ...SELECT, agent: 'staying' }));
+    const token = await staying.agent.token(details(SELECT.operations, SELECT.resources));
+    await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
+    await refused(staying.agent.exchange(token, null), 'not_granted');
+  });
+
   test("a delete-capable token bound to a key its grant does not name (an agent's own new DPoP key)", async () => {
     const { alice, bob, cursor } = deployment;
     const { id } = await alice.propose(
