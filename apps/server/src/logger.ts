@@ -3,7 +3,15 @@ import pino from 'pino';
 
 export type Logger = pino.Logger;
 
-export function createLogger(level: string): Logger {
+/** Whole lines, one at a time. */
+interface Lines {
+  write(text: string): void;
+}
+
+export function createLogger(
+  level: string,
+  lines: Lines = pino.destination({ fd: 2, sync: true }),
+): Logger {
   return pino(
     {
       level,
@@ -12,6 +20,6 @@ export function createLogger(level: string): Logger {
       // An error's message may quote what it failed on; ours are sentences, others stay unsaid.
       serializers: { err: (error: unknown) => (error instanceof Error ? error.name : 'unknown') },
     },
-    pino.destination({ fd: 2, sync: true }),
+    lines,
   );
 }

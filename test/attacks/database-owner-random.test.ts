@@ -1,0 +1,50 @@
+/**
+ * Edits of the database that nobody chose. A few at a time say little, and more each time: the seed is of
+ * the day, and a failure prints it. `npm run test:long` makes ten thousand.
+ */
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { judge } from './database-owner/judge.ts';
+import { anyEdit, asEdit, type Made } from './database-owner/random-edits.ts';
+import { type Scene, setScene } from './database-owner/scene.ts';
+
+const isLong = process.env['COUNTERSIGN_TEST_LONG'] === '1';
+const EDITS = isLong ? 10_000 : 200;
+/** Milliseconds for one, on a machine that is busy. */
+const EACH = 10_000;
+
+let scene: Scene;
+
+beforeAll(async () => {
+  scene = await setScene();
+});
+afterAll(() => scene.stop());
+
+test(`${EDITS} random edits gain nothing, and each that matters is told`, {
+  timeout: EDITS * EACH,
+}, async () => {
+  const seed = Math.floor(Date.now() / 86_400_000);
+  const outcomes = new Map<string, number>();
+  await fc.assert(
+    fc.asyncProperty(anyEdit, async (edit) => {
+      let made: Made | null = null;
+      const verdict = await judge(
+        scene,
+        asEdit(edit, (what) => {
+          made = what;
+        }),
+      );
+      const { words, matters } = told(made);
+      const led = `${matters ? '' : 'nothing relied on, '}${verdict.outcome}`;
+      outcomes.set(led, (outcomes.get(led) ?? 0) + 1);
+      expect(verdict.gained, `${words}\n${verdict.said.join('\n')}`).toEqual([]);
+      if (matters) expect(verdict.outcome, words).not.toBe('harmless');
+    }),
+    { numRuns: EDITS, seed, endOnFailure: true },
+  );
+  process.stdout.write(`${JSON.stringify(Object.fromEntries(outcomes))}\n`);
+});
+
+function told(made: Made | null): Made {
+  return made ?? { words: 'no such edit', matters: false };
+}
