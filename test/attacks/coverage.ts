@@ -90,6 +90,10 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       'every entry deleted',
     ),
     "last week's backup": owner('an earlier day'),
+    'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
+      "another deployment's, with a grant that nobody signed here",
+      'put back from before a revocation: the revocation holds',
+    ),
     'truncation, caught by a checkpoint held elsewhere': database(
       'a revocation deleted: the grant does not come back',
     ),
@@ -137,6 +141,16 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'who exists, told by time': secrets('of nobody and a wrong one of somebody get the same words'),
     'a parameter twice, or in query and body': tokens(
       'two parameters of one name, and one in the query',
+    ),
+  },
+  classification: {
+    'GraphQL, REST and HTTP that hide what they do': NO_GATEWAY,
+    'credentials sent to, or echoed by, another host': NO_GATEWAY,
+  },
+  environment: {
+    'objects that are in two environments, move, or are renamed while asked about': NO_GATEWAY,
+    'one database under two names': sideDoor(
+      'one database a second time, by another name for its host',
     ),
   },
   'native credentials': {
@@ -213,7 +227,7 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'a replica that forwards a minute later': faults('replicas')(
       'after its commit: it starts nothing late',
     ),
-    "a provider's rate limit spent": NO_GATEWAY,
+    "a provider's rate limit spent": load('a loop of ever new denials'),
     'a ledger filled with denials': load('forty denials of one kind'),
     'a table renamed under a group role': postgres('group-role')(
       'of last week does not reach the table that has its name today',

@@ -353,6 +353,12 @@ export const KNOCKS: readonly NamedEdit[] = [
   ],
   ['every server forgotten', 'harmless', run('delete from countersign.replicas')],
   [
+    'a snapshot written by hand, of every fold',
+    'harmless',
+    run(`insert into countersign.snapshots (fold, id, document, mac)
+      values ('any', gen_random_uuid(), '{}', '')`),
+  ],
+  [
     'a tile written by hand',
     'harmless',
     run(`
