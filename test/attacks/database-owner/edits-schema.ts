@@ -266,7 +266,7 @@ export const SCHEMA: readonly NamedEdit[] = [
   ['rights as text', 'harmless', run('alter table countersign.leases alter rights type text')],
   ['a column dropped', 'refused', run('alter table countersign.head drop column mac')],
   ['a table dropped', 'refused', run('drop table countersign.sealed_keys')],
-  ['the schema renamed', 'told', run('alter schema countersign rename to gone')],
+  ['the schema renamed', 'remembered', run('alter schema countersign rename to gone')],
   [
     'another search path',
     'harmless',
