@@ -47,9 +47,6 @@ export async function countLeases(deps: Deps): Promise<LeaseCensus> {
 export async function revokeWithoutAuthority(deps: Deps): Promise<Swept> {
   const live = await deps.leases.live(null);
   const ended = live.filter((lease) => lease.trouble === null && !stillStands(deps, lease));
-  for (const { id } of ended.filter((lease) => !lease.intact)) {
-    deps.log.warn({ lease: id }, 'a lease was edited in the database and is taken back');
-  }
   return await deps.revoker.revoke(ended, 'its authority ended');
 }
 

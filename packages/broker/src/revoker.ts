@@ -166,6 +166,9 @@ async function attempt(
       const present = await deps.leases.find(id);
       return present?.state === 'pending' || present?.state === 'active' ? BUSY : null;
     }
+    if (!lease.intact) {
+      deps.log.warn({ lease: id }, 'a lease was edited in the database and is taken back');
+    }
     await takeBack(deps, lease, reason);
     deps.changes.notify();
     return null;

@@ -82,7 +82,10 @@ async function make(sql: postgres.Sql, edit: RandomEdit): Promise<Made | null> {
     if (!(await loosened(sql, table, text))) return null;
   }
   const after = await reliedOn(sql);
-  return { words: `${edit.what} ${table}.${column.name}`, matters: isLess(before, after) };
+  return {
+    words: `${edit.what} ${table}.${column.name}`,
+    matters: isReliedOn(table, column.name, edit.what) && isLess(before, after),
+  };
 }
 
 function pick<T>(from: readonly T[], at: number): T {
@@ -183,20 +186,72 @@ async function loosened(sql: postgres.Sql, table: string, text: string): Promise
   }
 }
 
-/** Everything that an edit must not change unnoticed, each part as one text. */
+/** What must not be changed unnoticed: columns, and where whole rows must be neither gone nor new. */
+const RELIED_ON: Readonly<
+  Record<string, { columns: readonly string[]; gone: boolean; more: boolean }>
+> = {
+  entries: {
+    columns: ['index', 'authority', 'counts', 'bytes', 'leaf_hash'],
+    gone: true,
+    more: true,
+  },
+  head: {
+    columns: [
+      'size',
+      'root',
+      'authority_version',
+      'authority_chain',
+      'uses_chain',
+      'time',
+      'token_floor',
+      'mac',
+    ],
+    gone: true,
+    more: false,
+  },
+  // One that is gone is made anew, but the ledger's.
+  sealed_keys: { columns: ['public_jwk', 'sealed'], gone: false, more: false },
+  sealed_credentials: { columns: ['statement', 'sealed'], gone: true, more: false },
+  // Whose row is gone is a stray at the target, and is found there.
+  leases: {
+    columns: [
+      'agent',
+      'connection',
+      'environment',
+      'grants',
+      'rights',
+      'decision',
+      'mac',
+      'expires_at',
+    ],
+    gone: false,
+    more: false,
+  },
+  grant_uses: { columns: ['used'], gone: true, more: false },
+};
+
+function isReliedOn(table: string, column: string, what: RandomEdit['what']): boolean {
+  const relied = RELIED_ON[table];
+  if (relied === undefined) return false;
+  if (what === 'delete the row of') return relied.gone;
+  if (what === 'double the row of' || what === 'bring back an earlier row of') return relied.more;
+  return relied.columns.includes(column);
+}
+
+/** All of that as one text, and the sum of uses. */
 async function reliedOn(sql: postgres.Sql): Promise<readonly [ledger: string, used: number]> {
   const [row] = await sql<{ parts: string; used: string }[]>`
     select concat_ws('|',
-      (select md5(string_agg(index || authority::text || counts::text || bytes::text || leaf_hash::text, ',' order by index))
-        from countersign.entries),
-      (select md5(string_agg(concat_ws(',', size, root, authority_version, authority_chain, uses_chain,
-        time, token_floor, mac), ',')) from countersign.head),
-      (select md5(string_agg(k::text, ',' order by purpose)) from countersign.sealed_keys k
-        where starts_with(purpose, 'token/') or purpose in ('ledger', 'client-secret')),
+      (select md5(string_agg(concat_ws(',', index, authority, counts, bytes, leaf_hash), ','
+        order by index)) from countersign.entries),
+      (select md5(string_agg(concat_ws(',', size, root, authority_version, authority_chain,
+        uses_chain, time, token_floor, mac), ',')) from countersign.head),
+      (select md5(string_agg(concat_ws(',', public_jwk, sealed), ',' order by purpose))
+        from countersign.sealed_keys),
       (select md5(string_agg(c::text, ',' order by statement)) from countersign.sealed_credentials c),
-      (select md5(string_agg(concat_ws(',', id, agent, connection, environment, grants, rights, decision,
+      (select md5(string_agg(concat_ws(',', agent, connection, environment, grants, rights, decision,
         mac, expires_at), ',' order by id)) from countersign.leases
-        where state in ('pending', 'active') and claimed_until is null)) as parts,
+        where state in ('pending', 'active'))) as parts,
       (select coalesce(sum(least(used, 1000000)), 0) from countersign.grant_uses) as used`;
   return [row?.parts ?? '', Number(row?.used ?? 0)];
 }
