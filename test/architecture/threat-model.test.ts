@@ -53,6 +53,7 @@ describe('the threat model', () => {
       .filter((path) => !told.has(path));
     expect(untold).toEqual([
       'test/attacks/bad-input.test.ts',
+      'test/attacks/coverage.test.ts',
       'test/attacks/schema-changes-crash.test.ts',
     ]);
   });
