@@ -12,6 +12,7 @@ import type { Statement } from '@countersign/contract';
 import type { Secret } from '@countersign/core';
 import { type SeenTree, verifyExport } from '@countersign/verify';
 import postgres from 'postgres';
+import { vi } from 'vitest';
 import { startBroker } from '../../support/broker-process.ts';
 import {
   type Deployment,
@@ -194,7 +195,10 @@ async function furnish(deployment: Deployment): Promise<Scene> {
   await alice.client.call('invite', {
     body: { name: 'newcomer', roles: ['approver'], groups: [] },
   });
-  await refused(cursor.agent.token(wanted('public.vehicles')), 'grant_expired');
+  await vi.waitFor(
+    () => refused(cursor.agent.token(wanted('public.vehicles')), 'grant_expired'),
+    10_000,
+  );
   await refused(cursor.agent.token(wanted('public.customers')), 'grant_exhausted');
 
   const { checkpoint } = await verifyExport(alice.client.exportLines({ authority: false }));
