@@ -9,7 +9,7 @@ import { anyEdit, asEdit, type Made } from './database-owner/random-edits.ts';
 import { type Scene, setScene } from './database-owner/scene.ts';
 
 const isLong = process.env['COUNTERSIGN_TEST_LONG'] === '1';
-const EDITS = isLong ? 10_000 : 200;
+const EDITS = isLong ? 10_000 : 60;
 /** Milliseconds for one, on a machine that is busy. */
 const EACH = 10_000;
 
