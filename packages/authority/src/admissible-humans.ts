@@ -109,7 +109,7 @@ export function recover(
   }
   const human = state.humans.get(body.human);
   if (!isPresent(human)) return inputError('not_found', 'There is no such enrolled human.');
-  if (human.recovery === null || recoveryKey !== human.recovery) {
+  if (recoveryKey !== human.recovery) {
     return inputError('forbidden', `This is not the recovery code of ${human.name}.`);
   }
   if (body.recovery === human.recovery) {

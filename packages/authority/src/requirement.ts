@@ -137,7 +137,7 @@ export function quorumOf(rule: Rule | undefined): Requirement {
   };
 }
 
-/** Whatever one or the other asks for. Of several signers those count who do for both. */
+/** Whatever one or the other asks for; the sponsor is the first one's. Of several signers those count who do for both. */
 function both(a: Requirement, b: Requirement): Requirement {
   // Where one signature is enough it is an admin's, which `admin` says by itself.
   const [few, many] = a.distinct <= b.distinct ? [a, b] : [b, a];
@@ -148,7 +148,6 @@ function both(a: Requirement, b: Requirement): Requirement {
     admin: a.admin || b.admin,
     groups: [...new Set([...a.groups, ...b.groups])].sort(),
     userVerified: Math.max(a.userVerified, b.userVerified),
-    sponsor: a.sponsor ?? b.sponsor,
   };
 }
 

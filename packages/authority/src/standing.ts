@@ -69,18 +69,13 @@ export function brokenPins(
   return broken;
 }
 
-type GrantStatus =
-  | 'waiting'
-  | 'rejected'
-  | 'lapsed'
-  | 'revoked'
-  | 'suspended'
-  | 'cooling_off'
-  | 'active'
-  | 'expired';
+/** Of a grant that enough have signed. */
+type CompletedStatus = 'revoked' | 'suspended' | 'cooling_off' | 'active' | 'expired';
 
-export interface GrantStanding {
-  readonly status: GrantStatus;
+type GrantStatus = 'waiting' | 'rejected' | 'lapsed' | CompletedStatus;
+
+export interface GrantStanding<Status extends GrantStatus = GrantStatus> {
+  readonly status: Status;
   /** Why it is not active, in words for humans; empty when it is. */
   readonly reasons: readonly string[];
   readonly deleteCapable: boolean;
@@ -120,9 +115,16 @@ function unpinned(state: AuthorityState, { body, unpinnedAt }: Grant): string[] 
 }
 
 /** Where a completed grant stands at `now` (ms). Uses are counted elsewhere. */
-export function standingOf(state: AuthorityState, grant: Grant, now: number): GrantStanding {
+export function standingOf(
+  state: AuthorityState,
+  grant: Grant,
+  now: number,
+): GrantStanding<CompletedStatus> {
   const deleteCapable = isDeleteCapableGrant(state, grant.body);
-  const stand = (status: GrantStatus, reasons: readonly string[] = []): GrantStanding => ({
+  const stand = (
+    status: CompletedStatus,
+    reasons: readonly string[] = [],
+  ): GrantStanding<CompletedStatus> => ({
     status,
     reasons,
     deleteCapable,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { emptyState, fold } from '../src/index.ts';
+import { delayed, emptyState, fold } from '../src/index.ts';
 import { changeBody, codeOf, enrollBody, environmentBody, recoverBody } from './support/bodies.ts';
 import { DAY, type Draft, HOUR, keys, type Person, type Team, team } from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
@@ -21,16 +21,19 @@ interface Waiting {
   readonly signer: (t: Team) => Person;
 }
 
+/** The rule of staging, stricter by an hour, on its way back to what it was. */
+async function loosened({ broker, staging, alice, bob }: Team): Promise<Draft> {
+  const body = { ...environmentBody('staging', 'staging'), environment: staging };
+  await broker.done(broker.draft('environment.set', { ...body, cool_off: 3600 }), alice.key);
+  const draft = broker.draft('environment.set', body);
+  expectCoolingOff(await broker.propose(draft, ...keys(alice, bob)));
+  return draft;
+}
+
 const KINDS: readonly [string, (t: Team) => Promise<Waiting>][] = [
   [
     'a rule that is loosened',
-    async ({ broker, staging, alice, bob }) => {
-      const body = { ...environmentBody('staging', 'staging'), environment: staging };
-      await broker.done(broker.draft('environment.set', { ...body, cool_off: 3600 }), alice.key);
-      const draft = broker.draft('environment.set', body);
-      expectCoolingOff(await broker.propose(draft, ...keys(alice, bob)));
-      return { draft, due: HOUR, signer: (t) => t.alice };
-    },
+    async (t) => ({ draft: await loosened(t), due: HOUR, signer: ({ alice }) => alice }),
   ],
   [
     'a recovery',
@@ -148,13 +151,28 @@ describe('statement.effective', () => {
     });
   });
 
-  test('of two that wait, each has its own hour', async () => {
+  test('of several that wait, each has its own hour, the soonest first', async () => {
     const t = await team();
     const first = t.broker.draft('human.enroll', enrollBody('zoe', zoe, t.erin.id, ['approver']));
     await t.broker.propose(first, zoe, t.erin.key);
     t.broker.now += DAY;
     const second = t.broker.draft('human.enroll', changeBody(t.bob, t.erin.id, ['auditor']));
     await t.broker.propose(second, t.erin.key);
+    const third = t.broker.draft('human.remove', { human: t.dave.id, reason: 'left' });
+    await t.broker.propose(third, t.erin.key);
+    const at = (days: number) => new Date(t.broker.now + days * DAY).toISOString();
+    expect(delayed(t.broker.state)).toEqual([
+      { statement: first.id, from: at(29) },
+      { statement: second.id, from: at(30) },
+      { statement: third.id, from: at(30) },
+    ]);
+    const staging = (await loosened(t)).id;
+    expect(delayed(t.broker.state).map(({ statement }) => statement)).toEqual([
+      staging,
+      first.id,
+      second.id,
+      third.id,
+    ]);
     t.broker.now += 29 * DAY;
     expectRefusal(await t.broker.takeEffect(second.id), 'conflict', /takes effect before/);
     expectComplete(await t.broker.takeEffect(first.id));

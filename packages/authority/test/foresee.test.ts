@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   decodeStatement,
+  emptyState,
   grantStanding,
   stateWithCatalog,
   stateWithStatement,
@@ -16,7 +17,14 @@ import {
   permission,
   withEffects,
 } from './support/bodies.ts';
-import { type Draft, dangerousGrant, payloadOf, type Team, team } from './support/deployment.ts';
+import {
+  type Draft,
+  dangerousGrant,
+  HOUR,
+  payloadOf,
+  type Team,
+  team,
+} from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
 import { snapshot } from './support/snapshot.ts';
 
@@ -122,6 +130,27 @@ describe('a statement', () => {
       }
     },
   );
+});
+
+test('a grant that cools off is touched as one that holds', async () => {
+  const t = await team();
+  const rule = { ...t.broker.state.environments.get(t.staging)?.rule, environment: t.staging };
+  await t.broker.done(t.broker.draft('environment.set', { ...rule, cool_off: 60 }), t.alice.key);
+  const [drop, read] = [await dropGrant(t), await readGrant(t)];
+  const body = { human: t.bob.id, reason: 'left' };
+  const { statement } = decodeStatement(payloadOf(t.broker.draft('human.remove', body)));
+  const after = await stateWithStatement(t.broker.state, statement);
+  expect(touchedGrants(t.broker.state, after, t.broker.now)).toMatchObject([
+    { grant: drop, before: 'cooling_off', after: 'suspended' },
+  ]);
+  const raised = stateWithCatalog(t.broker.state, RAISED);
+  expect(touchedGrants(t.broker.state, raised, t.broker.now)).toMatchObject([
+    { grant: read, before: 'cooling_off', after: 'suspended' },
+  ]);
+  // What is over, or was given since, is touched by nothing.
+  expect(touchedGrants(t.broker.state, after, t.broker.now + 9 * HOUR)).toEqual([]);
+  expect(touchedGrants(stateWithCatalog(emptyState(), CATALOG), after, t.broker.now)).toEqual([]);
+  expect(touchedGrants(after, emptyState(), t.broker.now)).toEqual([]);
 });
 
 describe('a catalog that a new version brings', () => {

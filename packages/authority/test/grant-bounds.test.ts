@@ -158,6 +158,12 @@ describe('what a grant may say', () => {
     ],
     ['no permission', (t) => on(t, []), 'invalid_request', /permissions/],
     [
+      'SQL that only reads',
+      (t) => on(t, READ, { sql: 'SELECT 1', max_uses: 1, assessment: TRIED }),
+      'invalid_request',
+      /No operation of this grant stands for running SQL/,
+    ],
+    [
       'a milder word: delete called write',
       (t) => on(t, [permission({ 'db:drop': 'write' }, ['orders'])]),
       'invalid_request',

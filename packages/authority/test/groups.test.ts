@@ -85,6 +85,43 @@ describe('roles and groups of an enrolled human', () => {
     expectRefusal(await t.broker.propose(draft, ...keys(t.alice, t.carol)), code, words);
   });
 
+  test('one’s own recovery code is made anew, with nothing else', async () => {
+    const t = await team();
+    const body = { ...changeBody(t.bob, t.bob.id, ['approver']), recovery: zoe.kid };
+    const draft = t.broker.draft('human.enroll', body);
+    await t.broker.done(draft, ...keys(t.bob, t.alice));
+    expect(t.broker.state.humans.get(t.bob.id)?.recovery).toBe(zoe.kid);
+  });
+
+  test('a key that was revoked comes back by no change', async () => {
+    const t = await team();
+    const more = { ...changeBody(t.bob, t.bob.id, ['approver']), key: zoe.jwk };
+    const second = t.broker.draft('human.enroll', { ...more, fingerprint: zoe.kid });
+    await t.broker.done(second, zoe, ...keys(t.bob, t.alice));
+    await t.broker.done(
+      t.broker.draft('key.revoke', { key: zoe.kid, reason: 'lost' }),
+      ...keys(t.bob, t.alice),
+    );
+    const body = { ...more, fingerprint: zoe.kid, roles: ['approver', 'auditor'] };
+    const outcome = await t.broker.propose(
+      t.broker.draft('human.enroll', body),
+      ...keys(t.bob, t.alice),
+    );
+    expectRefusal(outcome, 'conflict', /is, or was, enrolled already/);
+  });
+
+  test('the last admin stays one, with another key too', async () => {
+    const t = await team();
+    await t.broker.done(change(t, t.erin, ['auditor']), ...keys(t.alice, t.bob));
+    const body = { ...changeBody(t.alice, t.alice.id, ['approver']), key: zoe.jwk };
+    const draft = t.broker.draft('human.enroll', { ...body, fingerprint: zoe.kid });
+    expectRefusal(
+      await t.broker.propose(draft, zoe, ...keys(t.alice, t.bob)),
+      'conflict',
+      /Nobody would be left who is an admin/,
+    );
+  });
+
   test('the last admin stays one', async () => {
     const t = await team();
     await t.broker.done(change(t, t.erin, ['auditor']), ...keys(t.alice, t.bob));
@@ -130,6 +167,25 @@ describe('entering a group that a rule names', () => {
     expectPending(outcome, /^1 more distinct human: approver$/);
     expectRefusal(await t.broker.sign(draft, t.dave.key), 'forbidden', /no role/);
     expectComplete(await t.broker.sign(draft, t.bob.key));
+  });
+
+  test('of two groups, one of each, and an admin', async () => {
+    const t = await guarded();
+    await t.broker.done(change(t, t.bob, ['approver'], ['legal']), ...keys(t.alice, t.carol));
+    const production = {
+      ...environmentBody('production', 'production'),
+      environment: t.production,
+    };
+    await t.broker.done(
+      t.broker.draft('environment.set', { ...production, groups: ['legal'] }),
+      t.alice.key,
+    );
+    const body = changeBody(t.erin, t.bob.id, ['approver'], ['legal', 'security']);
+    const draft = t.broker.draft('human.enroll', body);
+    const outcome = await t.broker.propose(draft, t.bob.key);
+    expectPending(outcome, /^1 more distinct human: approver; an admin; one of group security$/);
+    expectPending(await t.broker.sign(draft, t.carol.key), /^an admin$/);
+    expectComplete(await t.broker.sign(draft, t.erin.key));
   });
 
   test('a rule that names it while the statement waits is asked, too', async () => {

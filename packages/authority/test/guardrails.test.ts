@@ -1,7 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { presentGuardrail, standingGuardrails } from '../src/index.ts';
+import {
+  decodeStatement,
+  presentGuardrail,
+  requirementOf,
+  standingGuardrails,
+} from '../src/index.ts';
 import type { Body } from './support/bodies.ts';
-import { type Draft, HOUR, MINUTE, type Person, type Team, team } from './support/deployment.ts';
+import {
+  type Draft,
+  HOUR,
+  instant,
+  MINUTE,
+  type Person,
+  payloadOf,
+  type Team,
+  team,
+} from './support/deployment.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
 const POLICY = 'forbid (principal, action, resource);';
@@ -79,6 +93,16 @@ describe.each(ACTS)('one that stands is %s', (_what, made) => {
     await t.broker.done(t.broker.draft('freeze', { target, reason: 'odd' }), t.bob.key);
     expectRefusal(await t.broker.propose(made(t, id), t.erin.key), 'forbidden', /erin is frozen/);
   });
+});
+
+test('whoever does not say when hears what is true for ever: it takes two', async () => {
+  const { t, id } = await added();
+  for (const [, made] of ACTS) {
+    const { statement } = decodeStatement(payloadOf(made(t, id)));
+    const { state, now } = t.broker;
+    expect(requirementOf(state, statement)).toMatchObject({ distinct: 2, own: null });
+    expect(requirementOf(state, statement, instant(now))).toMatchObject({ own: t.erin.id });
+  }
 });
 
 test('changing it again and again gives its author no more time', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Body, enrollBody, genesisBody } from './support/bodies.ts';
+import { type Body, CATALOG, enrollBody, genesisBody } from './support/bodies.ts';
 import { Deployment, type Team, team } from './support/deployment.ts';
 import { keyOf, sha256 } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
@@ -42,6 +42,7 @@ describe('genesis', () => {
     expectRefusal(await broker.propose(draft, other), 'invalid_request', /another deployment/);
     const catalog = { provider: 'db', operations: [] };
     expectRefusal(await broker.record(catalog), 'invalid_request', /operations/);
+    expectRefusal(await broker.record(CATALOG), 'conflict', /Nothing is recorded before genesis/);
   });
 });
 
@@ -100,6 +101,19 @@ describe('key.revoke', () => {
     expectComplete(await broker.sign(draft, alice.key));
   });
 
+  test('one’s own alone, with two approvers and another key left', async () => {
+    const broker = new Deployment();
+    const alice = await broker.begin('alice');
+    const bob = await broker.enrol('bob', ['approver'], [alice]);
+    const spare = keyOf('bob, second device');
+    const body = { ...enrollBody('bob', spare, bob.id, ['approver']), human: bob.id };
+    await broker.done(broker.draft('human.enroll', body), spare, bob.key, alice.key);
+    const revoke = (key: string) => broker.draft('key.revoke', { key, reason: 'lost' });
+    expectPending(await broker.propose(revoke(spare.kid), alice.key), /1 more distinct human/);
+    expectComplete(await broker.propose(revoke(spare.kid), bob.key));
+    expectPending(await broker.propose(revoke(bob.key.kid), bob.key), /1 more distinct human/);
+  });
+
   test('another’s takes two humans', async () => {
     const { broker, alice, bob, carol } = await team();
     const draft = broker.draft('key.revoke', { key: carol.key.kid, reason: 'stolen' });
@@ -118,6 +132,24 @@ describe('key.revoke', () => {
     await broker.done(revoke(erin.key.kid), alice.key, bob.key);
     const last = await broker.propose(revoke(alice.key.kid), alice.key, bob.key);
     expectRefusal(last, 'conflict', /last key of the last admin/);
+  });
+
+  test('of the last admin, all but the last', async () => {
+    const broker = new Deployment();
+    const alice = await broker.begin('alice');
+    const second = keyOf('alice, second device');
+    const body = {
+      ...enrollBody('alice', second, alice.id, ['admin', 'approver']),
+      human: alice.id,
+      recovery: null,
+    };
+    await broker.done(broker.draft('human.enroll', body), second, alice.key);
+    const bob = await broker.enrol('bob', ['approver'], [alice]);
+    const revoke = (key: string) => broker.draft('key.revoke', { key, reason: 'lost' });
+    await broker.done(revoke(second.kid), alice.key, bob.key);
+    const last = await broker.propose(revoke(alice.key.kid), alice.key, bob.key);
+    expectRefusal(last, 'conflict', /last key of the last admin/);
+    expectComplete(await broker.propose(revoke(bob.key.kid), alice.key, bob.key));
   });
 
   test('a revoked key signs nothing', async () => {

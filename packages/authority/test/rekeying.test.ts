@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { grantStanding, registeredKeys } from '../src/index.ts';
+import { grantStanding, isFormerKey, registeredKeys } from '../src/index.ts';
 import { agentBody, type Body, enrollBody, grantBody, permission } from './support/bodies.ts';
 import { type Draft, dangerousGrant, type Team, team } from './support/deployment.ts';
 import { keyOf } from './support/device-keys.ts';
@@ -114,6 +114,19 @@ describe('agent.credential.set', () => {
     const anew = broker.draft('grant.create', dangerous);
     const signed = await broker.done(anew, alice.key, bob.key);
     expect(grantStanding(broker.state, signed, broker.now)?.status).toBe('active');
+  });
+
+  test('the key it had is a former one, its own alone, until it has it again', async () => {
+    const t = await team();
+    const former = (agent: string) => isFormerKey(t.broker.state, agent, t.agentKey.kid);
+    expect(former(t.agent)).toBe(false);
+    await t.broker.done(rekey(t, [fresh]), t.alice.key);
+    expect(former(t.agent)).toBe(true);
+    expect(former(t.connection)).toBe(false);
+    expect(isFormerKey(t.broker.state, t.agent, fresh.kid)).toBe(false);
+    expect(isFormerKey(t.broker.state, t.agent, spare.kid)).toBe(false);
+    await t.broker.done(rekey(t, [t.agentKey, fresh]), t.alice.key);
+    expect(former(t.agent)).toBe(false);
   });
 
   test('a grant that waits for its second signature meanwhile takes no effect any more', async () => {

@@ -1,7 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { delayed, effectiveFrom } from '../src/index.ts';
-import { type Body, changeBody, environmentBody } from './support/bodies.ts';
-import { type Draft, HOUR, keys, type Person, type Team, team } from './support/deployment.ts';
+import { decodeStatement, delayed, effectiveFrom, requirementOf } from '../src/index.ts';
+import { isLooser } from '../src/rules.ts';
+import {
+  type Body,
+  changeBody,
+  connectionBody,
+  environmentBody,
+  permission,
+} from './support/bodies.ts';
+import {
+  type Draft,
+  dangerousGrant,
+  HOUR,
+  keys,
+  type Person,
+  payloadOf,
+  type Team,
+  team,
+} from './support/deployment.ts';
 import {
   expectComplete,
   expectCoolingOff,
@@ -129,6 +145,133 @@ describe('a rule is loosened by its own quorum, after its own cool-off', () => {
     expect(delayed(t.broker.state)).toEqual([{ statement: draft.id, from }]);
     const record = t.broker.state.statements.get(draft.id);
     expect(record && effectiveFrom(t.broker.state, record)).toBe(from);
+  });
+});
+
+describe('looser is whatever demands less in one thing, whatever it demands more of in others', () => {
+  const before = {
+    environment: null,
+    name: 'live',
+    class: 'staging',
+    quorum: 3,
+    groups: ['a', 'b'],
+    user_verified: 2,
+    cool_off: 60,
+    require_dpop: true,
+  };
+  const more = {
+    class: 'production',
+    quorum: 4,
+    groups: ['a', 'b', 'c'],
+    user_verified: 3,
+    cool_off: 61,
+  };
+  const less: readonly Partial<typeof before>[] = [
+    { class: 'test' },
+    { quorum: 2 },
+    { groups: ['a', 'c'] },
+    { groups: [] },
+    { user_verified: 1 },
+    { cool_off: 59 },
+    { require_dpop: false },
+    { name: 'other' },
+  ];
+
+  test.each(less)('%j', (change) => {
+    expect(isLooser(before, { ...before, ...change })).toBe(true);
+    expect(isLooser(before, { ...before, ...more, ...change })).toBe(true);
+  });
+
+  test.each<[Partial<typeof before>]>([
+    [{}],
+    [more],
+    ...Object.entries(more).map(([name, value]): [object] => [{ [name]: value }]),
+  ])('not %j', (change) => {
+    expect(isLooser(before, { ...before, ...change })).toBe(false);
+  });
+
+  test('nor what stays of class production, or begins to ask for DPoP', () => {
+    const production = { ...before, class: 'production', require_dpop: false };
+    expect(isLooser(production, { ...production, quorum: 4 })).toBe(false);
+    expect(isLooser(production, { ...production, require_dpop: true })).toBe(false);
+    expect(isLooser(production, { ...production, class: 'staging' })).toBe(true);
+  });
+});
+
+describe('user-verified keys', () => {
+  /** As if some had passkeys, which this version does not enrol: alice, carol whose is revoked, and dave, an auditor. */
+  async function verified(): Promise<Team> {
+    const t = await team();
+    for (const { key } of [t.alice, t.carol, t.dave]) {
+      const present = t.broker.state.keys.get(key.kid);
+      if (present === undefined) throw new Error('there is one');
+      t.broker.state.keys.set(key.kid, { ...present, type: 'user-verified' });
+    }
+    await t.broker.done(
+      t.broker.draft('key.revoke', { key: t.carol.key.kid, reason: 'lost' }),
+      ...keys(t.alice, t.bob),
+    );
+    return t;
+  }
+
+  test.each<[number, number, RegExp | null]>([
+    [2, 1, null],
+    [2, 2, /wants 2 of 2 to sign with user-verified keys, and 1 could/],
+  ])(
+    'of a quorum of %d, %d: only approvers’, that are not revoked',
+    async (quorum, count, words) => {
+      const t = await verified();
+      const outcome = await t.broker.propose(
+        rule(t, { quorum, groups: [], cool_off: 0, user_verified: count }),
+        t.alice.key,
+      );
+      if (words === null) expectComplete(outcome);
+      else expectRefusal(outcome, 'conflict', words);
+    },
+  );
+
+  test('are asked for where a delete is granted, and where an id is moved', async () => {
+    const t = await verified();
+    await t.broker.done(
+      rule(t, { quorum: 2, groups: [], cool_off: 0, user_verified: 1 }),
+      t.alice.key,
+    );
+    const needed = (kind: string, body: Body) => {
+      const { statement } = decodeStatement(payloadOf(t.broker.draft(kind, body)));
+      return requirementOf(t.broker.state, statement);
+    };
+    const drop = dangerousGrant(t, t.production, [permission({ 'db:drop': 'delete' }, ['a'])]);
+    const quorum = {
+      distinct: 2,
+      among: ['approver'],
+      admin: true,
+      groups: [],
+      userVerified: 1,
+      sponsor: null,
+      own: null,
+    };
+    expect(needed('grant.create', drop)).toEqual(quorum);
+    expect(needed('grant.create', { ...drop, environment: t.staging })).toMatchObject({
+      userVerified: 0,
+    });
+    const moved = connectionBody('main', { [t.staging]: ['prod-1', 'stage-1'] });
+    expect(needed('connection.set', { ...moved, connection: t.connection })).toEqual(quorum);
+  });
+
+  test('an unknown environment asks as the strictest that asks for nothing of its own', async () => {
+    const t = await team();
+    const drop = dangerousGrant(t, t.staging, [permission({ 'db:drop': 'delete' }, ['a'])]);
+    const draft = t.broker.draft('grant.create', { ...drop, environment: t.agent });
+    const { statement } = decodeStatement(payloadOf(draft));
+    expect(requirementOf(t.broker.state, statement)).toEqual({
+      distinct: 2,
+      among: ['approver'],
+      admin: true,
+      groups: [],
+      userVerified: 0,
+      sponsor: null,
+      own: null,
+    });
   });
 });
 

@@ -3,7 +3,7 @@
  * agent's, tries against the others. `mallory` is erin, an admin, unless a test says otherwise.
  */
 import { describe, expect, test } from 'vitest';
-import { escapesAccepted, recordedEffect } from '../src/index.ts';
+import { delayed, escapesAccepted, recordedEffect } from '../src/index.ts';
 import {
   agentBody,
   type Body,
@@ -314,6 +314,62 @@ describe('a catalog', () => {
     const draft = t.broker.draft('catalog.adopt', body);
     expectPending(await t.broker.propose(draft, t.erin.key), /1 more distinct human/);
     expect(recordedEffect(t.broker.state, drop)).toBe('escalate');
+  });
+});
+
+describe('what waits is overtaken', () => {
+  test('a change of a human, by the revocation of a key of theirs', async () => {
+    const t = await team();
+    const waiting = change(t, t.carol, ['admin', 'approver']);
+    expectPending(await t.broker.propose(waiting, t.erin.key), /1 more/);
+    const revoke = t.broker.draft('key.revoke', { key: t.carol.key.kid, reason: 'stolen' });
+    await t.broker.done(revoke, ...keys(t.alice, t.bob));
+    expectRefusal(await t.broker.sign(waiting, t.bob.key), 'conflict', OVERTAKEN);
+    expect(delayed(t.broker.state)).toEqual([]);
+  });
+
+  test('but not a new human, nor a change of another one', async () => {
+    const t = await team();
+    const waiting = change(t, t.carol, ['admin', 'approver']);
+    expectPending(await t.broker.propose(waiting, t.erin.key), /1 more/);
+    const joins = t.broker.draft('human.enroll', enrollBody('zoe', stolen, t.erin.id, ['admin']));
+    expectPending(await t.broker.propose(joins, stolen, t.erin.key), /1 more/);
+    await t.broker.done(change(t, t.dave, ['approver']), ...keys(t.erin, t.bob));
+    await t.broker.done(
+      t.broker.draft('key.revoke', { key: t.dave.key.kid, reason: 'lost' }),
+      ...keys(t.alice, t.bob),
+    );
+    expect(delayed(t.broker.state).map(({ statement }) => statement)).toEqual([
+      waiting.id,
+      joins.id,
+    ]);
+    expectComplete(await t.broker.sign(waiting, t.bob.key));
+    expectComplete(await t.broker.sign(joins, t.bob.key));
+  });
+
+  test('an adoption, by another one of the same catalogs', async () => {
+    const t = await team();
+    const adopt = (...effects: readonly object[]) =>
+      t.broker.draft('catalog.adopt', {
+        ...{ provider: 'db', digest: digestOfCatalog(CATALOG), reason: 'reviewed' },
+        effects,
+      });
+    const waiting = adopt({ operation: 'db:drop', effect: 'write' });
+    expectPending(await t.broker.propose(waiting, t.erin.key), /1 more/);
+    await t.broker.done(adopt({ operation: 'db:select', effect: 'delete' }), t.alice.key);
+    expectRefusal(await t.broker.sign(waiting, t.bob.key), 'conflict', OVERTAKEN);
+  });
+
+  test('the removal of a guardrail, by a change of it', async () => {
+    const t = await team();
+    const body = { guardrail: null, name: 'g', policy: 'forbid (a);', reason: 'x' };
+    const id = await t.broker.done(t.broker.draft('guardrail.add', body), t.alice.key);
+    t.broker.now += HOUR;
+    const removal = t.broker.draft('guardrail.remove', { guardrail: id, reason: 'x' });
+    expectPending(await t.broker.propose(removal, t.erin.key), /1 more/);
+    const stricter = { ...body, guardrail: id, policy: 'forbid (b);' };
+    await t.broker.done(t.broker.draft('guardrail.add', stricter), ...keys(t.alice, t.bob));
+    expectRefusal(await t.broker.sign(removal, t.carol.key), 'conflict', OVERTAKEN);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   progressOf,
   requirementOf,
   standingOf,
+  suspensions,
 } from '../src/index.ts';
 import { type Body, grantBody, permission, withEffects } from './support/bodies.ts';
 import { DAY, dangerousGrant, HOUR, payloadOf, type Team, team } from './support/deployment.ts';
@@ -260,6 +261,47 @@ describe('a grant in time', () => {
     expect(standing(t, draft.id)?.status).toBe('active');
     t.broker.now += 1;
     expect(standing(t, draft.id)?.status).toBe('expired');
+  });
+
+  test('says at each time why it does not stand', async () => {
+    const t = await team();
+    const said = (id: string) => {
+      const { status, reasons } = standing(t, id) ?? { status: 'nowhere', reasons: [] };
+      return `${status}: ${reasons.join('; ')}`;
+    };
+    const draft = () => t.broker.draft('grant.create', dangerousGrant(t, t.staging, DROP));
+    const [waits, refused] = [draft(), draft()];
+    await t.broker.propose(waits, t.alice.key);
+    await t.broker.propose(refused, t.alice.key);
+    expect(said(waits.id)).toBe('waiting: it waits for signatures');
+    const veto = t.broker.draft('statement.reject', { statement: refused.id, reason: 'no' });
+    await t.broker.done(veto, t.dave.key);
+    expect(said(refused.id)).toBe('rejected: it was rejected');
+    expect(standing(t, refused.id)?.deleteCapable).toBe(true);
+    const [revoked, read] = [await dropGrant(t), await readGrant(t)];
+    await t.broker.done(
+      t.broker.draft('grant.revoke', { grant: revoked, reason: 'done' }),
+      t.dave.key,
+    );
+    expect(said(revoked)).toBe('revoked: it was revoked');
+    t.broker.now += DAY + 1;
+    expect(said(waits.id)).toBe('lapsed: it was not signed in time');
+    expect(said(read)).toBe('expired: its validity is over');
+    expect(standing(t, read)?.deleteCapable).toBe(false);
+  });
+
+  test('without a connection it holds not, whatever the clock says', async () => {
+    const t = await team();
+    const grants = [await dropGrant(t), await readGrant(t)];
+    const held = () =>
+      grants.map((id) => {
+        const grant = t.broker.state.grants.get(id);
+        return grant === undefined ? null : suspensions(t.broker.state, grant);
+      });
+    expect(held()).toEqual([[], []]);
+    const body = { connection: t.connection, reason: 'away' };
+    await t.broker.done(t.broker.draft('connection.remove', body), t.alice.key);
+    expect(held()).toEqual([['its connection was removed'], ['its connection was removed']]);
   });
 
   test('a clock set back before its beginning finds it cooling off', async () => {

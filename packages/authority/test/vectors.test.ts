@@ -24,16 +24,21 @@ function entryOf(state: { size: number }, entry: { type: string; body: unknown }
   return { index: state.size, time: vectors.time, type: entry.type, body: entry.body };
 }
 
-const state = emptyState();
-const folded: { name: string; status: string; refusal: unknown }[] = [];
-for (const { name, entry } of vectors.accepted) {
-  const refusal = await fold(state, entryOf(state, entry));
-  const id = entry.body.statement ?? decodeStatement(entry.body.envelope.payload).statement.id;
-  folded.push({ name, status: state.statements.get(id)?.status ?? 'unknown', refusal });
+/** What the fold makes of all that is accepted, and how each entry fared. */
+async function foldAccepted() {
+  const state = emptyState();
+  const folded: { name: string; status: string; refusal: unknown }[] = [];
+  for (const { name, entry } of vectors.accepted) {
+    const refusal = await fold(state, entryOf(state, entry));
+    const id = entry.body.statement ?? decodeStatement(entry.body.envelope.payload).statement.id;
+    folded.push({ name, status: state.statements.get(id)?.status ?? 'unknown', refusal });
+  }
+  return { state, folded };
 }
 
 describe('statements that another program made', () => {
-  test('are accepted, in order', () => {
+  test('are accepted, in order', async () => {
+    const { state, folded } = await foldAccepted();
     expect(folded).toEqual(
       vectors.accepted.map(({ name, status }: { name: string; status: string }) => ({
         name,
@@ -77,6 +82,7 @@ describe('refused, and the state stays as it was', () => {
   test.each<{ name: string; code: string; words: string; entry: { type: string; body: unknown } }>(
     vectors.refused,
   )('$name', async ({ code, words, entry }) => {
+    const { state } = await foldAccepted();
     const before = snapshot(state);
     const refusal = await fold(state, entryOf(state, entry));
     expect(refusal).toMatchObject({ code, message: expect.stringContaining(words) });
@@ -84,6 +90,7 @@ describe('refused, and the state stays as it was', () => {
   });
 
   test('whatever has not even the shape of an entry', async () => {
+    const { state } = await foldAccepted();
     const types = ['statement.proposed', 'statement.signed', 'catalog.recorded'] as const;
     for (const type of types) {
       for (const body of [null, 0, '', [], {}, { envelope: null }, { digest: 'x' }]) {

@@ -47,11 +47,9 @@ export function candidatesFor(
       standing.status === 'active' &&
       grant.body.max_uses !== null &&
       (uses.get(id) ?? 0) >= grant.body.max_uses;
-    const status = exhausted ? 'exhausted' : standing.status;
-    if (status === 'waiting' || status === 'rejected' || status === 'lapsed') continue;
     found.push({
       grant,
-      status,
+      status: exhausted ? 'exhausted' : standing.status,
       reasons: exhausted ? ['all its uses are spent'] : standing.reasons,
     });
   }
@@ -159,13 +157,11 @@ export type Coverage =
 
 /**
  * Law 1: in a production-class environment the broker runs only SQL that humans signed; a grant for an
- * agent's own holds no more once the environment is of that class, or is not known not to be.
+ * agent's own holds no more once the environment is of that class.
  */
-function asScript(candidate: Candidate, environmentClass: string | null): Candidate {
+function asScript(candidate: Candidate, environmentClass: string): Candidate {
   const unsigned = candidate.status === 'active' && candidate.grant.body.sql === null;
-  if (!unsigned || (environmentClass !== null && environmentClass !== 'production')) {
-    return candidate;
-  }
+  if (!unsigned || environmentClass !== 'production') return candidate;
   const reasons = ['in a production-class environment only SQL that humans signed is run'];
   return { ...candidate, status: 'suspended', reasons };
 }
@@ -188,8 +184,8 @@ export function cover(
   rules: ResourceRules,
   candidates: readonly Candidate[],
   right: Right,
-  environmentClass: string | null,
-  sender: string | null = null,
+  environmentClass: string,
+  sender: string | null,
 ): Coverage {
   const covering = candidates
     .filter((candidate) => grantCovers(rules, candidate.grant, right))

@@ -9,7 +9,7 @@ import {
   presentConnection,
   recordedEffect,
 } from '@countersign/authority';
-import { type DenialCode, isDeleteCapable, isOperation, providerOf } from '@countersign/core';
+import { type DenialCode, isDeleteCapable, providerOf } from '@countersign/core';
 import { type Candidate, candidatesFor, cover } from './coverage.ts';
 import { rightsAsked } from './expand.ts';
 import {
@@ -95,7 +95,7 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
   const candidates = candidatesFor(facts, scope, now);
   const rights = rightsAsked(facts, rules, candidates, question);
   if ('code' in rights) return deny('operation', rights.code, rights.text);
-  if (rights.length > 0) asked = rights;
+  asked = rights;
   pass('operation', 'Every operation is in the recorded catalog.');
 
   const covered: CoveredRight[] = [];
@@ -186,7 +186,6 @@ function unknownOperation(
 ): string | null {
   for (const operation of operationsNamed(question)) {
     const known =
-      isOperation(operation) &&
       providerOf(operation) === provider &&
       recordedEffect(facts.authority, { operation, resource: '', environmentClass: null }) !== null;
     if (!known) return `${operation} is in no catalog of ${provider}.`;

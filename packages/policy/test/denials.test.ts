@@ -1,3 +1,5 @@
+import type { AuthorityState } from '@countersign/authority';
+import type { Catalog } from '@countersign/core';
 import { describe, expect, test } from 'vitest';
 import { decide, type Facts, type Question } from '../src/index.ts';
 import {
@@ -14,6 +16,27 @@ import {
   type Wish,
 } from './support/facts.ts';
 
+const WEB: Catalog = {
+  provider: 'web',
+  operations: [
+    { name: 'web:get', summary: 'get', effects: [{ effect: 'read' }], exchangeable: true },
+  ],
+};
+/** Its operations are known in production, and there alone. */
+const ELSEWHERE: Catalog = {
+  ...CATALOG,
+  operations: CATALOG.operations.map((operation) => ({
+    ...operation,
+    effects: [{ effect: 'read', environment_class: 'production' }],
+  })),
+};
+
+function knowing(wishes: readonly Wish[], catalog: Catalog): AuthorityState {
+  const state = authority(wishes);
+  state.catalogs.set('newer', catalog);
+  return state;
+}
+
 describe('denied, by the first step that fails', () => {
   const worse = new Map([
     ['digest', CATALOG],
@@ -29,21 +52,39 @@ describe('denied, by the first step that fails', () => {
     ],
   ]);
 
-  test.each<[string, string, string, readonly Wish[], Partial<Question>, Partial<Facts>]>([
-    ['no such agent', 'agent', 'unauthenticated', [READ], { agent: 'nobody' }, {}],
+  test.each<[string, string, string, string, readonly Wish[], Partial<Question>, Partial<Facts>]>([
+    [
+      'no such agent',
+      'agent',
+      'unauthenticated',
+      'The agent is not registered.',
+      [READ],
+      { agent: 'nobody' },
+      {},
+    ],
     [
       'a disabled agent',
       'agent',
       'agent_disabled',
+      'Agent old is disabled.',
       [{ ...READ, agent: 'old' }],
       { agent: 'old' },
       {},
     ],
-    ['no such connection', 'connection', 'unknown_connection', [READ], { connection: 'other' }, {}],
+    [
+      'no such connection',
+      'connection',
+      'unknown_connection',
+      'There is no connection other.',
+      [READ],
+      { connection: 'other' },
+      {},
+    ],
     [
       'a provider that is not built in',
       'connection',
       'unknown_connection',
+      'Its provider is not built in here.',
       [READ],
       {},
       { rules: new Map() },
@@ -52,6 +93,7 @@ describe('denied, by the first step that fails', () => {
       'no such environment',
       'connection',
       'environment_mismatch',
+      'There is no environment live.',
       [READ],
       { environment: 'live' },
       {},
@@ -60,6 +102,7 @@ describe('denied, by the first step that fails', () => {
       'no such operation',
       'operation',
       'unknown_operation',
+      'db:explode is in no catalog of db.',
       [READ],
       { asks: [{ operations: ['db:explode'], resources: ['a'] }] },
       {},
@@ -68,6 +111,7 @@ describe('denied, by the first step that fails', () => {
       'another provider’s operation',
       'operation',
       'unknown_operation',
+      'railway:volumeDelete is in no catalog of db.',
       [READ],
       { asks: [{ operations: ['railway:volumeDelete'], resources: null }] },
       {},
@@ -76,6 +120,7 @@ describe('denied, by the first step that fails', () => {
       'what is no operation at all',
       'operation',
       'unknown_operation',
+      'db is in no catalog of db.',
       [READ],
       { asks: [{ operations: ['db'], resources: null }] },
       {},
@@ -84,6 +129,7 @@ describe('denied, by the first step that fails', () => {
       'an operation no credential is made for',
       'operation',
       'unknown_operation',
+      'db:vacuum is known, and no credential is ever minted for it.',
       [READ],
       { asks: [{ operations: ['db:vacuum'], resources: ['a'] }] },
       {},
@@ -92,6 +138,7 @@ describe('denied, by the first step that fails', () => {
       'what is no resource',
       'operation',
       'unparseable_request',
+      'a; drop is not a resource of db:select.',
       [READ],
       { asks: [{ operations: ['db:select'], resources: ['a; drop'] }] },
       {},
@@ -100,16 +147,26 @@ describe('denied, by the first step that fails', () => {
       '“any resource” by its name',
       'operation',
       'unparseable_request',
+      '* is not a resource of db:select.',
       [READ],
       { asks: [{ operations: ['db:select'], resources: ['*'] }] },
       {},
     ],
-    ['nothing granted', 'grant', 'not_granted', [], {}, {}],
-    ['nothing asked', 'grant', 'not_granted', [READ], { asks: [] }, {}],
+    ['nothing granted', 'grant', 'not_granted', 'db:select is not granted there.', [], {}, {}],
+    [
+      'nothing asked',
+      'grant',
+      'not_granted',
+      'Nothing is granted there.',
+      [READ],
+      { asks: [] },
+      {},
+    ],
     [
       'an operation on no resource',
       'grant',
       'resource_not_granted',
+      'db:select is not granted.',
       [READ],
       { asks: [{ operations: ['db:select'], resources: [] }] },
       {},
@@ -118,6 +175,7 @@ describe('denied, by the first step that fails', () => {
       'another resource',
       'grant',
       'resource_not_granted',
+      'db:select on b is not granted.',
       [READ],
       { asks: [{ operations: ['db:select'], resources: ['a', 'b'] }] },
       {},
@@ -126,6 +184,7 @@ describe('denied, by the first step that fails', () => {
       'the whole where a part is granted',
       'grant',
       'resource_not_granted',
+      'db:select on a is not granted.',
       [{ permissions: [{ operations: { 'db:select': 'read' }, resources: ['a(x)'] }] }],
       {},
       {},
@@ -134,6 +193,7 @@ describe('denied, by the first step that fails', () => {
       'another operation',
       'grant',
       'not_granted',
+      'db:update is not granted there.',
       [READ],
       { asks: [{ operations: ['db:update'], resources: ['a(x)'] }] },
       {},
@@ -142,6 +202,7 @@ describe('denied, by the first step that fails', () => {
       'one of two operations',
       'grant',
       'not_granted',
+      'db:update is not granted there.',
       [READ],
       { asks: [{ operations: ['db:select', 'db:update'], resources: ['a(x)'] }] },
       {},
@@ -150,6 +211,7 @@ describe('denied, by the first step that fails', () => {
       'one of two operations, of whatever resource',
       'grant',
       'needs_signature',
+      'db:drop is delete: it needs a grant that two humans have signed.',
       [READ],
       { asks: [{ operations: ['db:drop', 'db:select'], resources: null }] },
       {},
@@ -158,15 +220,25 @@ describe('denied, by the first step that fails', () => {
       'a delete nobody signed',
       'grant',
       'needs_signature',
+      'db:drop on a is delete: it needs a grant that two humans have signed.',
       [READ],
       { ...dropA, sender: KEY.registered },
       {},
     ],
-    ['another agent’s grant', 'grant', 'not_granted', [{ ...READ, agent: 'etl' }], {}, {}],
+    [
+      'another agent’s grant',
+      'grant',
+      'not_granted',
+      'db:select is not granted there.',
+      [{ ...READ, agent: 'etl' }],
+      {},
+      {},
+    ],
     [
       'another connection’s grant',
       'grant',
       'not_granted',
+      'db:select is not granted there.',
       [{ ...READ, connection: 'second-id' }],
       {},
       {},
@@ -175,6 +247,7 @@ describe('denied, by the first step that fails', () => {
       'another environment’s grant',
       'grant',
       'not_granted',
+      'db:select is not granted there.',
       [{ ...READ, environment: 'staging-id' }],
       {},
       {},
@@ -183,17 +256,43 @@ describe('denied, by the first step that fails', () => {
       'a grant the token does not name',
       'grant',
       'not_granted',
+      'db:select is not granted there.',
       [READ, READ],
       { grants: ['grant-7'] },
       {},
     ],
-    ['revoked', 'grant', 'not_granted', [{ ...READ, revoked: true }], {}, {}],
-    ['expired', 'grant', 'grant_expired', [{ ...READ, until: 0 }], {}, {}],
-    ['cooling off', 'grant', 'cooling_off', [{ ...READ, from: 1 }], {}, {}],
+    [
+      'revoked',
+      'grant',
+      'not_granted',
+      'db:select is not granted there.',
+      [{ ...READ, revoked: true }],
+      {},
+      {},
+    ],
+    [
+      'expired',
+      'grant',
+      'grant_expired',
+      'db:select on a: its validity is over.',
+      [{ ...READ, until: 0 }],
+      {},
+      {},
+    ],
+    [
+      'cooling off',
+      'grant',
+      'cooling_off',
+      'db:select on a: its cool-off is not over.',
+      [{ ...READ, from: 1 }],
+      {},
+      {},
+    ],
     [
       'exhausted',
       'grant',
       'grant_exhausted',
+      'db:select on a: all its uses are spent.',
       [{ ...READ, maxUses: 2 }],
       {},
       { uses: new Map([['grant-0', 2]]) },
@@ -202,6 +301,7 @@ describe('denied, by the first step that fails', () => {
       'used more than it may be',
       'grant',
       'grant_exhausted',
+      'db:select on a: all its uses are spent.',
       [{ ...READ, maxUses: 2 }],
       {},
       { uses: new Map([['grant-0', 9]]) },
@@ -210,6 +310,7 @@ describe('denied, by the first step that fails', () => {
       'one signer left',
       'grant',
       'grant_suspended',
+      'db:drop on a: its signatures no longer suffice: 1 more distinct human: approver.',
       [{ ...DROP, signers: ['alice', 'gone'] }],
       { ...dropA, sender: KEY.registered },
       {},
@@ -218,6 +319,7 @@ describe('denied, by the first step that fails', () => {
       'one signer twice',
       'grant',
       'grant_suspended',
+      'db:drop on a: its signatures no longer suffice: 1 more distinct human: approver; an admin.',
       [{ ...DROP, signers: ['bob', 'bob'] }],
       { ...dropA, sender: KEY.registered },
       {},
@@ -226,6 +328,7 @@ describe('denied, by the first step that fails', () => {
       'pins broken',
       'grant',
       'grant_suspended',
+      "db:drop on a: the agent's credentials changed since it was signed.",
       [{ ...DROP, pins: 'broken' }],
       { ...dropA, sender: KEY.registered },
       {},
@@ -234,15 +337,140 @@ describe('denied, by the first step that fails', () => {
       'a class raised since',
       'grant',
       'grant_suspended',
+      "db:select on a: a grant with effect escalate says how many uses it has; it does not pin the agent's credentials and the connection; it does not name the key its tokens are bound to; its signatures no longer suffice: 1 more distinct human: approver.",
       [READ],
       {},
       { authority: { ...authority([READ]), catalogs: worse } },
     ],
-    ['a delete without the key', 'sender', 'sender_mismatch', [DROP], dropA, {}],
+    [
+      'what another provider has, by its name',
+      'operation',
+      'unknown_operation',
+      'web:get is in no catalog of db.',
+      [READ],
+      { asks: [{ operations: ['web:get'], resources: ['a'] }] },
+      { authority: knowing([READ], WEB) },
+    ],
+    [
+      'what no catalog knows in that environment',
+      'grant',
+      'unknown_operation',
+      'db:select on a is in no catalog.',
+      [],
+      { environment: 'staging' },
+      { authority: knowing([], ELSEWHERE) },
+    ],
+    [
+      'what was signed for by two, and no catalog knows there any more',
+      'grant',
+      'unknown_operation',
+      'db:drop on a is in no catalog.',
+      [],
+      { ...dropA, environment: 'staging', sender: KEY.registered },
+      { authority: knowing([{ ...DROP, environment: 'staging-id' }], ELSEWHERE) },
+    ],
+    [
+      'whatever is granted of an operation by name, and its grant is over',
+      'grant',
+      'grant_expired',
+      'db:drop: its validity is over.',
+      [{ ...DROP, until: 0 }],
+      { asks: [{ operations: ['db:drop'], resources: null }], sender: KEY.registered },
+      {},
+    ],
+    [
+      'a grant that is over, of another resource',
+      'grant',
+      'not_granted',
+      'db:select is not granted there.',
+      [{ ...READ, until: 0 }],
+      { asks: [{ operations: ['db:select'], resources: ['b'] }] },
+      {},
+    ],
+    [
+      'a grant of many things, of another resource',
+      'grant',
+      'resource_not_granted',
+      'db:select on c is not granted.',
+      [
+        {
+          permissions: [
+            { operations: { 'db:update': 'write' }, resources: ['b(x)'] },
+            { operations: { 'db:update': 'write', 'db:select': 'read' }, resources: ['a(x)'] },
+          ],
+        },
+      ],
+      { asks: [{ operations: ['db:select'], resources: ['c'] }] },
+      {},
+    ],
+    [
+      '“any resource”, that a careless provider let pass into a grant',
+      'grant',
+      'resource_not_granted',
+      'db:select is not granted.',
+      [{ permissions: [{ operations: { 'db:select': 'read' }, resources: ['*'] }] }],
+      { asks: [{ operations: null, resources: null }] },
+      {},
+    ],
+    [
+      'expired, and used up before',
+      'grant',
+      'grant_expired',
+      'db:select on a: its validity is over.',
+      [{ ...READ, until: 0, maxUses: 2 }],
+      {},
+      { uses: new Map([['grant-0', 2]]) },
+    ],
+    [
+      'what was known in no environment is not known here',
+      'operation',
+      'unknown_operation',
+      'db:select is known, and no script stands for it.',
+      [READ],
+      { use: 'script' },
+      {},
+    ],
+    [
+      'a read out of a delete-capable grant, without its key',
+      'sender',
+      'sender_mismatch',
+      'A delete-capable grant is used with a DPoP proof by the key it names.',
+      [{ ...DROP, permissions: [...DROP.permissions, ...READ.permissions] }],
+      {},
+      {},
+    ],
+    [
+      'whatever is granted, and that is bound to a key that was not shown',
+      'grant',
+      'not_granted',
+      'Nothing is granted there.',
+      [{ ...READ, sender: KEY.registered }],
+      { asks: [{ operations: null, resources: null }] },
+      {},
+    ],
+    [
+      'a delete on another resource, beside a read of it',
+      'grant',
+      'needs_signature',
+      'db:drop on b is delete: it needs a grant that two humans have signed.',
+      [READ, DROP],
+      { asks: [{ operations: ['db:drop'], resources: ['b'] }], sender: KEY.registered },
+      {},
+    ],
+    [
+      'a delete without the key',
+      'sender',
+      'sender_mismatch',
+      'A delete-capable grant is used with a DPoP proof by the key it names.',
+      [DROP],
+      dropA,
+      {},
+    ],
     [
       'a delete with another key',
       'sender',
       'sender_mismatch',
+      'A delete-capable grant is used with a DPoP proof by the key it names.',
       [DROP],
       { ...dropA, sender: KEY.stranger },
       {},
@@ -251,6 +479,7 @@ describe('denied, by the first step that fails', () => {
       'a read where DPoP is demanded',
       'sender',
       'sender_mismatch',
+      'A DPoP proof is demanded here.',
       [{ ...READ, agent: 'etl' }],
       { agent: 'etl' },
       {},
@@ -259,15 +488,25 @@ describe('denied, by the first step that fails', () => {
       'no proof of the environment',
       'environment',
       'environment_unproven',
+      'The environment could not be proven.',
       [READ],
       {},
       { provenIds: () => null },
     ],
-    ['an empty proof', 'environment', 'environment_unproven', [READ], {}, { provenIds: () => [] }],
+    [
+      'an empty proof',
+      'environment',
+      'environment_unproven',
+      'The environment could not be proven.',
+      [READ],
+      {},
+      { provenIds: () => [] },
+    ],
     [
       'another environment’s id',
       'environment',
       'environment_mismatch',
+      'stage-1 is not mapped into production by main.',
       [READ],
       {},
       { provenIds: () => ['stage-1'] },
@@ -276,6 +515,7 @@ describe('denied, by the first step that fails', () => {
       'its own and another’s',
       'environment',
       'environment_mismatch',
+      'stage-1 is not mapped into production by main.',
       [READ],
       {},
       { provenIds: () => ['prod-1', 'stage-1'] },
@@ -284,14 +524,15 @@ describe('denied, by the first step that fails', () => {
       'an id nobody mapped',
       'environment',
       'environment_mismatch',
+      'prod-9 is not mapped into production by main.',
       [READ],
       {},
       { provenIds: () => ['prod-9'] },
     ],
-  ])('%s', (_name, step, code, wishes, asked, facts) => {
+  ])('%s', (_name, step, code, text, wishes, asked, facts) => {
     const found = verdict(wishes, asked, facts);
     expect(found).toMatchObject({ allowed: false, code });
-    expect(found.steps.at(-1)).toMatchObject({ step, ok: false });
+    expect(found.steps.at(-1)).toEqual({ step, ok: false, text });
   });
 
   test('the environment’s rule demands DPoP of every token', () => {
@@ -314,10 +555,27 @@ describe('denied, by the first step that fails', () => {
     ).toMatchObject({ code: 'cooling_off' });
   });
 
+  test('of two that are suspended, the newer one says why', () => {
+    const suspended: Wish = { ...DROP, pins: 'broken' };
+    const asked = { ...dropA, sender: KEY.registered };
+    expect(
+      verdict([suspended, { ...DROP, signers: ['alice', 'gone'] }], asked).steps.at(-1)?.text,
+    ).toMatch(/signatures no longer suffice/);
+    expect(
+      verdict([{ ...DROP, signers: ['alice', 'gone'] }, suspended], asked).steps.at(-1)?.text,
+    ).toMatch(/credentials changed/);
+  });
+
   test('what was asked goes into the access request, canonical where it can be read', () => {
     expect(verdict([], { asks: [{ operations: ['db:drop'], resources: ['A'] }] })).toMatchObject({
       asked: [{ operation: 'db:drop', resource: 'a' }],
     });
+    for (const ask of [
+      { operations: null, resources: ['a'] },
+      { operations: ['db:drop'], resources: null },
+    ]) {
+      expect(verdict([], { connection: 'other', asks: [ask] })).toMatchObject({ asked: [] });
+    }
     expect(verdict([], { connection: 'other', ...dropA })).toMatchObject({
       asked: [{ operation: 'db:drop', resource: 'a' }],
     });

@@ -25,16 +25,28 @@ const MAIN: Target = { kind: 'connection', id: 'main-id' };
 const CI: Target = { kind: 'agent', id: 'ci' };
 
 describe('frozen, before anything of the request is looked at', () => {
-  test.each<[string, readonly Target[], RegExp]>([
-    ['everything first', [CI, MAIN, PRODUCTION, EVERYTHING], /Frozen: everything/],
-    ['then the environment', [CI, MAIN, PRODUCTION], /Frozen: environment production/],
-    ['then the connection', [CI, MAIN], /Frozen: connection main/],
-    ['then the agent', [CI], /Frozen: agent/],
+  test.each<[string, readonly Target[], string]>([
+    [
+      'everything first',
+      [CI, MAIN, PRODUCTION, EVERYTHING],
+      'Frozen: everything, since 2026-11-20T10:00:00.000Z (freeze freeze-3).',
+    ],
+    [
+      'then the environment',
+      [CI, MAIN, PRODUCTION],
+      'Frozen: environment production, since 2026-11-20T10:00:00.000Z (freeze freeze-2).',
+    ],
+    [
+      'then the connection',
+      [CI, MAIN],
+      'Frozen: connection main, since 2026-11-20T10:00:00.000Z (freeze freeze-1).',
+    ],
+    ['then the agent', [CI], 'Frozen: agent ci, since 2026-11-20T10:00:00.000Z (freeze freeze-0).'],
   ])('%s', (_name, targets, words) => {
     const found = decide(factsOf(frozenState(...targets)), question(), NOW);
     expect(found).toMatchObject({ allowed: false, code: 'frozen' });
     expect(found.steps.map(({ step }) => step)).toEqual(['agent', 'freeze']);
-    expect(found.steps.at(-1)?.text).toMatch(words);
+    expect(found.steps.at(-1)?.text).toBe(words);
   });
 
   test.each<[string, Parameters<typeof question>[0]]>([

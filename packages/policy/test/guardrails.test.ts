@@ -1,10 +1,29 @@
 /** Step 7: what a guardrail forbids is denied, and so is whatever one could not judge. */
 import { describe, expect, test, vi } from 'vitest';
-import { createGuardrailEngine, decide, type Facts, type Verdict } from '../src/index.ts';
+import {
+  type Cedar,
+  createGuardrailEngine,
+  decide,
+  type Facts,
+  forbiddenAmong,
+  type Verdict,
+} from '../src/index.ts';
 import { engine, guarded, loadCedar } from './support/engine.ts';
-import { authority, DROP, dropA, factsOf, KEY, NOW, question, READ } from './support/facts.ts';
+import {
+  authority,
+  CATALOG,
+  DROP,
+  dropA,
+  factsOf,
+  KEY,
+  NOW,
+  question,
+  READ,
+  RULES,
+} from './support/facts.ts';
 
 const WISHES = [READ, DROP];
+const drop = { ...dropA, sender: KEY.registered };
 
 function judged(
   texts: Readonly<Record<string, string>>,
@@ -16,8 +35,11 @@ function judged(
   return decide(factsOf(state, { guardrails: engine, ...change }), question(asked), now);
 }
 
+function said(verdict: Verdict): string | undefined {
+  return verdict.steps.find(({ step }) => step === 'guardrail')?.text;
+}
+
 const forbid = (when: string): string => `forbid (principal, action, resource) when { ${when} };`;
-const drop = { ...dropA, sender: KEY.registered };
 
 describe('a guardrail', () => {
   test.each<[string, string, Parameters<typeof question>[0], boolean]>([
@@ -47,6 +69,9 @@ describe('a guardrail', () => {
     ['on words of the grant', '!(context.grant.reason like "*OPS*")', {}, false],
     ['on a ticket', '!(context.grant has ticket)', {}, false],
     ['on uses', 'context.grant has max_uses && context.grant.uses >= 0', {}, true],
+    ['on uses, of a grant that has an end of them', 'context.grant has max_uses', drop, false],
+    ['on uses so far', 'context.grant.uses == 1', {}, true],
+    ['on SQL', 'context.grant.sql', {}, true],
     ['on how much is asked at once', 'context.rights > 1', {}, true],
   ])('%s', (_, when, asked, allowed) => {
     const verdict = judged({ rule: forbid(when) }, asked);
@@ -69,8 +94,28 @@ describe('a guardrail', () => {
     const facts = factsOf(state, { guardrails: engine });
     const asks = (...resources: string[]) =>
       question({ asks: [{ operations: ['db:select'], resources }] });
-    expect(decide(facts, asks('a'), NOW).allowed).toBe(true);
-    expect(decide(facts, asks('a', 'b'), NOW)).toMatchObject({ code: 'guardrail' });
+    expect(said(decide(facts, asks('a'), NOW))).toBe('The guardrail forbids none of it.');
+    expect(said(decide(facts, asks('a', 'b'), NOW))).toBe(
+      'Guardrail b, policy #1, forbids db:select on b.',
+    );
+    const two = guarded(state, { few: forbid('context.rights > 2'), b: forbid('false') });
+    const both = decide({ ...facts, authority: two }, asks('a', 'b'), NOW);
+    expect(said(both)).toBe('None of 2 guardrails forbids it.');
+    const one = guarded(state, { few: forbid('context.rights > 1') });
+    expect(decide({ ...facts, authority: one }, asks('a', 'b'), NOW).allowed).toBe(false);
+  });
+
+  test('is judged on the uses of the grant that covers the right, and on the time', () => {
+    const limited = guarded(authority([{ ...READ, maxUses: 5 }]), {
+      once: forbid('context.grant.uses > 3'),
+    });
+    const used = (count: number) =>
+      factsOf(limited, { guardrails: engine, uses: new Map([['grant-0', count]]) });
+    expect(decide(used(3), question(), NOW).allowed).toBe(true);
+    expect(decide(used(4), question(), NOW)).toMatchObject({ code: 'guardrail' });
+    const night = { hours: forbid('context.hour < 12') };
+    expect(judged(night).allowed).toBe(true);
+    expect(judged(night, {}, {}, NOW - 1).allowed).toBe(false);
   });
 
   test('on a resource holds for its parts too', () => {
@@ -188,16 +233,221 @@ describe('denied by what could not be evaluated', () => {
     expect(loads).toBe(3);
   });
 
-  test('an answer that came late', () => {
-    const elapsed = vi.fn<() => number>().mockReturnValueOnce(0).mockReturnValue(1_001);
+  test.each([
+    [1_000, 'The guardrail forbids none of it.'],
+    [
+      1_001,
+      'Guardrail fine could not be evaluated for db:select on a, which denies it: it took more than 1000 ms.',
+    ],
+  ])('an answer that came late, after %d ms', (taken, text) => {
+    const elapsed = vi
+      .fn<() => number>()
+      .mockReturnValueOnce(5)
+      .mockReturnValue(5 + taken);
     const slow = createGuardrailEngine({ load: loadCedar, elapsed });
-    expect(judged({ fine: forbid('false') }, {}, { guardrails: slow })).toMatchObject({
-      code: 'guardrail',
+    expect(said(judged({ fine: forbid('false') }, {}, { guardrails: slow }))).toBe(text);
+  });
+
+  const failure = {
+    type: 'failure' as const,
+    errors: [{ message: 'out of order', help: null, code: null, url: null, severity: null }],
+    warnings: [],
+  };
+  test.each<[string, Partial<Cedar>, string]>([
+    [
+      'it does not take the policies',
+      { preparsePolicySet: () => failure },
+      'Guardrail fine could not be evaluated for db:select on a, which denies it: out of order.',
+    ],
+    [
+      'it takes no policies and does not say why',
+      { preparsePolicySet: () => ({ ...failure, errors: [] }) },
+      'Guardrail fine could not be evaluated for db:select on a, which denies it: unreadable.',
+    ],
+    [
+      'it does not evaluate them',
+      { statefulIsAuthorized: () => failure },
+      'Guardrail  could not be evaluated for db:select on a, which denies it: out of order.',
+    ],
+    [
+      'it does not evaluate them and does not say why',
+      { statefulIsAuthorized: () => ({ ...failure, errors: [] }) },
+      'Guardrail  could not be evaluated for db:select on a, which denies it: it could not be evaluated.',
+    ],
+    [
+      'it denies for a reason nobody wrote',
+      {
+        statefulIsAuthorized: () => ({
+          type: 'success',
+          response: { decision: 'deny', diagnostics: { reason: [], errors: [] } },
+          warnings: [],
+        }),
+      },
+      'Guardrail  forbids db:select on a.',
+    ],
+    [
+      'it traps when it evaluates',
+      {
+        statefulIsAuthorized: () => {
+          throw new Error('unreachable');
+        },
+      },
+      'Guardrail fine could not be evaluated for db:select on a, which denies it: the engine failed.',
+    ],
+    [
+      'it traps when it reads',
+      {
+        preparsePolicySet: () => {
+          throw new Error('unreachable');
+        },
+      },
+      'Guardrail fine could not be evaluated for db:select on a, which denies it: it could not be read to its end.',
+    ],
+  ])('an engine out of order: %s', (_, broken, text) => {
+    const engine = createGuardrailEngine({
+      load: () => ({ ...loadCedar(), ...broken }),
+      elapsed: () => 0,
     });
+    const verdict = judged({ fine: forbid('false') }, {}, { guardrails: engine });
+    expect(verdict).toMatchObject({ allowed: false, code: 'guardrail' });
+    expect(said(verdict)).toBe(text);
+  });
+
+  test('a right whose grant is not there', () => {
+    const state = guarded(authority(WISHES), { fine: forbid('false') });
+    const verdict = decide(factsOf(state, { guardrails: engine }), question(), NOW);
+    if (!verdict.allowed) throw new Error(verdict.code);
+    const environment = state.environments.get('production-id');
+    const agent = state.agents.get('ci');
+    if (environment === undefined || agent === undefined) throw new Error('they are there');
+    const proven = {
+      agent,
+      connection: verdict.connection,
+      environment,
+      providerIds: [],
+      rules: RULES,
+    };
+    const lost = verdict.rights.map((right) => ({ ...right, grant: 'grant-9' }));
+    const guardrails = [...state.guardrails.values()];
+    const by = { guardrails, senderBound: false, now: NOW };
+    expect(forbiddenAmong(factsOf(state), proven, lost, by)).toEqual({
+      right: lost[0],
+      by: { id: 'fine-id', name: 'fine', policy: null },
+      error: 'its grant is unknown',
+      text: 'Guardrail fine could not be evaluated for db:select on a, which denies it: its grant is unknown.',
+    });
+    expect(forbiddenAmong(factsOf(state), proven, verdict.rights, by)?.error).toBe(
+      'there is no engine',
+    );
+    expect(forbiddenAmong(factsOf(state), proven, [], by)).toBeNull();
+    expect(forbiddenAmong(factsOf(state), proven, lost, { ...by, guardrails: [] })).toBeNull();
+  });
+});
+
+describe('a text that is tried out before it stands', () => {
+  const rule = forbid('context.hour > 3');
+
+  test('is evaluated once, itself, on a right that could be', () => {
+    const cedar = loadCedar();
+    const [prepared, evaluated]: [unknown[], unknown[]] = [[], []];
+    const watched = createGuardrailEngine({
+      load: () => ({
+        ...cedar,
+        preparsePolicySet: (id, policies) => {
+          prepared.push([id, policies]);
+          return cedar.preparsePolicySet(id, policies);
+        },
+        statefulIsAuthorized: (call) => {
+          evaluated.push(call.preparsedPolicySetId);
+          return cedar.statefulIsAuthorized(call);
+        },
+      }),
+      elapsed: () => 0,
+    });
+    expect(watched.check(rule, [CATALOG])).toEqual([]);
+    expect(prepared).toEqual([['checked', { staticPolicies: { 0: rule } }]]);
+    expect(evaluated).toEqual(['checked']);
+  });
+
+  test.each<[string, Partial<Cedar>, string]>([
+    [
+      'what traps when it is evaluated',
+      {
+        statefulIsAuthorized: () => {
+          throw new Error('unreachable');
+        },
+      },
+      'It could not be read to its end. Nest less, and split it into several policies.',
+    ],
+    [
+      'what cannot be validated',
+      {
+        validate: () => ({
+          type: 'failure',
+          errors: [
+            { message: 'no such schema', help: null, code: null, url: null, severity: null },
+          ],
+          warnings: [],
+        }),
+      },
+      'no such schema.',
+    ],
+  ])('is refused: %s', (_, broken, text) => {
+    const engine = createGuardrailEngine({
+      load: () => ({ ...loadCedar(), ...broken }),
+      elapsed: () => 0,
+    });
+    expect(engine.check(rule, [CATALOG])).toEqual([{ line: null, column: null, text }]);
   });
 });
 
 describe('the engine', () => {
+  test('reads texts before they are asked for, where it is told to', () => {
+    let read = 0;
+    const load = vi.fn(() => {
+      const cedar = loadCedar();
+      const preparsePolicySet: Cedar['preparsePolicySet'] = (id, policies) => {
+        read += 1;
+        return cedar.preparsePolicySet(id, policies);
+      };
+      return { ...cedar, preparsePolicySet };
+    });
+    const early = createGuardrailEngine({ load, elapsed: () => 0 });
+    early.prepare([]);
+    expect(load).not.toHaveBeenCalled();
+    const state = guarded(authority(WISHES), { fine: forbid('false') });
+    early.prepare([...state.guardrails.values()]);
+    expect(read).toBe(1);
+    expect(decide(factsOf(state, { guardrails: early }), question(), NOW).allowed).toBe(true);
+    expect(read).toBe(1);
+    const deep = forbid(`${'('.repeat(4_000)}true${')'.repeat(4_000)}`);
+    early.prepare([{ id: 'deep-id', name: 'deep', policy: deep }]);
+    expect(load).toHaveBeenCalledTimes(1);
+    expect(decide(factsOf(state, { guardrails: early }), question(), NOW).allowed).toBe(true);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  test('keeps what it is asked for, whatever comes between', () => {
+    const cedar = loadCedar();
+    const read: string[] = [];
+    const bounded = createGuardrailEngine({
+      load: () => ({
+        ...cedar,
+        preparsePolicySet: (id, policies) => {
+          read.push(JSON.stringify(policies));
+          return cedar.preparsePolicySet(id, policies);
+        },
+      }),
+      elapsed: () => 0,
+    });
+    const ask = (when: string) => judged({ rule: forbid(when) }, {}, { guardrails: bounded });
+    for (let hour = 0; hour < 100; hour += 1) {
+      ask('context.hour == 99');
+      ask(`context.hour == ${hour - 100}`);
+    }
+    expect(read.filter((policies) => policies.includes('context.hour == 99'))).toHaveLength(1);
+  });
+
   test('is brought down once by a text, and names it ever after', () => {
     const load = vi.fn(loadCedar);
     const spared = createGuardrailEngine({ load, elapsed: () => 0 });

@@ -1,7 +1,7 @@
 /** Operations that the broker runs: no credential for them, and in production only what humans signed. */
 import { expect, test } from 'vitest';
 import { decide, type Question } from '../src/index.ts';
-import { authority, factsOf, NOW, question, RULES, type Wish } from './support/facts.ts';
+import { authority, factsOf, HOUR, NOW, question, RULES, type Wish } from './support/facts.ts';
 
 const rules = new Map([
   ['db', { ...RULES, runnable: (operation: string) => operation === 'db:vacuum' }],
@@ -36,6 +36,18 @@ test.each([
   ['production', 'SELECT 1', 'credential', 'unknown_operation'],
 ] as const)('in %s, grant holds %s, for a %s: %s', (environment, sql, use, expected) => {
   expect(decided(environment, sql, use)).toBe(expected);
+});
+
+test.each([
+  [HOUR, 'in a production-class environment only SQL that humans signed is run'],
+  [0, 'its validity is over'],
+])('why one that ends in %d ms is not run', (until, reason) => {
+  const state = authority([
+    { until, permissions: [{ operations: { 'db:vacuum': 'write' }, resources: ['a'] }] },
+  ]);
+  const asks = [{ operations: ['db:vacuum'], resources: ['a'] }];
+  const verdict = decide(factsOf(state, { rules }), question({ asks, use: 'script' }), NOW);
+  expect(verdict.steps.at(-1)?.text).toBe(`db:vacuum on a: ${reason}.`);
 });
 
 test('a script is nothing but what is run', () => {

@@ -63,6 +63,10 @@ export interface Wish {
   }[];
   readonly signers?: readonly string[];
   readonly maxUses?: number | null;
+  /** Seconds. */
+  readonly ttl?: number;
+  readonly sql?: string;
+  readonly reason?: string;
   readonly sender?: string | null;
   readonly pins?: 'none' | 'kept' | 'broken';
   readonly revoked?: boolean;
@@ -169,15 +173,15 @@ function addGrant(state: AuthorityState, id: string, wish: Wish): void {
       operations: Object.entries(operations).map(([name, effect]) => ({ name, effect })),
       resources: [...resources],
     })),
-    ttl: 900,
+    ttl: wish.ttl ?? 900,
     valid_for: Math.max(1, (until - from) / 1000),
     max_uses: wish.maxUses ?? null,
     pins: (wish.pins ?? 'none') === 'none' ? null : pins,
     sender: wish.sender ?? null,
-    sql: null,
+    sql: wish.sql ?? null,
     assessment: null,
     request: null,
-    reason: 'because',
+    reason: wish.reason ?? 'because',
   };
   const revokedAt = wish.revoked === true ? TIME : null;
   const dates = { completedAt: from, from, until, revokedAt, unpinnedAt: null };
