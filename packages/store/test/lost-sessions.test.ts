@@ -1,3 +1,4 @@
+import type { CountersignError } from '@countersign/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../src/index.ts';
 import { type Server, startPostgres } from './support/postgres.ts';
@@ -126,6 +127,26 @@ describe('when the session of a transaction ended', () => {
     expect(await store.tokenKeys.change(() => Promise.resolve(change))).toBe(true);
     expect(await edit(url, stored)).toHaveLength(0);
   });
+});
+
+describe('when a session ends while it is made ready', () => {
+  it.each(['lose', 'lose-answer', 'end-session'] as const)(
+    'who asked for it is answered or refused, and nobody else hears of it: %s',
+    async (how) => {
+      const wire = await startWire(url);
+      wire.strike({ after: 'b.typarray', at: 'b.typarray', how });
+      const opened = await open(wire.url, { poolSize: 1 }).then(
+        async (behind) => {
+          await behind.journal.head();
+          await behind.close();
+          return 'answered';
+        },
+        (error: CountersignError) => error.code,
+      );
+      expect(['answered', 'broker_unavailable']).toContain(opened);
+      await wire.close();
+    },
+  );
 });
 
 describe('when a session ends in place of an answer', () => {
