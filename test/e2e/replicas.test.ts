@@ -42,7 +42,12 @@ describe.skipIf(!HAS_HAPROXY)('replicas behind a load balancer (needs haproxy)',
   beforeAll(async () => {
     const port = await freePort();
     issuer = `http://localhost:${port}`;
-    const env = { COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_DRAIN_SECONDS: '1' };
+    const env = {
+      COUNTERSIGN_LOG_LEVEL: 'warn',
+      COUNTERSIGN_DRAIN_SECONDS: '1',
+      // One agent makes all of the load here.
+      COUNTERSIGN_AGENT_RATE: '100000',
+    };
     deployment = await deploy({ replicas: REPLICAS, issuer, env });
     servers = [...deployment.replicas];
     balancer = await startHaproxy({

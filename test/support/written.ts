@@ -15,14 +15,15 @@ const Counted = z.object({ rows: z.coerce.number(), digest: z.string().nullable(
 
 /**
  * Looks at every table but replay ids (a proof is spent by being shown), the servers' signs of life, the
- * head and the tiles.
+ * head and the tiles, and what servers reckon from the ledger by themselves: daily counts and snapshots.
  */
 export async function watchWrites(databaseUrl: string): Promise<Watch> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
   const tables = await sql<{ name: string }[]>`
     SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = 'countersign' AND c.relkind = 'r'
-      AND c.relname NOT IN ('replay_ids', 'replicas', 'head', 'tiles', 'entries') ORDER BY 1`;
+      AND c.relname NOT IN ('replay_ids', 'replicas', 'head', 'tiles', 'entries', 'usage', 'usage_counted',
+        'snapshots', 'snapshot_parts') ORDER BY 1`;
   let entries = -1;
   let before = new Map<string, string>();
 
