@@ -115,9 +115,12 @@ describe('a key', () => {
       status: 'suspended',
       reasons: ["the agent's credentials changed since it was signed"],
     });
-    // Back to what was signed for, it stands as it did.
+    // Law 1: who changes it back, one admin alone, brings nothing back that two have signed.
     await setKeys('pinned', pinned.key);
-    expect(await bob.client.call('grant', { params: { id } })).toMatchObject({ status: 'active' });
+    expect(await bob.client.call('grant', { params: { id } })).toMatchObject({
+      status: 'suspended',
+    });
+    await refused(pinned.agent.token(wanted), 'grant_suspended');
   });
 
   test('is no key of a human, nor of another agent', async () => {
