@@ -8,6 +8,7 @@ const EXPECTED = [
   'packages/contract/',
   'packages/broker/',
   'packages/provider-kit/',
+  'packages/providers/railway/',
   'packages/client/',
   'packages/authority/',
   'packages/ledger/',

@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'packages/ledger',
   ],
   'packages/providers/postgres': ['packages/core', 'packages/provider-kit'],
+  'packages/providers/railway': ['packages/core', 'packages/provider-kit'],
   'packages/broker': [
     'packages/core',
     'packages/contract',

@@ -1,0 +1,93 @@
+/** The fields of each type that are more than a member of its record of the same name. */
+import {
+  ApiToken,
+  CloudAgent,
+  InviteCode,
+  ProjectToken,
+  Sandbox,
+  Signal,
+  SshPublicKey,
+  synced,
+} from './fields/access.ts';
+import { Environment, EnvironmentPatch, Project, User, Workspace } from './fields/projects.ts';
+import {
+  AllDomains,
+  CustomDomain,
+  Deployment,
+  DeploymentTrigger,
+  Service,
+  ServiceInstance,
+  Variable,
+} from './fields/services.ts';
+import {
+  Bucket,
+  BucketS3CompatibleCredentials,
+  Volume,
+  VolumeInstance,
+  VolumeInstanceBackup,
+  VolumeInstanceBackupSchedule,
+} from './fields/storage.ts';
+import type { Kind } from './world/world.ts';
+
+/** GraphQL type → kind of the record behind it. What is resolved through these counts as read. */
+export const KIND_OF_TYPE: Readonly<Record<string, Kind>> = {
+  User: 'user',
+  Workspace: 'workspace',
+  Project: 'project',
+  Environment: 'environment',
+  EnvironmentPatch: 'patch',
+  Service: 'service',
+  ServiceInstance: 'service-instance',
+  Deployment: 'deployment',
+  DeploymentTrigger: 'deployment-trigger',
+  Variable: 'variable',
+  Volume: 'volume',
+  VolumeInstance: 'volume-instance',
+  VolumeInstanceBackup: 'backup',
+  VolumeInstanceBackupSchedule: 'backup-schedule',
+  ApiToken: 'token',
+  ProjectToken: 'token',
+  SshPublicKey: 'ssh-key',
+  InviteCode: 'invite-code',
+  IntegrationAuth: 'integration-auth',
+  Bucket: 'bucket',
+  BucketS3CompatibleCredentials: 'bucket-instance',
+  CustomDomain: 'custom-domain',
+  ServiceDomain: 'service-domain',
+  TCPProxy: 'tcp-proxy',
+  EgressGateway: 'egress-gateway',
+  Sandbox: 'sandbox',
+  CloudAgent: 'cloud-agent',
+  Signal: 'signal',
+};
+
+/** Where a type has no field of a name here, the member of its record answers, and null where that has none. */
+export const FIELDS = {
+  User,
+  Workspace,
+  Project,
+  Environment,
+  EnvironmentPatch,
+  Service,
+  ServiceInstance,
+  AllDomains,
+  CustomDomain,
+  ServiceDomain: synced,
+  TCPProxy: synced,
+  Deployment,
+  DeploymentTrigger,
+  Variable,
+  Volume,
+  VolumeInstance,
+  VolumeInstanceBackup,
+  VolumeInstanceBackupSchedule,
+  ApiToken,
+  ProjectToken,
+  SshPublicKey,
+  InviteCode,
+  Bucket,
+  BucketS3CompatibleCredentials,
+  Sandbox,
+  CloudAgent,
+  Signal,
+};
