@@ -170,7 +170,7 @@ async function judgeSignature(state: AuthorityState, entry: AuthorityEntry): Pro
   if (signatures.length === 0) {
     throw inputError('invalid_request', 'There is no signature in it.');
   }
-  if (!isSeconding) requireNotOvertaken(state, record);
+  requireNotOvertaken(state, record);
   if (isSeconding) return await judgeSeconding(state, entry, record, signatures);
   const isEnough = progressOf(
     state,

@@ -154,11 +154,11 @@ export function loneLifter(state: AuthorityState, id: string): string | null {
  * sign, and its author is not the one. Null when there is none.
  */
 export function strandedFreeze(state: AuthorityState, gone: ReadonlySet<string>): Freeze | null {
+  // Whoever was removed has no key left.
   const left = new Set(
     [...state.keys.values()]
       .filter((key) => key.revokedAt === null && !gone.has(key.kid))
-      .map((key) => key.human)
-      .filter((id) => isPresent(state.humans.get(id))),
+      .map((key) => key.human),
   );
   if (left.size > 1) return null;
   for (const freeze of state.freezes.values()) {

@@ -179,7 +179,7 @@ function mapping(state: AuthorityState, body: StatementOf<'connection.set'>['bod
         needed = both(needed, both(quorumOf(rule), quorumOf(state.environments.get(other)?.rule)));
       }
       if (rule?.class !== 'production' && secondHumanEver(state)) {
-        needed = both(needed, { ...TWO_HUMANS, admin: true });
+        needed = both(needed, TWO_HUMANS);
       }
     }
   }

@@ -1,6 +1,12 @@
 import type { Catalog, Effect } from '@countersign/core';
 import { describe, expect, test } from 'vitest';
-import { grantStanding, latestOperation, recordedEffect } from '../src/index.ts';
+import {
+  decodeStatement,
+  effectChanges,
+  grantStanding,
+  latestOperation,
+  recordedEffect,
+} from '../src/index.ts';
 import {
   type Body,
   CATALOG,
@@ -9,7 +15,7 @@ import {
   permission,
   withEffects,
 } from './support/bodies.ts';
-import { type Draft, type Team, team } from './support/deployment.ts';
+import { type Draft, payloadOf, type Team, team } from './support/deployment.ts';
 import { sha256 } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
@@ -34,12 +40,14 @@ function effect(t: Team, operation: string, resource = 'orders', environmentClas
 }
 
 const MILDER = withEffects('db:drop', [{ effect: 'write' }]);
+const LESS = { ...CATALOG, operations: CATALOG.operations.slice(1) };
 const WORSE = withEffects('db:select', [{ effect: 'delete' }]);
 
 describe('catalog.adopt', () => {
   test.each<[string, Catalog, Record<string, Effect>]>([
     ['the one that counts', CATALOG, {}],
     ['one with a worse effect', WORSE, {}],
+    ['one that knows less', LESS, {}],
     ['a raised operation', CATALOG, { 'db:select': 'reveal' }],
     [
       'operations raised to the worst',
@@ -61,6 +69,7 @@ describe('catalog.adopt', () => {
     ['one raised here and lowered there', CATALOG, { 'db:update': 'reveal' }],
     ['one lowered beside one raised', CATALOG, { 'db:drop': 'write', 'db:select': 'delete' }],
     ['what was unknown outside production', CATALOG, { 'db:vacuum': 'write' }],
+    ['what was unknown there, and is worse in production', CATALOG, { 'db:vacuum': 'escalate' }],
   ])('two adopt what lowers anything: %s', async (_name, catalog, effects) => {
     const t = await team();
     await t.broker.record(catalog);
@@ -121,6 +130,38 @@ describe('catalog.adopt', () => {
     expectPending(await t.broker.propose(draft, t.alice.key), /1 more/);
     expectComplete(await t.broker.sign(draft, t.bob.key));
     expect(effect(t, 'db:select')).toBe('read');
+  });
+
+  test('is the latest from then on, and what it changes is told by operation, in order', async () => {
+    const t = await team();
+    await t.broker.record(MILDER);
+    const { statement } = decodeStatement(
+      payloadOf(adopt(t, CATALOG, { 'db:dump': 'delete', 'db:vacuum': 'escalate' })),
+    );
+    if (statement.kind !== 'catalog.adopt') throw new Error('it is an adoption');
+    expect(effectChanges(t.broker.state, statement.body)).toEqual([
+      { operation: 'db:dump', before: 'reveal', after: 'delete', lowered: false },
+      { operation: 'db:vacuum', before: null, after: 'escalate', lowered: true },
+    ]);
+    expect(latestOperation(t.broker.state, 'db:drop')?.effects).toEqual([{ effect: 'write' }]);
+    await t.broker.done(adopt(t, CATALOG), t.alice.key);
+    expect(latestOperation(t.broker.state, 'db:drop')?.effects).toEqual([{ effect: 'delete' }]);
+  });
+
+  test('what another provider’s server records does not overtake one that waits', async () => {
+    const t = await team();
+    const draft = adopt(t, CATALOG, { 'db:drop': 'write' });
+    expectPending(await t.broker.propose(draft, t.alice.key), /1 more/);
+    const get = {
+      name: 'web:get',
+      summary: 'Get',
+      effects: [{ effect: 'read' as const }],
+      exchangeable: true,
+    };
+    await t.broker.record({ provider: 'web', operations: [get] });
+    expectComplete(await t.broker.sign(draft, t.bob.key));
+    const read = { operation: 'web:get', resource: 'x', environmentClass: 'staging' };
+    expect(recordedEffect(t.broker.state, read)).toBe('read');
   });
 
   test('a raise suspends what one admin granted; a lowering gives nothing by itself', async () => {

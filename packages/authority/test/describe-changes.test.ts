@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeStatement, describe as inWords, readAloud } from '../src/index.ts';
+import { readAloud } from '../src/index.ts';
 import {
   agentBody,
   type Body,
@@ -12,25 +12,11 @@ import {
   environmentBody,
   recoverBody,
 } from './support/bodies.ts';
-import { type Deployment, type Draft, payloadOf, type Team, team } from './support/deployment.ts';
+import { type Team, team } from './support/deployment.ts';
 import { keyOf, sha256 } from './support/device-keys.ts';
+import { said, words } from './support/words.ts';
 
 const zoe = keyOf('zoe');
-
-function said({ state }: Deployment, draft: Draft): ReturnType<typeof inWords> {
-  return inWords(state, decodeStatement(payloadOf(draft)).statement);
-}
-
-/** As a terminal would show it, without what every statement ends with. */
-function words(t: Team, kind: string, body: Body): string {
-  const { headline, facts, warnings } = said(t.broker, t.broker.draft(kind, body));
-  const shown = facts.filter(({ label }) => label !== 'sign by' && label !== 'statement');
-  return [
-    headline,
-    ...shown.map(({ label, value }) => `  ${label}: ${value}`),
-    ...warnings.map((warning) => `! ${warning}`),
-  ].join('\n');
-}
 
 const SLOW =
   "! Not to sign it does not stop it: 30 days after it was proposed one admin's signature is enough, unless it is rejected.";

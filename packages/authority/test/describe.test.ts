@@ -12,22 +12,11 @@ import {
 } from './support/bodies.ts';
 import { Deployment, dangerousGrant, payloadOf, type Team, team } from './support/deployment.ts';
 import { keyOf, sha256 } from './support/device-keys.ts';
+import { words } from './support/words.ts';
 
 const zoe = keyOf('zoe');
 const SLOW =
   "! Not to sign it does not stop it: 30 days after it was proposed one admin's signature is enough, unless it is rejected.";
-
-/** As a terminal would show it, without what every statement ends with. */
-function words(t: Team, kind: string, body: Body): string {
-  const { statement } = decodeStatement(payloadOf(t.broker.draft(kind, body)));
-  const { headline, facts, warnings } = inWords(t.broker.state, statement);
-  const shown = facts.filter(({ label }) => label !== 'sign by' && label !== 'statement');
-  return [
-    headline,
-    ...shown.map(({ label, value }) => `  ${label}: ${value}`),
-    ...warnings.map((warning) => `! ${warning}`),
-  ].join('\n');
-}
 
 const TABLE: readonly [string, string, (t: Team) => Body, (t: Team) => string][] = [
   [
@@ -397,6 +386,11 @@ test.each([
   [86_400, '24 h'],
   [2_592_000, '30 days'],
   [3601, '3601 s'],
+  [120, '120 s'],
+  [180, '3 min'],
+  [1800, '30 min'],
+  [90_000, '25 h'],
+  [86_460, '1441 min'],
 ])('%d seconds are %s', (seconds, words_) => {
   expect(duration(seconds)).toBe(words_);
 });

@@ -176,6 +176,15 @@ describe('a catalog that a new version brings', () => {
     ]);
   });
 
+  test('and no grant that waits in vain already', async () => {
+    const t = await team();
+    const draft = t.broker.draft('grant.create', dangerousGrant(t, t.staging, DROP));
+    await t.broker.propose(draft, t.alice.key);
+    await t.broker.record(withEffects('db:drop', [{ effect: 'escalate' }]));
+    const after = stateWithCatalog(t.broker.state, RAISED);
+    expect(touchedGrants(t.broker.state, after, t.broker.now)).toEqual([]);
+  });
+
   test('that is recorded already touches nothing', async () => {
     const t = await team();
     await dropGrant(t);

@@ -115,6 +115,11 @@ describe('a freeze', () => {
     ]) {
       expect(await broker.propose(freeze(t, target), alice.key)).toMatchObject({ ok: false });
     }
+    expectRefusal(
+      await broker.propose(freeze(t, { kind: 'agent', id: t.agent }), alice.key),
+      'conflict',
+      /Agent ci is disabled, for good/,
+    );
   });
 });
 
@@ -392,6 +397,52 @@ describe('nobody is locked out', () => {
       const id = await broker.done(freeze({ broker }, target), alice.key);
       expectComplete(await broker.propose(unfreeze({ broker }, id), alice.key));
     }
+  });
+
+  test('of three, one leaves, whatever freezes stand', async () => {
+    const t = await team();
+    const draft = freeze(t, EVERYTHING);
+    await t.broker.done(draft, t.bob.key);
+    expect(await t.broker.sign(draft, t.alice.key)).toMatchObject({ ok: true, missing: '' });
+    const remove = t.broker.draft('human.remove', { human: t.bob.id, reason: 'left' });
+    expectComplete(await t.broker.propose(remove, t.alice.key, t.carol.key));
+  });
+
+  test('of two, one leaves while the other could lift alone what stands, and not while it takes two', async () => {
+    const t = await two();
+    const remove = () => t.broker.draft('human.remove', { human: t.bob.id, reason: 'left' });
+    const both = await t.broker.done(freeze(t, EVERYTHING), t.alice.key, t.bob.key);
+    const own = await t.broker.done(freeze(t, EVERYTHING), t.alice.key);
+    expectRefusal(
+      await t.broker.propose(remove(), t.alice.key, t.bob.key),
+      'conflict',
+      new RegExp(`lift the freeze ${both}`),
+    );
+    await t.broker.done(unfreeze(t, both), t.alice.key, t.bob.key);
+    expectComplete(await t.broker.propose(remove(), t.alice.key, t.bob.key));
+    expectComplete(await t.broker.propose(unfreeze(t, own), t.alice.key));
+  });
+
+  test('who has no key left is not there to lift anything', async () => {
+    const t = await two();
+    const carol = await t.broker.enrol('carol', ['approver'], [t.alice, t.bob]);
+    const revoke = t.broker.draft('key.revoke', { key: carol.key.kid, reason: 'lost' });
+    await t.broker.done(revoke, t.alice.key, t.bob.key);
+    await t.broker.done(freeze(t, EVERYTHING), t.bob.key);
+    const remove = t.broker.draft('human.remove', { human: t.bob.id, reason: 'left' });
+    const outcome = await t.broker.propose(remove, t.alice.key, t.bob.key);
+    expectRefusal(outcome, 'conflict', /Nobody would be left to lift/);
+  });
+
+  test('a freeze of a key that is revoked since puts nobody in doubt', async () => {
+    const t = await team();
+    const second = await secondKeyOf(t, t.bob, t.bob, t.alice);
+    const own = await t.broker.done(freeze(t, EVERYTHING), t.bob.key);
+    await frozen(t, key(t.bob.key), t.alice);
+    expectPending(await t.broker.propose(unfreeze(t, own), second), /1 more/);
+    const revoke = t.broker.draft('key.revoke', { key: t.bob.key.kid, reason: 'lost' });
+    await t.broker.done(revoke, t.alice.key, t.carol.key);
+    expectComplete(await t.broker.propose(unfreeze(t, own), second));
   });
 
   test('nobody leaves behind a freeze that the last one could not lift', async () => {

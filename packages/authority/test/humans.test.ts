@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { judge } from '../src/index.ts';
 import { type Body, CATALOG, enrollBody, genesisBody } from './support/bodies.ts';
-import { Deployment, type Team, team } from './support/deployment.ts';
-import { keyOf, sha256 } from './support/device-keys.ts';
+import { Deployment, instant, payloadOf, type Team, team } from './support/deployment.ts';
+import { canonicalText, headerOf, keyOf, sha256, signed } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
 describe('genesis', () => {
@@ -28,6 +29,32 @@ describe('genesis', () => {
     const broker = new Deployment();
     const draft = broker.draft('genesis', { ...genesisBody('anna', anna, ledger), ...change });
     expectRefusal(await broker.propose(draft, ...by), code, words);
+  });
+
+  test('refused: signed by the key it names, under the name of another', async () => {
+    const broker = new Deployment();
+    const payload = payloadOf(broker.draft('genesis', genesisBody('anna', anna, ledger)));
+    const signatures = [signed(payload, anna, canonicalText(headerOf(other)))];
+    const outcome = await broker.feed('statement.proposed', {
+      envelope: { payload, signatures, assertions: [] },
+    });
+    expectRefusal(outcome, 'forbidden', /key genesis names/);
+  });
+
+  test('is complete by the one signature, which is counted', async () => {
+    const broker = new Deployment();
+    const payload = payloadOf(broker.draft('genesis', genesisBody('anna', anna, ledger)));
+    const body = { envelope: { payload, signatures: [signed(payload, anna)], assertions: [] } };
+    const time = instant(broker.now);
+    const entry = { index: 0, time, type: 'statement.proposed', body } as const;
+    const judgement = await judge(broker.state, entry);
+    if (!judgement.ok || judgement.statement === null) throw new Error('genesis is refused');
+    const { statement, progress } = judgement;
+    expect(progress).toEqual({ met: true, have: 1, need: 1, counted: [statement], missing: [] });
+    judgement.apply();
+    expect(broker.state.statements.get(statement)?.signatures).toEqual([
+      { kid: anna.kid, human: statement, at: time, entry: 0 },
+    ]);
   });
 
   test('nothing comes before it', async () => {

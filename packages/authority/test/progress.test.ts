@@ -82,6 +82,23 @@ describe('of a quorum', () => {
   });
 });
 
+test('who is frozen is named where they are missed, and nowhere else', async () => {
+  const t = await team();
+  for (const person of [t.bob, t.dave]) {
+    const target = { kind: 'human', id: person.id };
+    await t.broker.done(t.broker.draft('freeze', { target, reason: 'odd' }), t.alice.key);
+  }
+  const two = { distinct: 2 } as const;
+  expect(progress(t, two, t.bob, t.dave, t.carol).missing).toEqual([
+    '1 more distinct human: human',
+    'frozen: bob, dave',
+  ]);
+  expect(progress(t, two, t.bob, t.alice, t.carol)).toMatchObject({ met: true, missing: [] });
+  const counting = { distinct: 3, frozenCount: true } as const;
+  expect(progress(t, counting, t.bob, t.alice).missing).toEqual(['1 more distinct human: human']);
+  expect(progress(t, counting, t.bob, t.alice, t.dave).met).toBe(true);
+});
+
 describe('a signature counts', () => {
   test('from the entry after the one that gave its human the role, and not from that one', async () => {
     const t = await team();
@@ -133,6 +150,7 @@ test('whose signature could count at all', async () => {
   expect(could(quorum, t.erin)).toBe(true);
   expect(could({ ...quorum, admin: false }, t.erin)).toBe(false);
   expect(could(quorum, t.dave)).toBe(false);
+  expect(couldCount({ ...ANY, ...quorum }, { id: 'x', roles: ['auditor', 'approver'] })).toBe(true);
   expect(could({ ...quorum, own: t.dave.id }, t.dave)).toBe(true);
   expect(could({ ...quorum, sponsor: t.dave.id }, t.dave)).toBe(true);
   expect(could({ ...quorum, own: t.dave.id, not: t.dave.id }, t.dave)).toBe(false);

@@ -70,6 +70,12 @@ describe('recover', () => {
   });
 
   test.each<[string, (t: Team) => [Body, readonly TestKey[]], string, RegExp]>([
+    [
+      'a relying party',
+      (t) => [{ rp: { id: 'x', origin: 'x' } }, [fresh, code, t.dave.key]],
+      'invalid_request',
+      /available/,
+    ],
     ['the new key did not sign', (t) => [{}, [code, t.dave.key]], 'forbidden', /new key itself/],
     [
       'the code did not sign',

@@ -79,6 +79,17 @@ describe('escape.accept', () => {
       { object: 'a', digest: DIGESTS.newer },
       { object: 'b', digest: DIGESTS.b },
     ]);
+    await t.broker.done(accept(t, [{ object: 'aa', digest: DIGESTS.b }]), first, second);
+    expect(escapesAccepted(t.broker.state, t.connection).map(({ object }) => object)).toEqual([
+      'a',
+      'aa',
+      'b',
+    ]);
+    expectRefusal(
+      await t.broker.propose(accept(t, both, { connection: t.agent }), first, second),
+      'not_found',
+      /no such connection/,
+    );
     expect(escapesAccepted(t.broker.state, t.agent)).toEqual([]);
     await t.broker.done(remove(t), t.erin.key);
     expect(escapesAccepted(t.broker.state, t.connection)).toEqual([]);

@@ -18,6 +18,7 @@ import {
   type Team,
   team,
 } from './support/deployment.ts';
+import { keyOf } from './support/device-keys.ts';
 import {
   expectComplete,
   expectCoolingOff,
@@ -207,6 +208,10 @@ describe('user-verified keys', () => {
       if (present === undefined) throw new Error('there is one');
       t.broker.state.keys.set(key.kid, { ...present, type: 'user-verified' });
     }
+    const spare = keyOf('carol, second device');
+    const body = { ...changeBody(t.carol, t.carol.id, ['approver']), key: spare.jwk };
+    const enrol = t.broker.draft('human.enroll', { ...body, fingerprint: spare.kid });
+    await t.broker.done(enrol, spare, ...keys(t.carol, t.alice));
     await t.broker.done(
       t.broker.draft('key.revoke', { key: t.carol.key.kid, reason: 'lost' }),
       ...keys(t.alice, t.bob),

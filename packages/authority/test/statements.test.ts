@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { fold, grantStanding } from '../src/index.ts';
-import { type Body, environmentBody, permission } from './support/bodies.ts';
+import { fold, grantStanding, judge } from '../src/index.ts';
+import { type Body, CATALOG, environmentBody, permission } from './support/bodies.ts';
 import { DAY, dangerousGrant, HOUR, instant, payloadOf, team } from './support/deployment.ts';
 import { sha256, signed } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
@@ -75,6 +75,35 @@ describe('times', () => {
     expect(await fold(broker.state, { ...entry, index: entry.index + 7 })).toBeNull();
     expect(broker.state.size).toBe(entry.index + 8);
   });
+});
+
+test('an error of the program is thrown, and not taken for a refusal', async () => {
+  const { broker, alice } = await team();
+  const payload = payloadOf(broker.draft('environment.set', environmentBody('x', 'x')));
+  const body = { envelope: { payload, signatures: [signed(payload, alice.key)], assertions: [] } };
+  const { size, time } = broker.state;
+  const broken = Object.assign({ ...broker.state }, { statements: undefined });
+  const entry = { index: size, time, type: 'statement.proposed', body } as const;
+  await expect(judge(broken, entry)).rejects.toThrow(TypeError);
+});
+
+test('every kind of entry moves the state to its place and time', async () => {
+  const t = await team();
+  const { broker } = t;
+  const freeze = broker.draft('freeze', { target: { kind: 'everything', id: null }, reason: 'x' });
+  const remove = broker.draft('human.remove', { human: t.dave.id, reason: 'x' });
+  for (const step of [
+    () => broker.propose(freeze, t.bob.key),
+    () => broker.sign(freeze, t.alice.key),
+    () => broker.record({ ...CATALOG, operations: CATALOG.operations.slice(0, 1) }),
+    () => broker.propose(remove, t.erin.key),
+    () => broker.sign(remove, t.bob.key),
+  ]) {
+    const { size } = broker.state;
+    broker.now += MINUTE;
+    expect(await step()).toMatchObject({ ok: true });
+    expect([broker.state.size, broker.state.time]).toEqual([size + 1, instant(broker.now)]);
+  }
 });
 
 describe('played twice', () => {
