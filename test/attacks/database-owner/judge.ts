@@ -145,5 +145,7 @@ const SPEAKS_OF_IT = new RegExp(
     'not a pair',
     'token key',
     'SQLSTATE (?!57014|55P03|08|57P)',
+    // What it had still to write was refused.
+    'a step of the stop failed',
   ].join('|'),
 );
