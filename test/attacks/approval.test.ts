@@ -1,18 +1,9 @@
 /** Attacks on the second human's signature, named after the flaw they repeat. */
 import { canonicalBytes, encodeStatement, signStatement } from '@countersign/authority';
-import { createClient } from '@countersign/client';
 import type { DraftRequest, Envelope, Statement, StatementSignature } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
-import {
-  ed25519,
-  enroll,
-  envelopeOf,
-  newId,
-  newKey,
-  type Person,
-  RECOVERY,
-} from '../support/people.ts';
+import { enroll, envelopeOf, knock, newId, newKey, type Person } from '../support/people.ts';
 import { codeOf, refused } from '../support/refusal.ts';
 
 const DELETE = { operations: ['postgres:delete'], resources: ['public.bookings'] };
@@ -249,24 +240,8 @@ describe('approval', () => {
     const { code } = await bob.client.call('invite', {
       body: { name: 'second-alice', roles: ['approver'], groups: [] },
     });
-    const open = createClient({ server: broker.url });
-    const attempt = async () => {
-      const { statement } = await open.call('draft', {
-        body: {
-          kind: 'human.enroll',
-          id: newId(),
-          code,
-          body: {
-            name: 'second-alice',
-            key: ed25519(alice.key),
-            recovery: RECOVERY.key.thumbprint,
-          },
-        },
-      });
-      const envelope = await envelopeOf(statement, alice.privateJwk);
-      return await open.call('propose', { body: { envelope, code } });
-    };
-    await refused(attempt(), 'conflict');
+    const attempt = knock(broker.url, code, 'second-alice', alice).then(({ enter }) => enter());
+    await refused(attempt, 'conflict');
   });
 
   test('a session alone, without a key: it proposes and signs nothing', async () => {

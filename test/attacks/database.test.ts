@@ -2,6 +2,7 @@
 import { verifyExport } from '@countersign/verify';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { besides } from '../support/besides.ts';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
 import { codeOf, refused } from '../support/refusal.ts';
@@ -18,28 +19,19 @@ beforeAll(async () => {
   deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'warn' } });
   await deployment.grant({ operations: ['postgres:select'], resources: ['public.bookings'] });
   await deployment.broker.stop();
-  await besides('alter database countersign rename to untouched');
+  await besides(deployment, 'alter database countersign rename to untouched');
 });
 afterAll(() => deployment.stop());
 beforeEach(async () => {
-  await besides('create database countersign template untouched');
+  await besides(deployment, 'create database countersign template untouched');
   broker = await deployment.anotherServer({ port: deployment.broker.port });
   sql = postgres(deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
 });
 afterEach(async () => {
   await sql.end();
   await broker.stop();
-  await besides('drop database countersign with (force)');
+  await besides(deployment, 'drop database countersign with (force)');
 });
-
-/** Runs SQL in the same cluster, in no database of ours. */
-async function besides(text: string): Promise<void> {
-  const url = new URL(deployment.databaseUrl.reveal());
-  url.pathname = '/postgres';
-  const beside = postgres(url.href, { max: 1, onnotice: () => undefined });
-  await beside.unsafe(text);
-  await beside.end();
-}
 
 async function verify(options: Parameters<typeof verifyExport>[1] = {}) {
   return await verifyExport(deployment.alice.client.exportLines({ authority: false }), options);

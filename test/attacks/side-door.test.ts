@@ -6,7 +6,7 @@ import { createClient } from '@countersign/client';
 import type { DraftRequest, Statement } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details, grantDraft } from '../support/deployment.ts';
-import { ed25519, enroll, envelopeOf, knock, newId, newKey, RECOVERY } from '../support/people.ts';
+import { enroll, envelopeOf, knock, newId, newKey } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
 
 let deployment: Deployment;
@@ -413,24 +413,8 @@ describe('power by the side door', () => {
     const { code } = await alice.client.call('invite', {
       body: { name: 'intercepted', roles: ['approver'], groups: [] },
     });
-    const open = createClient({ server: broker.url });
-    const join = async () => {
-      const { statement } = await open.call('draft', {
-        body: {
-          kind: 'human.enroll',
-          id: newId(),
-          code,
-          body: {
-            name: 'intercepted',
-            key: ed25519(cursor.key),
-            recovery: RECOVERY.key.thumbprint,
-          },
-        },
-      });
-      const envelope = await envelopeOf(statement, cursor.privateJwk);
-      return await open.call('propose', { body: { envelope, code } });
-    };
-    await refused(join(), 'conflict');
+    const join = knock(broker.url, code, 'intercepted', cursor).then(({ enter }) => enter());
+    await refused(join, 'conflict');
     // With a key of its own it waits for those who were to hear the fingerprint from the joiner.
     const stranger = await knock(broker.url, code, 'intercepted');
     expect(await stranger.enter()).toMatchObject({ status: 'pending' });

@@ -5,6 +5,7 @@ import { openStore, type Store } from '@countersign/store';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openStoreOf, seedAgents } from '../bench/seed.ts';
+import { besides } from '../support/besides.ts';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
 import { codeOf, refused } from '../support/refusal.ts';
@@ -39,27 +40,18 @@ beforeAll(async () => {
   }, PATIENCE);
   await writer.stop();
   await store.close();
-  await besides('alter database countersign rename to untouched');
+  await besides(deployment, 'alter database countersign rename to untouched');
 }, 180_000);
 afterAll(() => deployment.stop());
 beforeEach(async () => {
-  await besides('create database countersign template untouched');
+  await besides(deployment, 'create database countersign template untouched');
   sql = postgres(deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
 });
 afterEach(async () => {
   await sql.end();
   await broker.stop();
-  await besides('drop database countersign with (force)');
+  await besides(deployment, 'drop database countersign with (force)');
 });
-
-/** Runs SQL in the same cluster, in no database of ours. */
-async function besides(text: string): Promise<void> {
-  const url = new URL(deployment.databaseUrl.reveal());
-  url.pathname = '/postgres';
-  const beside = postgres(url.href, { max: 1, onnotice: () => undefined });
-  await beside.unsafe(text);
-  await beside.end();
-}
 
 /** A start on the database as it is now. */
 async function start(): Promise<void> {
@@ -110,7 +102,7 @@ async function plant(kek: 'ours' | 'the thief’s', atOf: (at: At) => At): Promi
   const own = await openStoreOf(deployment);
   const { state, at } = await forgedState(own);
   await own.close();
-  await besides('create database elsewhere');
+  await besides(deployment, 'create database elsewhere');
   const url = new URL(deployment.databaseUrl.reveal());
   url.pathname = '/elsewhere';
   const elsewhere =
@@ -127,7 +119,7 @@ async function plant(kek: 'ours' | 'the thief’s', atOf: (at: At) => At): Promi
   const [row] = await there`select * from countersign.snapshots`;
   const parts = await there`select * from countersign.snapshot_parts`;
   await there.end();
-  await besides('drop database elsewhere with (force)');
+  await besides(deployment, 'drop database elsewhere with (force)');
   await sql`delete from countersign.snapshots`;
   await sql`insert into countersign.snapshots ${sql({ ...row })}`;
   for (const part of parts) await sql`insert into countersign.snapshot_parts ${sql({ ...part })}`;

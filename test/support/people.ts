@@ -147,9 +147,14 @@ export async function genesis(
   return await personOf(broker.url, name, device);
 }
 
-/** A joiner's own enrolment, drafted with an invitation code and signed by a new key. */
-export async function knock(url: string, code: string, name: string) {
-  const device = await newKey('device');
+interface Device {
+  readonly key: SigningKey;
+  readonly privateJwk: Secret;
+}
+
+/** A joiner's own enrolment, drafted with an invitation code and signed by a new key, or one at hand. */
+export async function knock(url: string, code: string, name: string, own: Device | null = null) {
+  const device = own ?? (await newKey('device'));
   const open = createClient({ server: url });
   const { statement } = await open.call('draft', {
     body: {

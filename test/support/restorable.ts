@@ -5,7 +5,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import postgres from 'postgres';
+import { besides } from './besides.ts';
 import type { BrokerProcess } from './broker-process.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { type Person, personOf } from './people.ts';
@@ -96,13 +96,4 @@ export async function deployRestorable(): Promise<Restorable> {
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** Runs SQL in the same cluster, in no database of ours. */
-async function besides({ databaseUrl }: Deployment, text: string): Promise<void> {
-  const url = new URL(databaseUrl.reveal());
-  url.pathname = '/postgres';
-  const beside = postgres(url.href, { max: 1, onnotice: () => undefined });
-  await beside.unsafe(text);
-  await beside.end();
 }

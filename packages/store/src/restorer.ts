@@ -20,7 +20,7 @@ import { AUTHORITY_CHANNEL } from './append.ts';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Sql, type Tx } from './database.ts';
 import { isEqual, type LedgerHead, macOf, unfaithful } from './head.ts';
-import { completeTiles } from './tiles.ts';
+import { completeTiles, hashesBelow } from './tiles.ts';
 
 /** Entries in one statement. */
 const ROWS = 256;
@@ -146,7 +146,8 @@ async function rootAt(sql: Sql, size: number): Promise<Uint8Array> {
   for (; level >= 0; level -= 1) {
     const span = TILE_WIDTH ** level;
     const nodes = Math.floor(size / span) % TILE_WIDTH;
-    const hashes = await hashesAt(sql, level, Math.floor(size / span) - nodes, nodes);
+    const first = Math.floor(size / span) - nodes;
+    const hashes = nodes === 0 ? [] : await hashesBelow(sql, level, first, nodes);
     for (let width = TILE_WIDTH / 2, from = 0; width >= 1; width /= 2) {
       if ((nodes & width) === 0) continue;
       peaks.push(subtreeRoot(hashes.slice(from, from + width)));
@@ -163,24 +164,4 @@ function subtreeRoot(hashes: readonly Uint8Array[]): Uint8Array {
   if (second === undefined) return first;
   const half = hashes.length / 2;
   return nodeHash(subtreeRoot(hashes.slice(0, half)), subtreeRoot(hashes.slice(half)));
-}
-
-async function hashesAt(
-  sql: Sql,
-  level: number,
-  first: number,
-  count: number,
-): Promise<readonly Uint8Array[]> {
-  if (count === 0) return [];
-  const end = first + count;
-  const rows =
-    level === 0
-      ? await sql<{ hash: Uint8Array }[]>`
-          select leaf_hash as hash from countersign.entries
-          where index >= ${first} and index < ${end} order by index`
-      : await sql<{ hash: Uint8Array }[]>`
-          select root as hash from countersign.tiles
-          where level = ${level - 1} and index >= ${first} and index < ${end} order by index`;
-  if (rows.length !== count) throw unfaithful('hashes of its tree are missing');
-  return rows.map((row) => row.hash);
 }

@@ -35,7 +35,8 @@ export async function completeTiles(
   return tiles;
 }
 
-async function hashesBelow(
+/** Of `count` nodes of the tree from `first` on: leaves, or what the tiles of a level add to the next. */
+export async function hashesBelow(
   sql: Querier,
   level: number,
   first: number,
