@@ -21,6 +21,8 @@ export interface Fault {
 export interface Wire {
   readonly url: string;
   strike(fault: Fault): void;
+  /** Whether the latest fault was struck. */
+  struck(): boolean;
   /** Hands over what was held back, and resolves when the server has answered or hung up. */
   deliver(): Promise<void>;
   close(): Promise<void>;
@@ -96,6 +98,7 @@ export async function startWire(target: string): Promise<Wire> {
     strike(next) {
       fault = next;
     },
+    struck: () => fault === null,
     async deliver() {
       await held?.();
     },
