@@ -90,11 +90,6 @@ export async function runWith(
   return { watch, wrong };
 }
 
-/** How many kinds of step a fault meets in the short form. A killed server takes a second to start. */
-export function enoughOf(fault: Fault): number {
-  return fault.kills === true || fault.only === OPENING ? 1 : 2;
-}
-
 /**
  * The short form: kinds of step from another one on for each fault, so that together they go round. Some
  * may be of work in the background, which is not there each time.

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const CACHE = join(ROOT, 'node_modules', '.cache', 'countersign-python');
 const WHOLE = 'whole';
 /** Milliseconds for making an environment, downloads included. */
-const LONGEST = 90_000;
+const LONGEST = 240_000;
 
 export interface Environment {
   /** The path of a program it holds; null where it could not be made. */
