@@ -92,6 +92,8 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
         // Law 1: the bytes count, not what a row says of them.
         const leaf = leafHash(row.bytes);
         if (!isEqual(leaf, row.leaf_hash)) throw unfaithful(`entry ${row.index} was changed`);
+        // Nor has their order room for two at one place, of which a fold would leave one out.
+        if (row.index < next) throw unfaithful(`two entries stand at place ${row.index}`);
         chain = extendChain(chain, leaf);
         next = row.index + 1;
         yield { ...toEntry(row), chain };

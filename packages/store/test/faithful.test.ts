@@ -126,6 +126,11 @@ describe('Law 1: the database owner is not trusted', () => {
        update countersign.entries set index = 3 where index = -1`,
     ],
     ['changed', "update countersign.entries set bytes = bytes || 'x'::bytea where index = 1"],
+    [
+      'laid on another',
+      `alter table countersign.entries drop constraint entries_pkey;
+       update countersign.entries set index = 1 where index = 3`,
+    ],
   ])('an authority entry that was %s stops the fold', async (_, text) => {
     await store.journal.commit([intent(), authorityChange(), intent(), authorityChange()]);
     await edit(server.asSuperuser(url), text);

@@ -32,6 +32,18 @@ const without =
     await sql.unsafe(`delete from countersign.entries where index = ${index} and ${more}`);
   };
 
+/** Lays it on the statement before it, whose place it takes: the order stays, and one of two is left out. */
+const overlaid =
+  (kind: string): Edit =>
+  async (sql) => {
+    const index = await indexOfKind(sql, kind);
+    await sql.unsafe(`
+      alter table countersign.entries drop constraint entries_pkey;
+      update countersign.entries set index = (
+        select max(index) from countersign.entries where authority and index < ${index})
+      where index = ${index}`);
+  };
+
 const closeGaps = run(`
   with placed as (select id, row_number() over (order by index) - 1 as at from countersign.entries)
   update countersign.entries e set index = -1 - placed.at from placed where e.id = placed.id;
@@ -210,6 +222,9 @@ export const STATEMENTS: readonly NamedEdit[] = [
     hashedAgain(withoutGap(without('grant.revoke'))),
   ],
   ['a freeze deleted', 'refused', without('freeze')],
+  ...['grant.revoke', 'freeze', 'human.remove', 'key.revoke', 'agent.credential.set'].map(
+    (kind): NamedEdit => [`a ${kind} moved to the place before it`, 'refused', overlaid(kind)],
+  ),
   ["a human's removal deleted", 'refused', without('human.remove')],
   ["a key's revocation deleted", 'refused', without('key.revoke')],
   ['a change of credentials deleted', 'refused', without('agent.credential.set')],
