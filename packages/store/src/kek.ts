@@ -110,7 +110,7 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
       .setProtectedHeader({ alg: 'dir', enc: ENCRYPTION, kid: id })
       .setAdditionalAuthenticatedData(binding)
       .encrypt(keys[purpose]);
-    return JSON.stringify({ protected: header, iv, ciphertext, tag, aad });
+    return textOf({ protected: header, iv, ciphertext, tag, aad });
   };
 
   return {
@@ -121,11 +121,9 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
       try {
         // Only these four members: the AAD is what the caller expects, never what is stored.
         const jwe = parseStrings(sealed, SEALED_PARTS);
-        return await decrypt(
-          purpose,
-          jwe,
-          Buffer.from(canonicalBytes(binding)).toString('base64url'),
-        );
+        const aad = Buffer.from(canonicalBytes(binding)).toString('base64url');
+        if (!isAsWritten(sealed, { ...jwe, aad })) throw doesNotOpen();
+        return await decrypt(purpose, jwe, aad);
       } catch {
         throw doesNotOpen();
       }
@@ -150,6 +148,18 @@ export function deriveKek(kek: Secret<Uint8Array>): Kek {
 
 const SEALED_PARTS = ['protected', 'iv', 'ciphertext', 'tag'] as const;
 type SealedParts = Record<(typeof SEALED_PARTS)[number], string>;
+
+function textOf(jwe: Readonly<Record<string, string | undefined>>): string {
+  const { protected: header, iv, ciphertext, tag, aad } = jwe;
+  return JSON.stringify({ protected: header, iv, ciphertext, tag, aad });
+}
+
+/** Law 1: a value has one text, so that whoever changes a character of it is found out. */
+function isAsWritten(sealed: string, jwe: Readonly<Record<string, string>>): boolean {
+  const isCanonical = (part: string) =>
+    Buffer.from(part, 'base64url').toString('base64url') === part;
+  return sealed === textOf(jwe) && Object.values(jwe).every(isCanonical);
+}
 
 /** The id of the key a value says it is sealed under; null for what says none. Opening it tells. */
 export function kekIdOf(sealed: string): string | null {

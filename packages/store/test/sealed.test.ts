@@ -21,6 +21,12 @@ beforeEach(async () => {
 afterEach(() => store.close());
 
 const refused = expect.objectContaining({ code: 'broker_unavailable' });
+/** Of a last base64url character that stands for two bits: the same bits, spelled otherwise. */
+function spareBitFlipped(last: string): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return alphabet[alphabet.indexOf(last) ^ 1] ?? '';
+}
+
 const superuser = (text: string) => edit(server.asSuperuser(url), text);
 
 describe('a sealed credential', () => {
@@ -114,6 +120,27 @@ describe('a sealed credential', () => {
       await expect(store.sealedCredentials.open(statement, binding)).rejects.toEqual(refused);
     },
   );
+
+  it.each([
+    [
+      'what it is bound to',
+      (text: string) => text.replace(/(?<="aad":"..)./, (c) => (c === 'x' ? 'y' : 'x')),
+    ],
+    [
+      'bits that no byte is made of',
+      (text: string) => text.replace(/.(?=","aad")/, spareBitFlipped),
+    ],
+    ['a space', (text: string) => text.replace('{', '{ ')],
+    ['a member more', (text: string) => text.replace('{', '{"zip":"",')],
+  ])('has one text: opens with no change of %s', async (_, change) => {
+    const statement = await keep(binding, 'password');
+    const rows = await superuser('select sealed from countersign.sealed_credentials');
+    const sealed = String(rows[0]?.['sealed']);
+    const changed = change(sealed);
+    expect(changed).not.toBe(sealed);
+    await superuser(`update countersign.sealed_credentials set sealed = '${changed}'`);
+    await expect(store.sealedCredentials.open(statement, binding)).rejects.toEqual(refused);
+  });
 
   it('is gone when it was discarded, or never there', async () => {
     const statement = await keep(binding, 'password');
