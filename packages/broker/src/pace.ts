@@ -1,5 +1,5 @@
 /**
- * Step 2 of a decision: how often, and how much at once, one agent may ask one server. A looping agent
+ * Before a decision: how often, and how much at once, one agent may ask one server. A looping agent
  * spends neither the ledger's room nor a provider's patience, and delays no other agent.
  */
 

@@ -1,4 +1,4 @@
-/** Step 7 of a decision: nothing that the humans' guardrails forbid, whatever was granted. */
+/** The last step of a decision: nothing that the humans' guardrails forbid, whatever was granted. */
 import {
   type Agent,
   type Connection,

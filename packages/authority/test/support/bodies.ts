@@ -144,7 +144,7 @@ export function connectionBody(name: string, mapping: Record<string, readonly st
   };
 }
 
-/** What a delete-capable grant pins, computed as domain.md words it: everything but other environments. */
+/** What a delete-capable grant pins, computed as docs/reference/statements.md words it: all but other environments. */
 export function pinsFor(
   state: AuthorityState,
   agent: string,

@@ -1,7 +1,7 @@
 /**
- * Law 1 read a second time, from domain.md and not from the fold: what was accepted is replayed here with
- * its own canonical JSON, its own signature checks and its own counting. It says what is complete, and
- * objects (throws) to whatever should never have been accepted.
+ * Law 1 read a second time, from docs/reference/statements.md and not from the fold: what was accepted is
+ * replayed here with its own canonical JSON, its own signature checks and its own counting. It says what is
+ * complete, and objects (throws) to whatever should never have been accepted.
  */
 import { createPublicKey, verify } from 'node:crypto';
 import { canonicalText, sha256 } from './device-keys.ts';

@@ -1,6 +1,7 @@
 /**
- * What a grant allows, read from domain.md a second time: own effects, own product of operations and
- * resources, own counting of signers. Knows the hand-written authority of `facts.ts` and nothing of src.
+ * What a grant allows, read a second time from docs/reference/statements.md: own effects, own product of
+ * operations and resources, own counting of signers. Knows the hand-written authority of `facts.ts` and nothing
+ * of src.
  */
 import type { AuthorityState } from '@countersign/authority';
 import type { Question } from '../../src/index.ts';
