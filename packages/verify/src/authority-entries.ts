@@ -21,31 +21,32 @@ export async function judgeAuthority(
   ledger.grants.forget();
   const record = ledger.state.statements.get(judged.statement ?? '');
   const statement = record?.decoded.statement;
-  if (type === 'restored') return restoredProblem(ledger, entry);
+  if (type === 'restored') takeRestored(ledger, entry);
   return type === 'statement.proposed' && statement?.kind === 'grant.create'
-    ? problemOf(ledger, entry, statement)
+    ? grantProblem(ledger, entry, statement)
     : null;
 }
 
 /** Law 1: what was replayed may answer what is lost; nothing else may. And no token of the lost time counts. */
-function restoredProblem(ledger: LedgerSoFar, entry: Entry): string | null {
+function takeRestored(ledger: LedgerSoFar, { index, id }: Entry): void {
   const restored = latestRestoration(ledger.state);
   ledger.endTokens();
-  const isBehind =
+  const isInItsPlace =
     restored === null ||
     restored.accepted !== null ||
-    restored.database.size + restored.replayed === entry.index;
+    restored.database.size + restored.replayed === index;
   // What this one does not speak of, the next may: it was replayed itself then.
   const replayedFrom =
     restored?.accepted === null ? restored.database.size : Number.POSITIVE_INFINITY;
-  const left = ledger.unanswered.filter(({ index }) => index < replayedFrom);
-  const { index, id } = entry;
+  const left = ledger.unanswered.filter((one) => one.index < replayedFrom);
   const why = 'it is not right behind what it says was replayed';
-  ledger.unanswered = isBehind ? left : [...left, { index, id, why }];
-  return null;
+  ledger.unanswered = isInItsPlace ? left : [...left, { index, id, why }];
 }
 
-/** Every entry but those that may have been replayed. @throws ExportFault */
+/**
+ * Before each entry that cannot have been replayed, and at the end: what is unanswered by then is a fault.
+ * @throws ExportFault
+ */
 export function requireAnswered({ unanswered: [first] }: LedgerSoFar): void {
   if (first !== undefined) throw new ExportFault(unansweredFault(first));
 }
@@ -54,7 +55,7 @@ function unansweredFault({ index, id, why }: Unanswered): Finding {
   return { ...entryFault(index, why), id };
 }
 
-function problemOf(
+function grantProblem(
   ledger: LedgerSoFar,
   { index, id }: Entry,
   statement: StatementOf<'grant.create'>,

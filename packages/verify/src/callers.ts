@@ -37,7 +37,10 @@ export function placeProblem(
     : `connection ${connection.name} mapped nothing of it into ${environment.name}`;
 }
 
-/** Why the human could not have asked for it; null where they could. A freeze of the key alone is in no entry. */
+/**
+ * Why the human could not have asked for it; null where they could. The entry does not say with which key they
+ * had signed in, so a freeze of that key alone is not seen here.
+ */
 export function humanProblem(
   ledger: LedgerSoFar,
   id: string,

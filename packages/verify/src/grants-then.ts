@@ -78,8 +78,8 @@ export class GrantsThen {
     return problem === null ? null : `grant ${id} did not hold: ${problem}`;
   }
 
-  /** The same but for the clock: whether what was begun under it may be finished. */
-  endedProblemOf(id: string): string | null {
+  /** Why what was begun under the grant could not be finished, whatever the clock says; null where it could. */
+  problemOfBegun(id: string): string | null {
     const grant = this.#state.grants.get(id);
     if (grant === undefined || grant.revokedAt !== null) return `grant ${id} was revoked before`;
     const { problem } = this.#standingOf(grant);

@@ -87,7 +87,7 @@ export function judgeCommitting(
       ? 'what it is for is not there'
       : (agentProblem(ledger, lease.agent) ??
         placeProblem(ledger, { connection, environment }) ??
-        firstProblem(lease.grants, (grant) => ledger.grants.endedProblemOf(grant)));
+        firstProblem(lease.grants, (grant) => ledger.grants.problemOfBegun(grant)));
   if (problem !== null) return problem;
   ledger.leases.set(body.run, { ...lease, committing: true });
   return null;

@@ -125,7 +125,7 @@ export async function verifyExport(
     if (audited.ok) requireAnswered(ledger);
     const finding = audited.ok
       ? originFinding(header, ledger.state, trust)
-      : named(audited, opened);
+      : findingOf(audited, opened);
     return report(finding, entriesRead(), checkpoint);
   } catch (error) {
     if (error instanceof ExportFault) return report(error.finding, entriesRead(), checkpoint);
@@ -133,7 +133,7 @@ export async function verifyExport(
   }
 }
 
-function named(
+function findingOf(
   failure: {
     readonly index: number | null;
     readonly reason: string;
