@@ -21,14 +21,19 @@ import {
   decodePoint,
   entriesOf,
   entryName,
+  everyName,
   indexOf,
   LINES,
   type Line,
   lineOf,
+  type MirroredEntry,
   type MirrorPoint,
   sizeOf,
 } from './mirror-objects.ts';
 import type { Journal, Mirror, PresentHead, Restorer } from './ports.ts';
+
+/** Objects read at once. */
+const AT_ONCE = 16;
 
 /** As a statement names it. */
 export interface TreeName {
@@ -185,10 +190,13 @@ async function requireSameHistory(
   if (!isEqual(chain, head.authorityChain)) {
     throw new Doubt('it has other statements than the database');
   }
-  if (!isEqual(await restorer.rootAt(point.size), point.root)) {
-    throw new Doubt(
-      `the first ${point.size} entries of the database are not those it has signed for`,
-    );
+  await requireSigned(restorer, point);
+}
+
+/** That the checkpoint was signed over this database's own entries. */
+async function requireSigned(restorer: Restorer, { size, root }: MirrorPoint): Promise<void> {
+  if (!isEqual(await restorer.rootAt(size), root)) {
+    throw new Doubt(`the first ${size} entries of the database are not those it has signed for`);
   }
 }
 
@@ -205,17 +213,7 @@ async function requirePrefix(
   if (name === undefined) return;
   const point = pointOf(ledgerKey, await mirror.get(name));
   if (point.size !== sizeOf(name)) throw new Doubt('a checkpoint has the name of another one');
-  if (!isEqual(await restorer.rootAt(point.size), point.root)) {
-    throw new Doubt(
-      `the first ${point.size} entries of the database are not those it has signed for`,
-    );
-  }
-}
-
-interface Mirrored {
-  readonly index: number;
-  readonly bytes: Uint8Array;
-  readonly chain: Uint8Array;
+  await requireSigned(restorer, point);
 }
 
 async function behind(
@@ -224,7 +222,7 @@ async function behind(
     readonly line: Line;
     readonly point: MirrorPoint;
     readonly head: PresentHead;
-    readonly missing: readonly Mirrored[];
+    readonly missing: readonly MirroredEntry[];
   },
 ): Promise<Comparison> {
   const { line, point, head, missing } = at;
@@ -260,7 +258,11 @@ async function behind(
 }
 
 /** Law 1: each signature and threshold is judged as ever, at the time it was given. */
-async function replayOn(copy: AuthorityState, mirrored: Mirrored, index: number): Promise<void> {
+async function replayOn(
+  copy: AuthorityState,
+  mirrored: MirroredEntry,
+  index: number,
+): Promise<void> {
   const { type, time, body } = decodeEntry(mirrored.bytes);
   if (!isAuthorityEntryType(type) || !isReadable(type, body)) {
     throw new CountersignError(
@@ -280,10 +282,10 @@ async function entriesFrom(
   { mirror, ledgerKey }: Compared,
   line: Line,
   from: number,
-): Promise<readonly Mirrored[]> {
+): Promise<readonly MirroredEntry[]> {
   const after = from === 0 ? null : entryName(line, from - 1);
   const names = await everyName(mirror, entriesOf(line), after);
-  const entries: Mirrored[] = [];
+  const entries: MirroredEntry[] = [];
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const read = names.slice(at, at + AT_ONCE).map(async (name) => {
       const bytes = await mirror.get(name);
@@ -295,25 +297,6 @@ async function entriesFrom(
     entries.push(...(await Promise.all(read)));
   }
   return entries;
-}
-
-/** Objects read at once. */
-const AT_ONCE = 16;
-/** Names in one listing. */
-const PAGE = 1_000;
-
-/** All names that begin so, beyond `after`. */
-export async function everyName(
-  mirror: Mirror,
-  prefix: string,
-  after: string | null,
-): Promise<readonly string[]> {
-  const names: string[] = [];
-  for (;;) {
-    const page = await mirror.list(prefix, { after: names.at(-1) ?? after, limit: PAGE });
-    names.push(...page);
-    if (page.length < PAGE) return names;
-  }
 }
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {

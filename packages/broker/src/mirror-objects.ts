@@ -12,6 +12,7 @@ import {
   parseVkey,
   signNote,
 } from '@countersign/ledger';
+import type { Mirror } from './ports.ts';
 
 /** The ledger's name in the mirror: another one from each restored database on, which is another history. */
 export interface Line {
@@ -33,6 +34,9 @@ export interface MirroredEntry {
   /** Over the authority entries up to this one. */
   readonly chain: Uint8Array;
 }
+
+/** Names in one listing. */
+const PAGE = 1_000;
 
 const DIGITS = 15;
 const LINE = /^line\/(\d{8})\.(genesis|[0-9a-f-]{36})$/;
@@ -79,6 +83,20 @@ export function checkpointName(line: Line, size: number): string {
 
 export function sizeOf(name: string): number {
   return 10 ** DIGITS - 1 - Number(CHECKPOINT.exec(name)?.[1] ?? Number.NaN);
+}
+
+/** All names that begin so, beyond `after`. */
+export async function everyName(
+  mirror: Mirror,
+  prefix: string,
+  after: string | null,
+): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (;;) {
+    const page = await mirror.list(prefix, { after: names.at(-1) ?? after, limit: PAGE });
+    names.push(...page);
+    if (page.length < PAGE) return names;
+  }
 }
 
 export async function encodeLine(

@@ -6,7 +6,6 @@ import type { Clock } from '@countersign/core';
 import { CountersignError } from '@countersign/core';
 import { EMPTY_CHAIN, type NoteSigner } from '@countersign/ledger';
 import type { BrokerLog } from './deps.ts';
-import { everyName } from './mirror-comparison.ts';
 import {
   checkpointName,
   encodeLine,
@@ -14,6 +13,7 @@ import {
   encodePoint,
   entriesOf,
   entryName,
+  everyName,
   type Line,
   lineName,
   type MirrorPoint,

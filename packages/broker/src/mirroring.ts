@@ -56,7 +56,8 @@ export interface MirroringOptions {
 
 /** Looks in a row, each because something was replayed, or another server moved the head meanwhile. */
 const LOOKS = 8;
-const SIGN = 'countersign audit restore --reason TEXT';
+/** What two humans type. */
+const ACCEPT = 'countersign audit restore --reason TEXT';
 
 export function createMirroring(options: MirroringOptions): Mirroring {
   const { mirror, journal, restorer, authority, clock, random, log, origin, signer } = options;
@@ -232,7 +233,7 @@ const UNREADABLE: Halt = {
 
 function haltOver(why: string, found: Found): Halt {
   return {
-    sentence: `The broker decides nothing: its database and the mirror do not agree (${why}). Restore the latest backup, or two humans go on with this database: ${SIGN}`,
+    sentence: `The broker decides nothing: its database and the mirror do not agree (${why}). Restore the latest backup, or two humans go on with this database: ${ACCEPT}`,
     found,
   };
 }
@@ -259,7 +260,7 @@ export async function requireFound(
   if (!isFound) {
     throw inputError(
       'conflict',
-      `It names another mirror or database than there is. Anew: ${SIGN}`,
+      `It names another mirror or database than there is. Anew: ${ACCEPT}`,
     );
   }
 }
