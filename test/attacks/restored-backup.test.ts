@@ -252,7 +252,10 @@ describe('a mirror that is not what it was', () => {
     await rm(before[1] ?? '');
     await at.start();
     await expect.poll(() => mirrored('entry'), { timeout: 20_000 }).toEqual(before);
-    expect(at.broker?.output()).toMatch(/gone from the mirror/);
+    // Said once all of them are there again.
+    await expect
+      .poll(() => at.broker?.output(), { timeout: 20_000 })
+      .toMatch(/gone from the mirror/);
   });
 
   test('deleted: it is made anew from the database, and the log says so', async () => {
