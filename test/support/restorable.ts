@@ -2,7 +2,7 @@
  * A deployment with a mirror in a directory, whose own database is backed up and restored as an operator does
  * it: by a copy of the whole database. Each test begins with a pristine one of both.
  */
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { besides } from './besides.ts';
@@ -36,7 +36,7 @@ export async function deployRestorable(): Promise<Restorable> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-restored-'));
   const mirror = join(directory, 'mirror');
   const pristine = join(directory, 'pristine');
-  await cp(await mkdtemp(join(directory, 'empty-')), mirror, { recursive: true });
+  await mkdir(mirror, { mode: 0o700 });
   const deployment = await deploy({
     env: { COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_MIRROR: mirror },
   });

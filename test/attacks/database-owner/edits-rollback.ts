@@ -24,19 +24,15 @@ const ROWS = [
 ] as const;
 
 /**
- * Where nothing outside the database remembers, a whole earlier day is believed by a server that starts on
- * it: only servers that ran meanwhile and people's profiles know better. A mirror outside is what changes
- * this, and then this one word.
+ * A whole earlier day, which a server that starts on it believes: only servers that ran meanwhile and people's
+ * profiles know better. The scene has no mirror; what one changes is in `test/attacks/restored-backup.test.ts`.
  */
-const WHOLE_ROLLBACK = 'remembered';
-
-/** What such a day brings back, and only at a server that saw no later one. */
 export const ROLLED_BACK: readonly NamedEdit[] = [
-  ['the whole database of an earlier day', WHOLE_ROLLBACK, back(...LEDGER, ...ROWS)],
-  ['the ledger of an earlier day', WHOLE_ROLLBACK, back(...LEDGER)],
+  ['the whole database of an earlier day', 'remembered', back(...LEDGER, ...ROWS)],
+  ['the ledger of an earlier day', 'remembered', back(...LEDGER)],
   [
     'the entries truncated, and the head',
-    WHOLE_ROLLBACK,
+    'remembered',
     run('truncate countersign.entries, countersign.head'),
   ],
 ];

@@ -1,6 +1,7 @@
 /**
- * Edits that nobody chose: any value of any row of any table, flipped, moved, swapped, deleted, doubled, or
- * replaced by one of another row, of another column, of an earlier day or of another deployment.
+ * Edits that nobody chose: any value of any row of the tables below, flipped, moved, swapped, deleted, doubled,
+ * or replaced by one of another row, of another column, of an earlier day or of another deployment. Tiles,
+ * snapshots and counts for reports are not among them.
  */
 import fc from 'fast-check';
 import type postgres from 'postgres';
@@ -45,7 +46,7 @@ interface Column {
   readonly type: string;
 }
 
-/** Tables, most of them weighed by what hangs on them. */
+/** Tables, each as often as what hangs on it is worth. */
 const TABLES = [
   ...Array<string>(6).fill('entries'),
   ...Array<string>(3).fill('head'),
