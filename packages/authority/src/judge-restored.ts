@@ -10,6 +10,7 @@ import type { AuthorityEntry, Judgement } from './judgement.ts';
 import { isSame, presentLine } from './restored.ts';
 import type { AuthorityState, Grant } from './state.ts';
 
+/** @throws CountersignError `invalid_request`, `conflict`, `forbidden` */
 export function judgeRestored(state: AuthorityState, entry: AuthorityEntry): Judgement {
   const parsed = RestoredBody.safeParse(entry.body);
   if (!parsed.success) throw inputError('invalid_request', shapeProblem(parsed.error));

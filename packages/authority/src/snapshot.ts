@@ -100,12 +100,13 @@ export function stateOf(parts: Iterable<KeptStatePart>): AuthorityState {
  * for each entry: whoever takes a rest in between keeps the state as it is until the end.
  */
 export function* copying(state: AuthorityState): Generator<void, AuthorityState> {
-  const members: [string, unknown][] = [];
-  for (const [name, value] of Object.entries(state) as [string, unknown][]) {
+  const members: [string, unknown][] = Object.entries(state);
+  const copies: [string, unknown][] = [];
+  for (const [name, value] of members) {
     const isMap = value instanceof Map;
-    members.push([name, isMap ? yield* copyingMap(value) : value]);
+    copies.push([name, isMap ? yield* copyingMap(value) : value]);
   }
-  return { ...state, ...Object.fromEntries(members) };
+  return { ...state, ...Object.fromEntries(copies) };
 }
 
 function* copyingMap(map: Map<unknown, unknown>): Generator<void, Map<unknown, unknown>> {

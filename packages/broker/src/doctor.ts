@@ -44,7 +44,7 @@ const AT_ONCE = 500;
 export async function doctor(deps: Deps, caller: HumanCaller): Promise<DoctorView> {
   const { state } = deps.authority;
   requireRole(state, caller, ['admin', 'auditor']);
-  // An auditor alone has the broker ask a target nothing.
+  // For somebody who is an auditor only, no target is asked: the last look at each counts.
   const mayAsk = state.humans.get(caller.human)?.roles.includes('admin') === true;
   const found = await Promise.all([
     examineAuthority(state),

@@ -39,7 +39,7 @@ export async function agentReport(
     disabled_at: agent.disabledAt,
     auth_method: auth.method,
     credentials: await credentialsOf(agent),
-    authenticated_by: lastOf(of('credential')),
+    authenticated_by: credentialLastUsed(of('credential')),
     grants: grants.flatMap((grant) => {
       const record = state.statements.get(grant);
       return record === undefined ? [] : (grantReport(state, record, known, now) ?? []);
@@ -51,8 +51,8 @@ export async function agentReport(
       const code = DENIAL_CODES.find((each) => each === what);
       return code === undefined || count === 0 ? [] : { code, count };
     }),
-    last_allowed_at: lastOf(of('allowed'))?.at ?? null,
-    last_denied_at: lastOf(of('denied'))?.at ?? null,
+    last_allowed_at: instantOf(latestOf(of('allowed'))),
+    last_denied_at: instantOf(latestOf(of('denied'))),
     leases: known.leases.map((lease) => {
       const view = leaseView(state, lease);
       const { connection, environment, expires_at: ends, trouble } = view;
@@ -124,15 +124,26 @@ export function humanReport(
     vetoed: signing.vetoed,
     last_signed_at: signing.lastAt,
     sessions: sessions.reduce((sum, { count }) => sum + count, 0),
-    signed_in_by: lastOf(sessions),
+    signed_in_by: credentialLastUsed(sessions),
   };
 }
 
 /** The latest of them, ever. */
-function lastOf(counts: readonly UsageCount[]): { credential: string; at: string } | null {
-  const latest = counts.reduce<UsageCount | null>(
+function latestOf(counts: readonly UsageCount[]): UsageCount | null {
+  return counts.reduce<UsageCount | null>(
     (best, each) => (best === null || each.lastAt > best.lastAt ? each : best),
     null,
   );
+}
+
+function instantOf(count: UsageCount | null): string | null {
+  return count === null ? null : toInstant(count.lastAt);
+}
+
+/** Of counts by credential: the key, or the digest that stands for a secret, and when. */
+function credentialLastUsed(
+  counts: readonly UsageCount[],
+): { credential: string; at: string } | null {
+  const latest = latestOf(counts);
   return latest === null ? null : { credential: latest.what, at: toInstant(latest.lastAt) };
 }

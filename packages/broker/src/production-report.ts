@@ -89,8 +89,8 @@ function nextSigners(
   const requirement = quorumOf(rule);
   const signatures = [...state.keys.values()]
     .filter(({ kid, human }) => countingHuman(state, requirement, kid)?.id === human)
-    // Where somebody has both, it is the user-verified one that they would use.
-    .sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0))
+    // Of one human the last counts: where somebody has both, the user-verified key that they would use.
+    .sort((a, b) => Number(a.type === 'user-verified') - Number(b.type === 'user-verified'))
     .map(({ kid, human }): CountedSignature => ({ kid, human, at: state.time, entry: state.size }));
   const { counted, missing } = progressOf(state, requirement, signatures);
   const signers = counted.flatMap((id) => {

@@ -75,7 +75,7 @@ export function openSnapshots({ sql, ring, committer, fold }: Access): Snapshots
       const found = await coming;
       // The next come over the wire while these are opened.
       if (from + ROWS < rows.length) coming = page(from + ROWS);
-      // Whether they come at all is looked at when it is their turn, if that comes.
+      // A failure is thrown where they are awaited. If they never are, nobody needs to hear of it.
       coming.catch(() => undefined);
       const expected = rows.slice(from, from + ROWS);
       const isWhole = expected.every((digest, at) => {

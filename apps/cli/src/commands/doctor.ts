@@ -48,8 +48,8 @@ const doctor: Act = async (context, given) => {
 };
 
 /**
- * Null where nobody is at home here and no server was named, or who is may not ask. Throws where the server does
- * not answer.
+ * Null where this account has no profile and no server was named, or where its human may not ask. Throws where the
+ * server does not answer.
  */
 async function askServer(context: Context): Promise<readonly Finding[] | null> {
   const isNamed = context.serverOption !== null;

@@ -60,7 +60,8 @@ interface Adoption {
 
 const HOUR = 3_600_000;
 
-const WORSE = ['read', 'write', 'reveal', 'execute', 'delete', 'escalate'];
+/** From the mildest to the worst. */
+const EFFECTS = ['read', 'write', 'reveal', 'execute', 'delete', 'escalate'];
 
 export class Oracle {
   readonly humans = new Map<string, Human>();
@@ -419,18 +420,18 @@ export class Oracle {
         if (op.name !== operation) continue;
         const own = digest === adoption?.digest ? adoption.effects.get(operation) : undefined;
         if (own !== undefined) {
-          worst = Math.max(worst, WORSE.indexOf(own));
+          worst = Math.max(worst, EFFECTS.indexOf(own));
           continue;
         }
         const effects = op.effects
           .filter((rule: Doc) => rule.environment_class !== 'production' || production)
           .filter((rule: Doc) => rule.whole_resource !== true || !resource.endsWith(')'))
-          .map((rule: Doc) => WORSE.indexOf(rule.effect));
+          .map((rule: Doc) => EFFECTS.indexOf(rule.effect));
         if (effects.length === 0) return null;
         worst = Math.max(worst, ...effects);
       }
     }
-    return WORSE[worst] ?? null;
+    return EFFECTS[worst] ?? null;
   }
 
   /** Whether anything would count as milder than it does, or as known where it was unknown. */
@@ -445,7 +446,7 @@ export class Oracle {
           const was = this.#effectIn(name, resource, production, before);
           const is = this.#effectIn(name, resource, production, after);
           if (is === null) return false;
-          return was === null || WORSE.indexOf(is) < WORSE.indexOf(was);
+          return was === null || EFFECTS.indexOf(is) < EFFECTS.indexOf(was);
         }),
       ),
     );
@@ -464,7 +465,7 @@ export class Oracle {
       permission.operations.some((operation: Doc) =>
         permission.resources.some((resource: string) => {
           const now = this.effect(operation.name, resource, body.environment);
-          return now === null || WORSE.indexOf(now) > 1 || WORSE.indexOf(operation.effect) > 1;
+          return now === null || EFFECTS.indexOf(now) > 1 || EFFECTS.indexOf(operation.effect) > 1;
         }),
       ),
     );

@@ -7,7 +7,8 @@ import type { AuthorityState } from '@countersign/authority';
 import type { Question } from '../../src/index.ts';
 import { NOW } from './facts.ts';
 
-const WORSE = ['read', 'write', 'reveal', 'execute', 'delete', 'escalate'];
+/** From the mildest to the worst. */
+const EFFECTS = ['read', 'write', 'reveal', 'execute', 'delete', 'escalate'];
 
 /** How bad an operation is on a resource, by all recorded catalogs and by what was signed. */
 export function badness(
@@ -17,12 +18,12 @@ export function badness(
   environment: string,
   signed: string,
 ): number {
-  let worst = WORSE.indexOf(signed);
+  let worst = EFFECTS.indexOf(signed);
   for (const catalog of state.catalogs.values()) {
     for (const rule of catalog.operations.find((op) => op.name === name)?.effects ?? []) {
       const elsewhere = rule.environment_class === 'production' && environment !== 'production-id';
       const part = rule.whole_resource === true && resource.includes('(');
-      if (!elsewhere && !part) worst = Math.max(worst, WORSE.indexOf(rule.effect));
+      if (!elsewhere && !part) worst = Math.max(worst, EFFECTS.indexOf(rule.effect));
     }
   }
   return worst;
@@ -51,7 +52,7 @@ export function lawfulEffect(state: AuthorityState, right: Covering): string | u
     .map(({ name, effect }) =>
       badness(state, name, right.resource, body?.environment ?? '', effect),
     );
-  return WORSE[Math.min(...found)];
+  return EFFECTS[Math.min(...found)];
 }
 
 interface Covering {
