@@ -196,7 +196,7 @@ function gapLine({ index, at, lost, database, replayed, accepted }: VerifyReport
   const what =
     lost === null
       ? `after entry ${database.size - 1} nobody knows what is lost`
-      : `decisions from entry ${lost.first} to ${lost.last} are lost, ${replayed} statements of them were replayed`;
+      : `entries ${lost.first} to ${lost.last} are lost, but for ${replayed} statements among them, which were replayed`;
   const by = accepted === null ? '' : `; two humans accepted it in ${accepted}`;
   return `GAP: the database was restored ${at} (entry ${index}): ${what}${by}.`;
 }
