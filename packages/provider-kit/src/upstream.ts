@@ -1,0 +1,34 @@
+/**
+ * How the broker speaks to a provider over HTTP: kept-alive connections to the one origin a connection
+ * names, no redirects, no encodings, and never more of an answer than was asked for.
+ */
+
+import type { Secret } from '@countersign/core';
+import type { OutboundRequest } from './gateway.ts';
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  /** Lower-case names; several of one name joined by `, `, without hop-by-hop headers. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** As it comes. Not read to its end, it has to be destroyed. */
+  readonly body: AsyncIterable<Uint8Array> & { destroy(): void };
+}
+
+/** One for a whole server. */
+export interface Upstream {
+  /**
+   * Sends it once: no redirect is followed, nothing is tried again.
+   * @throws ProviderError `unavailable` when nothing of it was sent, `unknown_outcome` when something may
+   * have been, `refused` for an answer in an encoding that was not asked for
+   */
+  send(
+    request: OutboundRequest,
+    credential: { readonly name: string; readonly value: Secret },
+    limits: {
+      /** Milliseconds until its headers are there. */
+      readonly patience: number;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<UpstreamAnswer>;
+  close(): Promise<void>;
+}
