@@ -5,6 +5,7 @@
 import { effectOf, isOperation, providerOf, Secret } from '@countersign/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProviderError } from './error.ts';
+import { type Gateway, type InboundRequest, RequestRefusal, type ResolveAsk } from './gateway.ts';
 import type {
   IssuedCredential,
   Issuer,
@@ -31,6 +32,8 @@ export interface ContractSubject {
   readonly samples: readonly ResourceSamples[];
   /** For a provider with an issuer. */
   readonly leases?: LeaseSubject;
+  /** For a provider with a gateway. */
+  readonly gateway?: GatewaySubject;
   /** Ends what the set-up began, after `provider.close()`. */
   end(): Promise<void>;
 }
@@ -41,6 +44,13 @@ export interface LeaseSubject {
   order(leaseId: string): LeaseOrder;
   /** True when the provider accepts this credential now. Asks the provider itself. */
   works(issued: IssuedCredential): Promise<boolean>;
+}
+
+export interface GatewaySubject {
+  /** Requests it understands, whose target is proven. */
+  readonly understood: readonly InboundRequest[];
+  /** Requests that can be read in no way, or in two. */
+  readonly strange: readonly InboundRequest[];
 }
 
 /** Declares the suite. `setup` runs once, in `beforeAll`. */
@@ -65,6 +75,7 @@ export function describeProviderContract(
     describeResources(subject);
     describeFailures(subject);
     describeLeases(subject);
+    describeGateway(subject);
   });
 }
 
@@ -280,6 +291,95 @@ function describeLeases(subject: () => ContractSubject): void {
       const rights = order.rights.map((right) => ({ ...right, operation }));
       const failure = await failureOf(it.issuer.issue(it.connection, { ...order, rights }));
       expect(failure.kind, operation).toBe('refused');
+    }
+  });
+}
+
+/** Asks that may go on for ever; each question is counted. */
+function asking(questions: { count: number } = { count: 0 }): ResolveAsk {
+  return {
+    fresh: true,
+    spend: () => {
+      questions.count += 1;
+    },
+    signal: new AbortController().signal,
+  };
+}
+
+function describeGateway(subject: () => ContractSubject): void {
+  const having = (): { gateway: Gateway; requests: GatewaySubject } | null => {
+    const { provider, gateway: requests } = subject();
+    if (provider.gateway === undefined) {
+      expect(requests, 'requests without a gateway').toBeUndefined();
+      return null;
+    }
+    if (requests === undefined) throw new Error('a gateway needs a GatewaySubject');
+    return { gateway: provider.gateway, requests };
+  };
+
+  it('understands a request as calls of its catalog on canonical resources, and never as none', async () => {
+    const it = having();
+    const { provider, connection } = subject();
+    const known = new Set(provider.catalog.operations.map(({ name }) => name));
+    for (const request of it?.requests.understood ?? []) {
+      const classified = await it?.gateway.classify(connection, request);
+      const resolved = await classified?.resolve(asking());
+      const calls = [...(classified?.calls ?? []), ...(resolved?.calls ?? [])];
+      expect(classified?.calls.length).toBeGreaterThan(0);
+      expect(resolved?.calls.length).toBeGreaterThan(0);
+      for (const { operation, resource } of calls) {
+        expect(known.has(operation), operation).toBe(true);
+        expect(provider.canonicalResource(operation, resource), resource).toBe(resource);
+      }
+    }
+  });
+
+  it('sends only to its own endpoint, with the credential where inject says and nowhere else', async () => {
+    const it = having();
+    if (it === null) return;
+    const { connection } = subject();
+    const { name, value } = it.gateway.inject(connection);
+    expect(name).toBe(name.toLowerCase());
+    expect(value).toBeInstanceOf(Secret);
+    expect(value.reveal()).toContain(connection.credential.reveal());
+    for (const request of it.requests.understood) {
+      const classified = await it.gateway.classify(connection, request);
+      const { outbound, holds } = await classified.resolve(asking());
+      expect(holds).toEqual([...new Set(holds)].sort());
+      expect(['https:', 'http:']).toContain(outbound.url.protocol);
+      for (const header of Object.keys(outbound.headers)) {
+        expect(header).toBe(header.toLowerCase());
+        expect(header).not.toBe(name);
+      }
+      const sent = `${outbound.url.href}${JSON.stringify(outbound.headers)}${Buffer.from(outbound.body ?? []).toString('latin1')}`;
+      expect(sent).not.toContain(connection.credential.reveal());
+    }
+  });
+
+  it('refuses what can be read in no way, or in two, and says so', async () => {
+    const it = having();
+    for (const request of it?.requests.strange ?? []) {
+      const outcome = await it?.gateway.classify(subject().connection, request).then(
+        ({ calls }) => calls,
+        (error: unknown) => error,
+      );
+      expect(outcome).toBeInstanceOf(RequestRefusal);
+    }
+  });
+
+  it('proves nothing where nobody answers', async () => {
+    const it = having();
+    const { unreachable } = subject();
+    for (const request of it?.requests.understood ?? []) {
+      const failure = await failureOf(
+        (async () => {
+          const classified = await it?.gateway.classify(unreachable, request);
+          const resolved = await classified?.resolve(asking());
+          // What concerns no environment asks nobody.
+          if (resolved?.environments.length === 0) throw new ProviderError('unavailable', 'none');
+        })(),
+      );
+      expect(failure.kind).toBe('unavailable');
     }
   });
 }

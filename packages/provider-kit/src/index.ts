@@ -1,5 +1,15 @@
 export { type Deadlines, withDeadline } from './deadline.ts';
 export { ProviderError, type ProviderErrorKind } from './error.ts';
+export {
+  type ClassifiedRequest,
+  type Gateway,
+  type GatewayCall,
+  type InboundRequest,
+  type OutboundRequest,
+  RequestRefusal,
+  type ResolveAsk,
+  type ResolvedRequest,
+} from './gateway.ts';
 export type {
   AcceptedEscape,
   Assessment,
@@ -23,4 +33,5 @@ export type {
   ScriptFailure,
 } from './provider.ts';
 export { sanitizeErrors } from './sanitize.ts';
+export type { Upstream, UpstreamAnswer } from './upstream.ts';
 export { type ProviderCall, wrapCalls } from './wrap.ts';

@@ -4,6 +4,7 @@
  */
 import type { Catalog, Secret } from '@countersign/core';
 import type { ProviderError } from './error.ts';
+import type { Gateway } from './gateway.ts';
 
 /** A connection as humans signed it, with its root credential opened for this call only. */
 export interface ProviderConnection {
@@ -255,6 +256,7 @@ export interface Provider {
   check(connection: ProviderConnection): Promise<ConnectionCheck>;
   readonly issuer?: Issuer;
   readonly runner?: Runner;
+  readonly gateway?: Gateway;
   /** Closes pools. */
   close(): Promise<void>;
 }

@@ -10,7 +10,7 @@ export interface UpstreamAnswer {
   readonly status: number;
   /** Lower-case names; several of one name joined by `, `, without hop-by-hop headers. */
   readonly headers: ReadonlyMap<string, string>;
-  /** As it comes. Not read to its end, it has to be destroyed. */
+  /** As it comes; a ProviderError where it breaks off. Not read to its end, it has to be destroyed. */
   readonly body: AsyncIterable<Uint8Array> & { destroy(): void };
 }
 
@@ -19,7 +19,7 @@ export interface Upstream {
   /**
    * Sends it once: no redirect is followed, nothing is tried again.
    * @throws ProviderError `unavailable` when nothing of it was sent, `unknown_outcome` when something may
-   * have been, `refused` for an answer in an encoding that was not asked for
+   * have been, or the answer is in an encoding that was not asked for; `misconfigured` for what is never sent
    */
   send(
     request: OutboundRequest,

@@ -2,6 +2,7 @@
  * Cross-cutting concerns wrap the one Provider interface; this is the seam they share, so that a
  * new method of the contract cannot be forgotten by one of them.
  */
+import type { Gateway } from './gateway.ts';
 import type { Issuer, Provider, Runner } from './provider.ts';
 
 /** The calls of a provider that ask somebody else something. */
@@ -17,15 +18,17 @@ export type ProviderCall =
   | 'inUse'
   | 'dryRun'
   | 'run'
-  | 'outcome';
+  | 'outcome'
+  | 'classify'
+  | 'resolve';
 
 /** Runs one call of a provider; `work` starts it. */
 export type AroundCall = <T>(call: ProviderCall, work: () => Promise<T>) => Promise<T>;
 
 /** The same provider with `around` around each asynchronous call. The pure methods are untouched. */
 export function wrapCalls(provider: Provider, around: AroundCall): Provider {
-  const { issuer, runner } = provider;
-  const wrapped: Omit<Provider, 'issuer' | 'runner'> = {
+  const { issuer, runner, gateway } = provider;
+  const wrapped: Omit<Provider, 'issuer' | 'runner' | 'gateway'> = {
     name: provider.name,
     catalog: provider.catalog,
     canonicalResource: (operation, resource) => provider.canonicalResource(operation, resource),
@@ -45,6 +48,7 @@ export function wrapCalls(provider: Provider, around: AroundCall): Provider {
     ...wrapped,
     ...(issuer === undefined ? {} : { issuer: wrapIssuer(issuer, around) }),
     ...(runner === undefined ? {} : { runner: wrapRunner(runner, around) }),
+    ...(gateway === undefined ? {} : { gateway: wrapGateway(gateway, around) }),
   };
 }
 
@@ -70,5 +74,22 @@ function wrapRunner(runner: Runner, around: AroundCall): Runner {
     dryRun: (connection, order) => around('dryRun', () => runner.dryRun(connection, order)),
     run: (connection, order) => around('run', () => runner.run(connection, order)),
     outcome: (connection, mark) => around('outcome', () => runner.outcome(connection, mark)),
+  };
+}
+
+/** What a request was classified as asks the provider too, and is wrapped like the call that made it. */
+function wrapGateway(gateway: Gateway, around: AroundCall): Gateway {
+  return {
+    tokenHeaders: gateway.tokenHeaders,
+    longestBody: gateway.longestBody,
+    classify: async (connection, request) => {
+      const classified = await around('classify', () => gateway.classify(connection, request));
+      return {
+        calls: classified.calls,
+        resolve: (ask) => around('resolve', () => classified.resolve(ask)),
+      };
+    },
+    inject: (connection) => gateway.inject(connection),
+    refused: (status) => gateway.refused(status),
   };
 }

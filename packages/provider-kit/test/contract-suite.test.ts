@@ -4,6 +4,14 @@ import { describeProviderContract } from '../src/contract-suite.ts';
 import { sanitizeErrors, withDeadline } from '../src/index.ts';
 import { createKeyProvider } from './key-provider.ts';
 
+const doorRequest = (method: string, path: string) => ({
+  method,
+  path,
+  query: null,
+  headers: new Map<string, string>(),
+  body: new Uint8Array(),
+});
+
 describeProviderContract('keys, wrapped in every decorator', async () => {
   const keys = createKeyProvider();
   const connection = {
@@ -34,6 +42,10 @@ describeProviderContract('keys, wrapped in every decorator', async () => {
         requireStart: () => undefined,
       }),
       works: async (issued) => keys.works(issued),
+    },
+    gateway: {
+      understood: [doorRequest('POST', '/door/front')],
+      strange: [doorRequest('GET', '/door/front'), doorRequest('POST', '/door/../front')],
     },
     end: async () => {},
   };

@@ -5,6 +5,7 @@ import {
   type Provider,
   type ProviderConnection,
   ProviderError,
+  RequestRefusal,
   sanitizeErrors,
   withDeadline,
 } from '../src/index.ts';
@@ -19,8 +20,8 @@ const connection: ProviderConnection = {
 
 /** The key provider with each asynchronous call replaced. */
 function failing(call: () => Promise<never>): Provider {
-  const { issuer, ...provider } = createKeyProvider();
-  if (issuer === undefined) throw new Error('keys are issued');
+  const { issuer, gateway, ...provider } = createKeyProvider();
+  if (issuer === undefined || gateway === undefined) throw new Error('keys are issued');
   return {
     ...provider,
     expand: call,
@@ -29,10 +30,19 @@ function failing(call: () => Promise<never>): Provider {
     close: call,
     issuer: { ...issuer, issue: call, revoke: call, reap: call },
     runner: { operations: [], longestRun: 1, dryRun: call, run: call, outcome: call },
+    gateway: { ...gateway, classify: call },
   };
 }
 
 const SCRIPT = { script: 'x', resource: 'y', requireStart: () => undefined };
+
+const REQUEST = {
+  method: 'POST',
+  path: '/door/front',
+  query: null,
+  headers: new Map<string, string>(),
+  body: new Uint8Array(),
+};
 
 const CALLS = {
   expand: (provider: Provider) => provider.expand(connection, 'keys:open', 'door/a'),
@@ -61,6 +71,7 @@ const CALLS = {
       ...SCRIPT,
     }),
   outcome: (provider: Provider) => provider.runner?.outcome(connection, '1'),
+  classify: (provider: Provider) => provider.gateway?.classify(connection, REQUEST),
 } as const;
 
 const failure = (call: Promise<unknown> | undefined): Promise<unknown> =>
@@ -99,8 +110,47 @@ describe.each(Object.entries(CALLS))('%s', (name, call) => {
   });
 });
 
-it('has no issuer and no runner where the provider has none', () => {
-  const { issuer: _, ...provider } = createKeyProvider();
+it('has no issuer, runner and gateway where the provider has none', () => {
+  const { issuer: _, gateway: __, ...provider } = createKeyProvider();
   expect('issuer' in sanitizeErrors(provider)).toBe(false);
   expect('runner' in sanitizeErrors(provider)).toBe(false);
+  expect('gateway' in sanitizeErrors(provider)).toBe(false);
+});
+
+describe('a request that is refused', () => {
+  const calls = [{ operation: 'keys:open', resource: 'door/front' }];
+  const refusing = failing(() =>
+    Promise.reject(new RequestRefusal('ambiguous_request', 'Two doors.', calls)),
+  );
+
+  it('passes every decorator as what it is, with what it would have done', async () => {
+    const wrapped = withDeadline(sanitizeErrors(refusing), { classify: 1000 });
+    const error = await failure(wrapped.gateway?.classify(connection, REQUEST));
+    expect(error).toBeInstanceOf(RequestRefusal);
+    expect(error).toMatchObject({ code: 'ambiguous_request', message: 'Two doors.', calls });
+  });
+});
+
+describe('what a request was classified as', () => {
+  const ask = { fresh: true, spend: () => undefined, signal: new AbortController().signal };
+  const resolving = (resolve: () => Promise<never>): Provider => {
+    const provider = createKeyProvider();
+    if (provider.gateway === undefined) throw new Error('keys are forwarded');
+    return {
+      ...provider,
+      gateway: { ...provider.gateway, classify: async () => ({ calls: [], resolve }) },
+    };
+  };
+
+  it('asks the provider through the same decorators', async () => {
+    const leaking = resolving(() => Promise.reject(new Error('p4ssw0rd')));
+    const classified = await sanitizeErrors(leaking).gateway?.classify(connection, REQUEST);
+    expect(await failure(classified?.resolve(ask))).toMatchObject({ kind: 'unknown_outcome' });
+    const silent = withDeadline(
+      resolving(() => new Promise<never>(() => {})),
+      { resolve: 1 },
+    );
+    const waiting = await silent.gateway?.classify(connection, REQUEST);
+    expect(await failure(waiting?.resolve(ask))).toMatchObject({ kind: 'unavailable' });
+  });
 });

@@ -1,6 +1,11 @@
 /** The smallest provider that keeps the contract: keys in a map. It proves the suite, not a product. */
 import { Secret } from '@countersign/core';
-import { type IssuedCredential, type Provider, ProviderError } from '../src/index.ts';
+import {
+  type IssuedCredential,
+  type Provider,
+  ProviderError,
+  RequestRefusal,
+} from '../src/index.ts';
 
 export interface KeyProvider extends Provider {
   works(issued: IssuedCredential): boolean;
@@ -83,6 +88,29 @@ export function createKeyProvider(): KeyProvider {
         for (const leaseId of revoked) keys.delete(leaseId);
         return { revoked };
       },
+    },
+    gateway: {
+      tokenHeaders: ['x-key-token'],
+      longestBody: 64,
+      classify: async ({ config }, { method, path, query, body }) => {
+        const [, door] = /^\/(door\/[a-z]+)$/.exec(path) ?? [];
+        if (method !== 'POST' || door === undefined || query !== null || body.length > 0) {
+          throw new RequestRefusal('unparseable_request', 'A door is opened by POST /door/<name>.');
+        }
+        const calls = [{ operation: OPERATION, resource: door }];
+        return {
+          calls,
+          resolve: async ({ spend }) => {
+            spend();
+            reach(config);
+            const url = new URL(`https://${String(config['host'])}/${door}`);
+            const outbound = { method, url, headers: { accept: 'text/plain' }, body: null };
+            return { calls, environments: [String(config['host'])], holds: [door], outbound };
+          },
+        };
+      },
+      inject: ({ credential }) => ({ name: 'x-key', value: credential }),
+      refused: (status) => status === 403,
     },
     close: async () => {},
     works: (issued) => [...keys.values()].includes(issued.primary.reveal()),
