@@ -167,6 +167,8 @@ export async function verifyShownKey(
     readonly url: string;
     readonly accessToken?: string;
     readonly jkt?: string;
+    /** At the gateway: the proof is for these bytes alone. */
+    readonly body?: Uint8Array;
   },
 ): Promise<ShownKey> {
   const shown = await verifyDpopProof(proof, { ...context, now: deps.clock.now() });

@@ -30,6 +30,16 @@ export interface ClientOptions {
   readonly clock?: Clock;
 }
 
+/** A request as the provider's own API has it. */
+interface ForwardedRequest {
+  readonly method: string;
+  /** Path of the provider's API, with its query: `/graphql/v2`. */
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
 export interface Client {
   readonly server: string;
   readonly clock: Clock;
@@ -43,6 +53,12 @@ export interface Client {
   call<N extends RouteName>(name: N, input: CallInput<N>): Promise<AnswerOf<N>>;
   /** Calls the token endpoint with a proof by this key; null: none, so the token will be a bearer. */
   token(input: CallInput<'token'>, key: SigningKey | null): Promise<AnswerOf<'token'>>;
+  /**
+   * Sends a request through the gateway. Resolves to the provider's answer, whatever it says.
+   *
+   * @throws ProblemError for the broker's own refusal; CountersignError as `call`
+   */
+  forward(connection: string, request: ForwardedRequest): Promise<Response>;
   /** Lines of the ledger's export as they arrive. Throws as `call`. */
   exportLines(query: { readonly authority: boolean }): AsyncGenerator<string>;
   /** The same door for someone who has a token. */
@@ -79,12 +95,49 @@ export function createClient(options: ClientOptions): Client {
         await dpopProof(proving.key, { method, url, now, accessToken: proving.token }),
       );
     }
-    const response = await reach(plain, headers);
+    const response = await reach({ ...plain, body: plain.body?.text ?? null }, headers);
     if (!response.ok) throw errorOf(response.status, await jsonOf(response));
     return response;
   }
 
-  async function reach(plain: PlainRequest, headers: Headers): Promise<Response> {
+  async function forward(
+    connection: string,
+    { method, path, contentType, body, signal }: ForwardedRequest,
+    { token, key }: { readonly token: Secret | null; readonly key: SigningKey | null },
+  ): Promise<Response> {
+    const target = `/gateway/${encodeURIComponent(connection)}${path}`;
+    const headers = new Headers(contentType === undefined ? {} : { 'content-type': contentType });
+    const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+    if (token !== null) {
+      headers.set('authorization', `${key === null ? 'Bearer' : 'DPoP'} ${token.reveal()}`);
+    }
+    if (key !== null) {
+      const url = new URL(target.replace(/\?.*$/s, ''), await knownIssuer()).href;
+      const proven = { method, url, now: clock.now(), accessToken: token };
+      headers.set('dpop', await dpopProof(key, { ...proven, body: bytes ?? new Uint8Array() }));
+    }
+    const response = await reach(
+      {
+        method,
+        path: target,
+        query: '',
+        body: bytes ?? null,
+        signal: signal ?? null,
+      },
+      headers,
+    );
+    // Whatever the provider said, it said by way of a decision; what is ours says its code.
+    const isOurs = response.headers.get('content-type') === 'application/problem+json';
+    if (!response.ok && isOurs) throw errorOf(response.status, await jsonOf(response));
+    return response;
+  }
+
+  async function reach(
+    plain: Pick<PlainRequest, 'method' | 'path' | 'query' | 'signal'> & {
+      readonly body: string | Uint8Array<ArrayBuffer> | null;
+    },
+    headers: Headers,
+  ): Promise<Response> {
     // Patience ends with the headers: a body may take as long as it is long.
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), PATIENCE);
@@ -92,7 +145,7 @@ export function createClient(options: ClientOptions): Client {
       return await send(new URL(`${plain.path}${plain.query}`, server), {
         method: plain.method,
         headers,
-        body: plain.body?.text ?? null,
+        body: plain.body,
         // A credential goes to the server that was named, never where that one points.
         redirect: 'error',
         signal: plain.signal ?? patience.signal,
@@ -138,6 +191,7 @@ export function createClient(options: ClientOptions): Client {
         const response = await request(plainRequest('token', input), { token: null, key });
         return await answerOf('token', response);
       },
+      forward: (connection, sent) => forward(connection, sent, proving),
       exportLines: async function* ({ authority }) {
         const query = authority ? { authority: 'true' } : {};
         const response = await request(plainRequest('auditExport', { query }), proving);

@@ -231,3 +231,42 @@ test.each([
   await expect(refused).rejects.toMatchObject({ code: 'invalid_request' });
   await expect(refused).rejects.not.toThrow(/c2VjcmV0|not json/);
 });
+
+describe('the gateway', () => {
+  const REQUEST = {
+    method: 'POST',
+    path: '/graphql/v2?x=1',
+    contentType: 'application/json',
+    body: '{"query":"{ me { id } }"}',
+  };
+
+  test('is asked with a proof for exactly this body, at exactly this path', async () => {
+    const key = await newKey();
+    answers = [{ body: { data: null } }];
+    const client = connect().as({ token: new Secret('token', 'a.b.c'), key });
+    const response = await client.forward('railway', REQUEST);
+    expect(await response.json()).toEqual({ data: null });
+    expect(seen[0]).toMatchObject({
+      method: 'POST',
+      url: '/gateway/railway/graphql/v2?x=1',
+      body: REQUEST.body,
+      headers: { authorization: 'DPoP a.b.c', 'content-type': 'application/json' },
+    });
+    expect(await proofIn(seen[0])).toMatchObject({
+      htm: 'POST',
+      htu: `${ISSUER}/gateway/railway/graphql/v2`,
+      ath: createHash('sha256').update('a.b.c').digest('base64url'),
+      bdh: createHash('sha256').update(REQUEST.body).digest('base64url'),
+    });
+  });
+
+  test('hands on whatever the provider says, and throws what the broker says', async () => {
+    answers = [
+      { status: 422, body: { error: 'theirs' } },
+      { status: 403, headers: { 'content-type': 'application/problem+json' }, body: problem },
+    ];
+    const client = connect().as({ token: new Secret('token', 'a.b.c'), key: null });
+    expect((await client.forward('railway', REQUEST)).status).toBe(422);
+    await expect(client.forward('railway', REQUEST)).rejects.toBeInstanceOf(ProblemError);
+  });
+});

@@ -29,6 +29,8 @@ export interface DpopExpectation {
   readonly accessToken?: string;
   /** The token's `cnf.jkt`: the proof must be by this key. */
   readonly jkt?: string;
+  /** The request's body, where the URL does not say what is asked: `bdh` must be its digest. */
+  readonly body?: Uint8Array;
   /** Default: `EdDSA`, `Ed25519`, `ES256`. */
   readonly algorithms?: readonly AsymmetricAlgorithm[];
 }
@@ -68,6 +70,8 @@ const claimsShape = z.looseObject({
     .positive()
     .max(Number.MAX_SAFE_INTEGER / 1000),
   ath: z.string().optional(),
+  /** Ours, no member of RFC 9449: base64url SHA-256 of the body, which htm and htu do not cover. */
+  bdh: z.string().optional(),
 });
 
 /**
@@ -102,6 +106,7 @@ export function verifyDpopProof(
 
     const jkt = await thumbprint(jwk);
     demandBinding(claims.ath, jkt, request);
+    demandBody(claims.bdh, request);
     return {
       jkt,
       jti: claims.jti,
@@ -141,6 +146,15 @@ function demandBinding(ath: string | undefined, jkt: string, request: DpopExpect
     demand(ath === undefined, 'its ath names a token that was not sent');
   } else if (ath !== digest(request.accessToken)) {
     throw mismatch('The DPoP proof does not name the access token it was sent with.');
+  }
+}
+
+function demandBody(bdh: string | undefined, { body }: DpopExpectation): void {
+  if (body === undefined) return;
+  if (bdh !== createHash('sha256').update(body).digest('base64url')) {
+    throw mismatch(
+      'The DPoP proof does not name the body it was sent with: bdh is its SHA-256 in base64url.',
+    );
   }
 }
 

@@ -72,6 +72,32 @@ describe('accepted', () => {
   });
 });
 
+describe('a proof for one body', () => {
+  const body = Buffer.from('{"query":"{ me { id } }"}');
+  const bdh = createHash('sha256').update(body).digest('base64url');
+
+  test.each<[string, object, Uint8Array]>([
+    ['its own', { ...claims, bdh }, body],
+    ['none at all', { ...claims, bdh: sha256('') }, new Uint8Array()],
+  ])('is good for %s', async (_, said, sent) => {
+    await expect(verify(forge(header, said, holder), { body: sent })).resolves.toBeDefined();
+  });
+
+  test.each<[string, object, Uint8Array]>([
+    ['another body', { ...claims, bdh }, Buffer.from('{"query":"{ me { id  } }"}')],
+    ['no body', { ...claims, bdh }, new Uint8Array()],
+    ['a body that it does not name', claims, body],
+    ['a body that it names in hexadecimal', { ...claims, bdh: body.toString('hex') }, body],
+    ['a body that it names padded', { ...claims, bdh: `${bdh}=` }, body],
+  ])('is not good for %s', async (_, said, sent) => {
+    await expectRefusal(verify(forge(header, said, holder), { body: sent }), 'sender_mismatch');
+  });
+
+  test('says nothing where the URL says what is asked', async () => {
+    await expect(verify(forge(header, { ...claims, bdh }, holder))).resolves.toBeDefined();
+  });
+});
+
 describe('one URL, however it is spelled', () => {
   test.each([
     ['HTTPS://Broker.EXAMPLE/a/b', 'https://broker.example/a/b'],
