@@ -3,6 +3,7 @@ import { haltOf, nameKey, presentConnection } from '@countersign/authority';
 import type { AccessRequestView, GrantedDetail, RequestedDetail } from '@countersign/contract';
 import { CountersignError, inputError, uuidv7 } from '@countersign/core';
 import { decideAndCommit } from './decide-and-commit.ts';
+import { isUsable } from './deciding.ts';
 import { denied, oauthErrorOf, UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { inTurn } from './in-turn.ts';
@@ -123,8 +124,7 @@ function completeDetail(deps: Deps, detail: RequestedDetail): GrantedDetail {
   const production = state.environments.get(environment)?.rule.class === 'production';
   const resources = new Set<string>();
   for (const operation of detail.operations) {
-    const known = provider.catalog.operations.find((each) => each.name === operation);
-    if (known?.exchangeable !== true && rules?.runnable(operation) !== true) {
+    if (rules === undefined || !isUsable(rules, operation)) {
       throw inputError('invalid_request', `${operation} is not an operation that can be granted.`);
     }
     if (production && rules?.runnable(operation) === true) {

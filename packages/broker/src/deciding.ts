@@ -150,9 +150,17 @@ export function rulesOf(
           provider.catalog.operations.find((known) => known.name === operation)?.exchangeable ===
           true,
         runnable: (operation) => provider.runner?.operations.includes(operation) === true,
+        forwardable: (operation) =>
+          provider.gateway !== undefined &&
+          provider.catalog.operations.some((known) => known.name === operation),
       },
     ]),
   );
+}
+
+/** Whether an operation can be granted at all: minted, run or forwarded. */
+export function isUsable(rules: ResourceRules, operation: string): boolean {
+  return rules.exchangeable(operation) || rules.runnable(operation) || rules.forwardable(operation);
 }
 
 export interface TargetVerdict {
@@ -265,7 +273,7 @@ export function denialSentence(code: DenialCode, target: Target): string {
     case 'unknown_connection':
       return `There is no connection ${target.connection}.`;
     case 'unknown_operation':
-      return `${what} is not an operation that credentials are minted for.`;
+      return `${what} is not an operation that can be used this way.`;
     case 'environment_mismatch':
       return `${target.environment} is not an environment of ${target.connection}.`;
     case 'environment_unproven':

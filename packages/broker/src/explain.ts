@@ -3,7 +3,7 @@ import { haltOf, nameKey, registeredKeys } from '@countersign/authority';
 import type { ExplainView, GrantView, MeView } from '@countersign/contract';
 import { providerOf, toInstant } from '@countersign/core';
 import { candidatesFor, decide } from '@countersign/policy';
-import { detailsOf, everyTarget, gatherFacts } from './deciding.ts';
+import { detailsOf, everyTarget, gatherFacts, isUsable } from './deciding.ts';
 import type { Deps } from './deps.ts';
 import { idOf } from './named.ts';
 import type { AgentCaller } from './use-cases.ts';
@@ -149,7 +149,10 @@ export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
     may_request: [...deps.providers.values()]
       .filter(({ name }) => providers.size === 0 || providers.has(name))
       .flatMap(({ catalog }) => catalog.operations)
-      .filter(({ name, exchangeable }) => exchangeable || isRunnable(deps, name))
+      .filter(({ name }) => {
+        const rules = deps.rules.get(providerOf(name));
+        return rules !== undefined && isUsable(rules, name);
+      })
       .map((operation) => ({ operation: operation.name, summary: operation.summary })),
   };
 }

@@ -78,7 +78,7 @@ export async function testGuardrail(
 }
 
 /** Where a right is judged; others (a session, an invitation) are not what a guardrail is about. */
-const STAGES: readonly string[] = ['issue', 'exchange', 'run'];
+const STAGES: readonly string[] = ['issue', 'exchange', 'run', 'forward'];
 
 /** Allowed decisions, newest first, page by page, and `end` when the whole period was read. */
 async function* pagesBackTo(
@@ -135,7 +135,7 @@ function judge(
   if (decision.targets === null) return 'unjudged';
   for (const target of decision.targets) {
     const { agent, connection, environment, rules, rights } = target;
-    const providerIds = provenIds(deps, connection, rights);
+    const providerIds = target.providerIds ?? provenIds(deps, connection, rights);
     if (providerIds === null) return 'unjudged';
     const found = forbiddenAmong(
       { authority: deps.authority.state, uses, guardrails: deps.guardrails },

@@ -3,6 +3,7 @@ import { type DecodedStatement, registeredKeys } from '@countersign/authority';
 import type { ProposeRequest, StatementOf } from '@countersign/contract';
 import { inputError } from '@countersign/core';
 import { sealedEffects } from './connection-proposal.ts';
+import { isUsable } from './deciding.ts';
 import type { Deps } from './deps.ts';
 import { requireOwnDryRun } from './dry-run.ts';
 import { requireGuardrail } from './guardrails.ts';
@@ -78,7 +79,7 @@ function requireUsable(deps: Deps, { body }: StatementOf<'grant.create'>): void 
           'A grant that holds SQL is for one schema, and no more.',
         );
       }
-      if (rules?.exchangeable(name) !== true && !runnable) {
+      if (rules === undefined || !isUsable(rules, name)) {
         throw inputError('invalid_request', `No credential is ever minted for ${name}.`);
       }
       if (runnable && production && body.sql === null) {

@@ -19,6 +19,8 @@ interface RecordedTarget {
   readonly environment: Environment;
   readonly rules: ResourceRules;
   readonly rights: readonly CoveredRight[];
+  /** The provider's own ids that it was proven for; null: its provider says which they are, without being asked. */
+  readonly providerIds: readonly string[] | null;
 }
 
 export interface RecordedDecision {
@@ -92,9 +94,26 @@ function targetsOf(deps: Deps, body: Members): readonly RecordedTarget[] | null 
     if (connection === undefined || environment === undefined || rules === undefined) return null;
     const rights = rightsOf(deps, rules, detail, textsOf(body['grants']));
     if (rights === null) return null;
-    found.push({ agent, connection, environment, rules, rights });
+    const providerIds =
+      body['provider_ids'] === undefined
+        ? mappedOf(connection, environment, rules, rights)
+        : textsOf(body['provider_ids']);
+    found.push({ agent, connection, environment, rules, rights, providerIds });
   }
   return found;
+}
+
+/** A token for what is forwarded was for whatever its environment is mapped to. */
+function mappedOf(
+  { body }: Connection,
+  { id }: Environment,
+  rules: ResourceRules,
+  rights: readonly CoveredRight[],
+): readonly string[] | null {
+  const isMinted = rights.some(
+    ({ operation }) => rules.exchangeable(operation) || rules.runnable(operation),
+  );
+  return isMinted ? null : (body.mapping[id] ?? []);
 }
 
 /** A token's details; or what a lease or a run was for, each group of its rights. */

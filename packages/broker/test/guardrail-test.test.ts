@@ -147,6 +147,7 @@ function brokerWith(entries: readonly JournalEntry[], used = 0): Deps {
           covers: (_: string, granted: string, requested: string) => granted === requested,
           whole: (resource: string) => resource,
           exchangeable: () => true,
+          forwardable: () => false,
           runnable: () => false,
         },
       ],
@@ -211,6 +212,19 @@ describe('a guardrail tried on the ledger', () => {
     const tested = await testGuardrail(brokerWith(entries), ask(bound));
     expect(tested.items.map(({ stage }) => stage)).toEqual(['issue', 'exchange']);
     expect(tested.decisions).toBe(4);
+  });
+
+  test('judges a forwarded request by the ids that were proven then', async () => {
+    const entries = [
+      exchanged(0, 5_000, { stage: 'forward', provider_ids: ['live-2'] }),
+      exchanged(1, 4_000, { stage: 'forward', provider_ids: [] }),
+      exchanged(2, 3_000),
+    ];
+    const there =
+      'forbid (principal, action, resource) when { resource.provider_ids.contains("live-2") };';
+    const tested = await testGuardrail(brokerWith(entries), ask(there));
+    expect(tested).toMatchObject({ decisions: 3, denied: 1, unjudged: 0 });
+    expect(tested.items).toMatchObject([{ stage: 'forward' }]);
   });
 
   test('leaves out what was denied or is of another kind, and counts what is gone', async () => {

@@ -3,6 +3,9 @@
  * verdict with evidence out. It is what the ledger stores and `explain` prints.
  */
 import {
+  type Agent,
+  type Connection,
+  type Environment,
   frozenTargetName,
   haltOf,
   nameKey,
@@ -31,6 +34,88 @@ const MOST_RIGHTS = 2_048;
 
 /** @param now milliseconds since the epoch. */
 export function decide(facts: Facts, question: Question, now: number): Verdict {
+  const coverage = coverageOf(facts, question, now);
+  if ('code' in coverage) return coverage;
+  const { steps, agent, connection, environment, rules, candidates, covered } = coverage;
+  const deny = (step: Step['step'], code: DenialCode, text: string): Denied => {
+    steps.push({ step, ok: false, text });
+    return { allowed: false, code, steps, asked: coverage.asked, guardrail: null };
+  };
+  const pass = (step: Step['step'], text: string): void => {
+    steps.push({ step, ok: true, text });
+  };
+
+  // Law 2: the environment is proven by the provider's own ids, never by what the agent says.
+  const mapped = connection.body.mapping[environment.id] ?? [];
+  // A token for what is forwarded reaches nothing by itself: each request proves its own.
+  const isProvenLater =
+    question.use === 'either' &&
+    covered.every(({ operation }) => isOnlyForwarded(rules, operation));
+  if (mapped.length === 0 && (isProvenLater || question.use === 'gateway')) {
+    return deny(
+      'environment',
+      'environment_mismatch',
+      `${connection.name} maps nothing into ${environment.name}.`,
+    );
+  }
+  const ids = isProvenLater ? mapped : facts.provenIds(connection, covered);
+  // What a request shows and changes may be of no environment: a project's name, its members.
+  if (ids === null || (ids.length === 0 && question.use !== 'gateway')) {
+    return deny('environment', 'environment_unproven', 'The environment could not be proven.');
+  }
+  const foreign = ids.find((id) => !mapped.includes(id));
+  if (foreign !== undefined) {
+    return deny(
+      'environment',
+      'environment_mismatch',
+      `${foreign} is not mapped into ${environment.name} by ${connection.name}.`,
+    );
+  }
+  pass('environment', provenText(ids, environment.name, isProvenLater));
+
+  const proven = { agent, connection, environment, providerIds: ids, rules };
+  const guarded = guard(facts, proven, covered, question, now);
+  if (!guarded.ok) {
+    return { ...deny('guardrail', 'guardrail', guarded.text), guardrail: guarded.by };
+  }
+  pass('guardrail', guarded.text);
+  pass('verdict', 'Allowed.');
+  return {
+    allowed: true,
+    steps,
+    connection,
+    environment: environment.id,
+    rights: covered,
+    obligations: obligationsOf(candidates, covered),
+  };
+}
+
+/**
+ * Everything before the environment: the rights with the grants that cover them, or why there are none. What
+ * is refused here has cost no question to a provider; what is not is not allowed yet.
+ */
+export function coveredRights(
+  facts: Facts,
+  question: Question,
+  now: number,
+): Denied | readonly CoveredRight[] {
+  const coverage = coverageOf(facts, question, now);
+  return 'code' in coverage ? coverage : coverage.covered;
+}
+
+/** What holds once grants cover every right, with the steps that led there. */
+interface Covered {
+  readonly steps: Step[];
+  readonly asked: readonly Right[];
+  readonly agent: Agent;
+  readonly connection: Connection;
+  readonly environment: Environment;
+  readonly rules: ResourceRules;
+  readonly candidates: readonly Candidate[];
+  readonly covered: readonly CoveredRight[];
+}
+
+function coverageOf(facts: Facts, question: Question, now: number): Covered | Denied {
   const { authority } = facts;
   const steps: Step[] = [];
   let asked: readonly Right[] = literalRights(question);
@@ -132,37 +217,18 @@ export function decide(facts: Facts, question: Question, now: number): Verdict {
     question.sender === null ? 'No key binding is demanded.' : 'The caller has shown its key.',
   );
 
-  // Law 2: the environment is proven by the provider's own ids, never by what the agent says.
-  const ids = facts.provenIds(connection, covered);
-  if (ids === null || ids.length === 0) {
-    return deny('environment', 'environment_unproven', 'The environment could not be proven.');
-  }
-  const mapped = connection.body.mapping[environment.id] ?? [];
-  const foreign = ids.find((id) => !mapped.includes(id));
-  if (foreign !== undefined) {
-    return deny(
-      'environment',
-      'environment_mismatch',
-      `${foreign} is not mapped into ${environment.name} by ${connection.name}.`,
-    );
-  }
-  pass('environment', `${ids.join(', ')} is ${environment.name}.`);
+  return { steps, asked, agent, connection, environment, rules, candidates, covered };
+}
 
-  const proven = { agent, connection, environment, providerIds: ids, rules };
-  const guarded = guard(facts, proven, covered, question, now);
-  if (!guarded.ok) {
-    return { ...deny('guardrail', 'guardrail', guarded.text), guardrail: guarded.by };
-  }
-  pass('guardrail', guarded.text);
-  pass('verdict', 'Allowed.');
-  return {
-    allowed: true,
-    steps,
-    connection,
-    environment: environment.id,
-    rights: covered,
-    obligations: obligationsOf(candidates, covered),
-  };
+function isOnlyForwarded(rules: ResourceRules, operation: string): boolean {
+  return (
+    rules.forwardable(operation) && !rules.exchangeable(operation) && !rules.runnable(operation)
+  );
+}
+
+function provenText(ids: readonly string[], environment: string, isProvenLater: boolean): string {
+  if (isProvenLater) return `Each request proves that it stays in ${environment}.`;
+  return ids.length === 0 ? 'It touches no environment.' : `${ids.join(', ')} is ${environment}.`;
 }
 
 /** The rights as the words say them, for an access request, before anything is known about them. */
@@ -189,16 +255,29 @@ function unknownOperation(
       providerOf(operation) === provider &&
       recordedEffect(facts.authority, { operation, resource: '', environmentClass: null }) !== null;
     if (!known) return `${operation} is in no catalog of ${provider}.`;
-    const minted = rules.exchangeable(operation) && question.use !== 'script';
-    const run = rules.runnable(operation) && question.use !== 'credential';
-    if (!minted && !run) {
-      return question.use === 'script'
-        ? `${operation} is known, and no script stands for it.`
-        : `${operation} is known, and no credential is ever minted for it.`;
-    }
+    if (!isFor(rules, operation, question.use)) return NOT_FOR[question.use](operation);
   }
   return null;
 }
+
+/** Whether the operation can be used so at all. */
+function isFor(rules: ResourceRules, operation: string, use: Question['use']): boolean {
+  const isAny = use === 'either';
+  return (
+    ((isAny || use === 'credential') && rules.exchangeable(operation)) ||
+    ((isAny || use === 'script') && rules.runnable(operation)) ||
+    ((isAny || use === 'gateway') && rules.forwardable(operation))
+  );
+}
+
+const NEVER_MINTED = (operation: string): string =>
+  `${operation} is known, and no credential is ever minted for it.`;
+const NOT_FOR: Readonly<Record<Question['use'], (operation: string) => string>> = {
+  either: NEVER_MINTED,
+  credential: NEVER_MINTED,
+  script: (operation) => `${operation} is known, and no script stands for it.`,
+  gateway: (operation) => `${operation} is known, and no request for it is ever forwarded.`,
+};
 
 /** Operations asked for by name that no active grant stands for: judged as a whole. */
 function namedWithoutGrant(question: Question, rights: readonly Right[]): Right[] {

@@ -22,11 +22,11 @@ export function rightsAsked(
   facts: Facts,
   rules: ResourceRules,
   candidates: readonly Candidate[],
-  { asks, sender }: Pick<Question, 'asks' | 'sender'>,
+  { asks, sender, use }: Pick<Question, 'asks' | 'sender' | 'use'>,
 ): readonly Right[] | Unreadable {
   const rights: Right[] = [];
   for (const ask of asks) {
-    const found = rightsOf(facts, rules, candidates, ask, sender);
+    const found = rightsOf(facts, rules, candidates, ask, { sender, use });
     if ('code' in found) return found;
     rights.push(...found);
   }
@@ -42,7 +42,7 @@ function rightsOf(
   rules: ResourceRules,
   candidates: readonly Candidate[],
   ask: Ask,
-  sender: string | null,
+  { sender, use }: Pick<Question, 'sender' | 'use'>,
 ): readonly Right[] | Unreadable {
   if (ask.operations !== null && ask.resources !== null) {
     const rights: Right[] = [];
@@ -69,7 +69,7 @@ function rightsOf(
     for (const permission of grant.body.permissions) {
       for (const operation of permission.operations) {
         if (ask.operations !== null && !ask.operations.includes(operation.name)) continue;
-        if (ask.operations === null && !rules.exchangeable(operation.name)) continue;
+        if (ask.operations === null && !isMeant(rules, operation.name, use)) continue;
         for (const resource of permission.resources) {
           if (ask.operations === null) {
             const effect = effectOfRight(
@@ -87,6 +87,11 @@ function rightsOf(
   }
   if (ask.resources === null) return distinct(rights);
   return distinct(narrow(rules, rights, ask.resources));
+}
+
+/** What is run is always asked for by name. */
+function isMeant(rules: ResourceRules, operation: string, use: Question['use']): boolean {
+  return rules.exchangeable(operation) || (use === 'either' && rules.forwardable(operation));
 }
 
 /** Resources named, operations left out: every granted operation that covers each of them. */

@@ -15,6 +15,8 @@ export interface ResourceRules {
   exchangeable(operation: string): boolean;
   /** Whether the broker itself runs scripts for it, instead of minting anything. */
   runnable(operation: string): boolean;
+  /** Whether the broker forwards requests that do it, and adds the credential. */
+  forwardable(operation: string): boolean;
 }
 
 export interface Right {
@@ -31,7 +33,7 @@ export interface Facts {
   readonly rules: ReadonlyMap<string, ResourceRules>;
   /**
    * Law 2: the provider ids that these rights would touch, as the provider's own facts prove them;
-   * null when the proof could not be had.
+   * null when the proof could not be had, empty (of a forwarded request only) when they touch none.
    */
   readonly provenIds: (
     connection: Connection,
@@ -51,8 +53,8 @@ export interface Question {
   readonly environment: string;
   /** Each the full product of its operations and resources; together their union. */
   readonly asks: readonly Ask[];
-  /** What it is for: a credential, a script that the broker runs, or (a token) either. */
-  readonly use: 'credential' | 'script' | 'either';
+  /** What it is for: a credential, a script that the broker runs, a request it forwards, or (a token) any. */
+  readonly use: 'credential' | 'script' | 'gateway' | 'either';
   /** Only these grants may cover it (those a token names); null: any. */
   readonly grants: readonly string[] | null;
 }

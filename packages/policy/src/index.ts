@@ -1,6 +1,6 @@
 export type { Cedar } from './cedar.ts';
 export { candidatesFor, coveredBy } from './coverage.ts';
-export { decide } from './decide.ts';
+export { coveredRights, decide } from './decide.ts';
 export type {
   Allowed,
   Ask,

@@ -47,6 +47,7 @@ export const RULES: ResourceRules = {
     (granted.endsWith('(x,y)') && requested.length === 4 && requested[0] === granted[0]),
   whole: (resource) => resource.replace(/\(.*$/, ''),
   runnable: () => false,
+  forwardable: () => false,
   exchangeable: (name) => CATALOG.operations.some((op) => op.name === name && op.exchangeable),
 };
 
