@@ -24,6 +24,8 @@ export type {
   CredentialBinding,
   EntryDraft,
   Head,
+  Held,
+  Holds,
   Intent,
   Journal,
   JournalEntry,

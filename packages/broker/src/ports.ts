@@ -296,6 +296,21 @@ export interface Uses {
   used(grants: readonly string[]): Promise<ReadonlyMap<string, number>>;
 }
 
+/** What has to hold still from a proof to the end of the call that it is for (Law 2), for every server. */
+export interface Holds {
+  /**
+   * Holds all of these names or none, shared with other writers or alone.
+   * @throws CountersignError `broker_unavailable` when they could not be had within two seconds
+   */
+  hold(names: readonly string[], mode: 'shared' | 'exclusive'): Promise<Held>;
+}
+
+export interface Held {
+  /** Aborts when it is held no more though nobody released it: the database ended the session. */
+  readonly lost: AbortSignal;
+  release(): Promise<void>;
+}
+
 /** How far authority is folded. */
 export interface AuthorityPosition {
   /** Authority entries before this index are folded in, and none from it on. */
@@ -329,7 +344,7 @@ export interface Snapshots {
 
 /**
  * What somebody did on one UTC day. allowed: decisions of an agent, by stage. denied: the same, by code.
- * credential: by which of its credentials an agent authenticated. grant: leases and runs under a grant.
+ * credential: by which of its credentials an agent authenticated. grant: leases, runs and forwarded requests under a grant.
  * session: sign-ins of a human, by key.
  */
 export interface UsageCount {

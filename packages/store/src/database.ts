@@ -19,6 +19,8 @@ interface ConnectionBounds {
   readonly connections: number;
   /** Server-side bound of each statement and lock, in milliseconds. */
   readonly timeout?: number;
+  /** Server-side bound of an open transaction that does nothing, in milliseconds; left out: the same. */
+  readonly idle?: number;
   /** Plans each prepared statement once: for the few that run all the time, with no tables to choose between. */
   readonly plansOnce?: boolean;
 }
@@ -37,7 +39,7 @@ export function openClient(url: Secret, bounds: ConnectionBounds): Sql {
         TimeZone: 'UTC',
         statement_timeout: timeout,
         lock_timeout: timeout,
-        idle_in_transaction_session_timeout: timeout,
+        idle_in_transaction_session_timeout: bounds.idle ?? timeout,
         ...(bounds.plansOnce === true ? { plan_cache_mode: 'force_generic_plan' } : {}),
       },
       types: { int8: { to: 20, from: [20], serialize: String, parse: Number } },

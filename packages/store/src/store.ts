@@ -2,6 +2,7 @@
 import type {
   AccessRequests,
   Codes,
+  Holds,
   Journal,
   Leases,
   ReplayIds,
@@ -21,6 +22,7 @@ import { guarded, guardedRead, openClient, type Sql } from './database.ts';
 import { foldVersion } from './fold-version.ts';
 import type { CommittedBatch } from './group-commit.ts';
 import { createHead } from './head.ts';
+import { HOLDING, openHolds } from './holds.ts';
 import { openJournal } from './journal.ts';
 import { KekRing } from './kek-ring.ts';
 import { type Keks, openKeks } from './keks.ts';
@@ -43,7 +45,8 @@ export interface StoreOptions {
   /** 32 bytes; several in the order they were made, while one takes the place of another. */
   readonly kek: Secret<Uint8Array> | readonly Secret<Uint8Array>[];
   readonly clock: Clock;
-  /** Connections for reads, and as many for the plain tables; three more commit, one listens. */
+  /** Connections for reads, and as many for the plain tables; three more commit, one listens, and
+   * sixteen at most hold objects still for requests that are forwarded. */
   readonly poolSize?: number;
   /** Where the numbered SQL is, when not beside the sources. */
   readonly migrations?: URL;
@@ -60,6 +63,7 @@ export interface Store {
   readonly codes: Codes;
   readonly replayIds: ReplayIds;
   readonly uses: Uses;
+  readonly holds: Holds;
   readonly usage: Usage;
   readonly sealedCredentials: SealedCredentials;
   readonly sealedKeys: SealedKeys;
@@ -92,8 +96,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const commits = openClient(url, { connections: COMMIT_CONNECTIONS, plansOnce: true });
   const reads = openClient(url, { connections: poolSize });
   const plain = openClient(url, { connections: poolSize });
+  const holding = openClient(url, HOLDING);
   const end = async () => {
-    await Promise.all([commits, reads, plain].map((client: Sql) => client.end({ timeout: 1 })));
+    await Promise.all(
+      [commits, reads, plain, holding].map((client: Sql) => client.end({ timeout: 1 })),
+    );
   };
   const tables = openTables(plain);
   const committer = new Committer({ sql: commits, ring, clock });
@@ -122,6 +129,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       committer,
       onEdited: options.onEditedCounter ?? (() => undefined),
     }),
+    holds: openHolds(holding),
     usage: openUsage(reads),
     sealedCredentials: openSealedCredentials(tables, ring, committer),
     sealedKeys: openSealedKeys(tables, ring, committer),
