@@ -31,25 +31,28 @@ export function verifiedLines(report: VerifyReport): string[] {
   ];
 }
 
-/** By grant, agent and signers: how many tokens and leases could delete, on whose signatures. */
+/** By grant, agent and signers: how many tokens, leases and requests could delete, on whose signatures. */
 function deletingLines(decisions: readonly DeleteCapable[]): string[] {
-  const [tokens, leases] = [
-    decisions.filter(({ lease }) => lease === null).length,
-    decisions.filter(({ lease }) => lease !== null).length,
-  ];
-  const counted = `${many(leases, 'lease')} and ${many(tokens, 'token')}`;
+  const tokens = decisions.filter(({ stage }) => stage === 'issue').length;
+  const requests = decisions.filter(({ stage }) => stage === 'forward').length;
+  const leases = decisions.length - tokens - requests;
+  const counted = `${used(leases, requests)} and ${many(tokens, 'token')}`;
   if (decisions.length === 0) return wrapped('  nothing that could delete was allowed');
-  const groups = new Map<string, { said: string; grant: string; leases: number }>();
-  for (const { lease, agent, connection, environment, grants } of decisions) {
+  const groups = new Map<
+    string,
+    { said: string; grant: string; leases: number; requests: number }
+  >();
+  for (const { lease, stage, agent, connection, environment, grants } of decisions) {
     for (const { grant, signed_by } of grants) {
       const names = signed_by.map(({ human, vouched_by_one }) =>
         vouched_by_one ? `${human}*` : human,
       );
       const said = `${agent} in ${environment} on ${connection}, signed by ${names.join(', ')}`;
-      const group = groups.get(`${grant} ${said}`) ?? { said, grant, leases: 0 };
+      const group = groups.get(`${grant} ${said}`) ?? { said, grant, leases: 0, requests: 0 };
       groups.set(`${grant} ${said}`, {
         ...group,
         leases: group.leases + (lease === null ? 0 : 1),
+        requests: group.requests + (stage === 'forward' ? 1 : 0),
       });
     }
   }
@@ -61,12 +64,22 @@ function deletingLines(decisions: readonly DeleteCapable[]): string[] {
   );
   return [
     ...wrapped(`  ${counted} could delete, each on the signatures of two humans or more:`),
-    ...listed.flatMap(({ said, grant, leases: count }) =>
-      wrapped(`    grant ${short.get(grant) ?? grant}, ${many(count, 'lease')}: ${said}`, 6),
-    ),
+    ...listed.flatMap((group) => {
+      const { said, grant } = group;
+      const count = used(group.leases, group.requests);
+      return wrapped(`    grant ${short.get(grant) ?? grant}, ${count}: ${said}`, 6);
+    }),
     ...(more === 0 ? [] : [`    and ${more} more grants (--json)`]),
     ...(isMarked ? ['    * vouched for by one person'] : []),
   ];
+}
+
+/** Requests are mentioned where there are some. */
+function used(leases: number, requests: number): string {
+  if (requests === 0) return many(leases, 'lease');
+  return leases === 0
+    ? many(requests, 'request')
+    : `${many(leases, 'lease')}, ${many(requests, 'request')}`;
 }
 
 function many(count: number, what: string): string {

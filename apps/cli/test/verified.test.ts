@@ -66,6 +66,16 @@ describe('a ledger that verified', () => {
     );
   });
 
+  test('counts requests that were forwarded apart, where there are some', () => {
+    const forwarded = { ...deleting(null), stage: 'forward' as const };
+    expect(printed({ delete_capable: [forwarded, deleting(null)] })).toContain(
+      '1 request and 1 token could delete, each on the signatures of two humans or more: grant 01a1f82f, 1 request:',
+    );
+    expect(printed({ delete_capable: [forwarded, deleting('l')] })).toContain(
+      '1 lease, 1 request and 0 tokens could delete',
+    );
+  });
+
   test('lists a dozen grants, and says how many more there are', () => {
     const delete_capable = Array.from({ length: 30 }, (_, n) => deleting('l', `${n}-grant`));
     const text = printed({ delete_capable });

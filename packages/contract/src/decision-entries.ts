@@ -12,7 +12,7 @@ const DenialCode = z.enum(DENIAL_CODES);
 /** Refused: it needs no authority, and a reason that is known. */
 export const DeniedBody = z.object({
   verdict: z.literal('denied'),
-  stage: z.enum(['issue', 'exchange', 'run', 'authenticate', 'ask']),
+  stage: z.enum(['issue', 'exchange', 'run', 'forward', 'authenticate', 'ask']),
   code: DenialCode,
 });
 
@@ -25,7 +25,8 @@ export const IssueAllowedBody = z.object({
 });
 export type IssueAllowedBody = z.infer<typeof IssueAllowedBody>;
 
-const leaseMembers = {
+/** What was used, under which grants. */
+const useMembers = {
   agent: Id,
   jkt: Digest.nullable(),
   /** By name. */
@@ -45,6 +46,10 @@ const leaseMembers = {
   grants: z.array(Id),
   /** Limited grants of which it spent a use. */
   uses: z.array(Id),
+};
+
+const leaseMembers = {
+  ...useMembers,
   /** `connection` by id. */
   lease: z.object({ id: Id, connection: Id, expires_at: Instant }),
 };
@@ -62,6 +67,15 @@ export const RunAllowedBody = z.object({
   sql: Digest,
 });
 export type RunAllowedBody = z.infer<typeof RunAllowedBody>;
+
+/** A request that was forwarded: everything it could do, and where. */
+export const ForwardAllowedBody = z.object({
+  ...useMembers,
+  token: Id,
+  /** The provider's own ids of the environments that it was proven to stay in; empty: it touches none. */
+  provider_ids: z.array(z.string()),
+});
+export type ForwardAllowedBody = z.infer<typeof ForwardAllowedBody>;
 
 const dryRunMembers = {
   human: Id,
@@ -82,17 +96,20 @@ export const DryRunFinishedBody = z.object({
 });
 export type DryRunFinishedBody = z.infer<typeof DryRunFinishedBody>;
 
-const ofLease = { agent: Id, decision: Id };
+const ofDecision = { agent: Id, decision: Id };
 /** The lease's row had been edited by hand: all but its id is what the row said. */
 const edited = z.literal(true).exactOptional();
-export const LeaseRevokedBody = z.object({ ...ofLease, lease: Id, edited });
+export const LeaseRevokedBody = z.object({ ...ofDecision, lease: Id, edited });
 export type LeaseRevokedBody = z.infer<typeof LeaseRevokedBody>;
-export const LeaseFailedBody = z.object({ ...ofLease, lease: Id, uses_returned: z.array(Id) });
+export const LeaseFailedBody = z.object({ ...ofDecision, lease: Id, uses_returned: z.array(Id) });
 export type LeaseFailedBody = z.infer<typeof LeaseFailedBody>;
-export const RunCommittingBody = z.object({ ...ofLease, run: Id });
+/** The provider said no to what was forwarded, so that its uses come back. */
+export const ForwardRefusedBody = z.object({ ...ofDecision, uses_returned: z.array(Id).min(1) });
+export type ForwardRefusedBody = z.infer<typeof ForwardRefusedBody>;
+export const RunCommittingBody = z.object({ ...ofDecision, run: Id });
 export type RunCommittingBody = z.infer<typeof RunCommittingBody>;
 export const RunFinishedBody = z.object({
-  ...ofLease,
+  ...ofDecision,
   run: Id,
   outcome: z.enum(['committed', 'rolled_back', 'unknown']),
   uses_returned: z.array(Id).exactOptional(),

@@ -11,6 +11,8 @@ export {
   DryRunAllowedBody,
   DryRunFinishedBody,
   ExchangeAllowedBody,
+  ForwardAllowedBody,
+  ForwardRefusedBody,
   HumanInvitedBody,
   IssueAllowedBody,
   KeysRotatedBody,

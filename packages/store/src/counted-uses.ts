@@ -19,6 +19,9 @@ interface Counted {
 /** Entries fetched at a time. */
 const ROWS = 256;
 
+/** Entries by which uses come back. */
+const RETURNING: ReadonlySet<string> = new Set(['lease.failed', 'run.finished', 'forward.refused']);
+
 /** By how much an entry of these bytes changes the uses of each grant; empty for one that counts nothing. */
 export function usesIn(bytes: Uint8Array): Counts {
   const { type, body } = decodeEntry(bytes);
@@ -29,7 +32,7 @@ export function usesIn(bytes: Uint8Array): Counts {
     }
   };
   if (type === 'decision') add(body['uses'], 1);
-  if (type === 'lease.failed' || type === 'run.finished') add(body['uses_returned'], -1);
+  if (RETURNING.has(type)) add(body['uses_returned'], -1);
   return changes;
 }
 

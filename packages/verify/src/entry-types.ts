@@ -14,6 +14,8 @@ import {
   DryRunAllowedBody,
   DryRunFinishedBody,
   ExchangeAllowedBody,
+  ForwardAllowedBody,
+  ForwardRefusedBody,
   HumanInvitedBody,
   IssueAllowedBody,
   isAuthorityEntryType,
@@ -28,6 +30,7 @@ import {
 } from '@countersign/contract';
 import { judgeAuthority, requireAnswered } from './authority-entries.ts';
 import { humanProblem } from './callers.ts';
+import { judgeForward, judgeForwardRefused } from './forwards.ts';
 import { judgeExchange, judgeFailed, judgeRevoked } from './leases.ts';
 import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
 import { judgeFiled, judgeRequestRejected, judgeSession } from './people.ts';
@@ -56,6 +59,7 @@ const DECISIONS: ReadonlyMap<string, Judge> = new Map([
   ['issue', allowed(shaped(IssueAllowedBody, judgeIssue))],
   ['exchange', allowed(shaped(ExchangeAllowedBody, judgeExchange))],
   ['run', allowed(shaped(RunAllowedBody, judgeRun))],
+  ['forward', allowed(shaped(ForwardAllowedBody, judgeForward))],
   ['dry-run', allowed(shaped(DryRunAllowedBody, judgeDryRun))],
 ]);
 
@@ -79,6 +83,7 @@ const TYPES: ReadonlyMap<string, Judge> = new Map([
   ['access_request.rejected', shaped(AccessRequestRejectedBody, judgeRequestRejected)],
   ['lease.revoked', shaped(LeaseRevokedBody, judgeRevoked)],
   ['lease.failed', shaped(LeaseFailedBody, judgeFailed)],
+  ['forward.refused', shaped(ForwardRefusedBody, judgeForwardRefused)],
   ['dry_run.finished', shaped(DryRunFinishedBody, judgeDryRunFinished)],
   ['run.committing', shaped(RunCommittingBody, judgeCommitting)],
   ['run.finished', shaped(RunFinishedBody, judgeFinished)],

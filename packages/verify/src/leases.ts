@@ -68,16 +68,23 @@ export function judgeLease(
     committing: false,
     revoked: false,
   });
+  noteDeleteCapable(ledger, entry, body.rights, { agent, place, stage, lease: lease.id });
+  return null;
+}
+
+/** What could delete is listed, with the humans behind it. */
+export function noteDeleteCapable(
+  ledger: LedgerSoFar,
+  entry: Entry,
+  rights: LeaseBody['rights'],
+  what: Parameters<typeof traced>[2],
+): void {
   const carrying = new Map<string, Set<string>>();
-  for (const { grant, effect, operations } of body.rights) {
+  for (const { grant, effect, operations } of rights) {
     if (!isDeleteCapable(effect)) continue;
     carrying.set(grant, new Set([...(carrying.get(grant) ?? []), ...operations]));
   }
-  if (carrying.size > 0) {
-    const what = { agent, place, stage, lease: lease.id };
-    ledger.deleteCapable.push(traced(ledger, entry, what, carrying));
-  }
-  return null;
+  if (carrying.size > 0) ledger.deleteCapable.push(traced(ledger, entry, what, carrying));
 }
 
 function boundsProblem(
@@ -87,11 +94,9 @@ function boundsProblem(
   { at }: Entry,
 ): string | null {
   if (lease.connection !== connection.id) return 'its lease was on another connection';
-  const covering = new Set(rights.map(({ grant }) => grant));
-  if (!sameSet([...covering], grants)) return 'its grants are not those of its rights';
+  const drawn = drawnProblem(ledger, { grants, rights, uses });
+  if (drawn !== null) return drawn;
   const bodies = grants.flatMap((id) => ledger.state.grants.get(id) ?? []);
-  const limited = bodies.filter(({ body }) => body.max_uses !== null).map(({ id }) => id);
-  if (!sameSet(limited, uses)) return 'its uses are not one of each limited grant';
   const ends = fromInstant(lease.expires_at);
   if (ends > at + Math.min(...bodies.map(({ body }) => body.ttl)) * 1000) {
     return 'its lease was longer than its grants allow';
@@ -101,18 +106,34 @@ function boundsProblem(
     : null;
 }
 
-function rightsProblem(
+/** Law 4: the grants are those of its rights, and of each that is limited one use is taken. */
+export function drawnProblem(
   ledger: LedgerSoFar,
-  { rights }: LeaseBody,
+  { grants, rights, uses }: Pick<LeaseBody, 'grants' | 'rights' | 'uses'>,
+): string | null {
+  const covering = new Set(rights.map(({ grant }) => grant));
+  if (!sameSet([...covering], grants)) return 'its grants are not those of its rights';
+  const bodies = grants.flatMap((id) => ledger.state.grants.get(id) ?? []);
+  const limited = bodies.filter(({ body }) => body.max_uses !== null).map(({ id }) => id);
+  return sameSet(limited, uses) ? null : 'its uses are not one of each limited grant';
+}
+
+const NOT_FOR = {
+  exchange: 'no credential is ever minted for',
+  run: 'no script stands for',
+  forward: 'no request is ever forwarded for',
+} as const;
+
+export function rightsProblem(
+  ledger: LedgerSoFar,
+  { rights }: Pick<LeaseBody, 'rights'>,
   place: Place,
-  stage: 'exchange' | 'run',
+  stage: keyof typeof NOT_FOR,
 ): string | null {
   for (const { grant, effect, operations, resources } of rights) {
     for (const operation of operations) {
       if (!isRecordedAs(ledger.state, operation, stage === 'exchange')) {
-        return stage === 'exchange'
-          ? `no credential is ever minted for ${operation}`
-          : `no script stands for ${operation}`;
+        return `${NOT_FOR[stage]} ${operation}`;
       }
       for (const resource of resources) {
         const then = ledger.grants.effectUnder(grant, place, operation, resource);
@@ -197,7 +218,10 @@ export function judgeFailed(ledger: LedgerSoFar, body: LeaseFailedBody): string 
 }
 
 /** Law 3: a use comes back once, to the grant it was taken from. */
-export function givenBackProblem(lease: OpenLease, returned: readonly string[]): string | null {
+export function givenBackProblem(
+  lease: Pick<OpenLease, 'uses'>,
+  returned: readonly string[],
+): string | null {
   return sameSet(lease.uses, returned) ? null : 'it gives back other uses than were taken';
 }
 

@@ -48,8 +48,8 @@ export interface DeleteCapable {
   readonly index: number;
   readonly id: string;
   readonly time: string;
-  readonly stage: 'issue' | 'exchange' | 'run';
-  /** Null for a token, which by itself can do nothing. */
+  readonly stage: 'issue' | 'exchange' | 'run' | 'forward';
+  /** Null for a token, which by itself can do nothing, and for a request, which was forwarded once. */
   readonly lease: string | null;
   /** Names. */
   readonly agent: string;
@@ -57,6 +57,13 @@ export interface DeleteCapable {
   readonly environment: string;
   readonly operations: readonly string[];
   readonly grants: readonly { readonly grant: string; readonly signed_by: readonly Signer[] }[];
+}
+
+interface Forwarded {
+  readonly agent: string;
+  readonly uses: readonly string[];
+  /** Milliseconds. */
+  readonly at: number;
 }
 
 /** What an auditor should hear of though the ledger is as it must be. */
@@ -76,6 +83,9 @@ export interface Unanswered {
 /** Milliseconds after a token's end in which an exchange that began in time may yet be committed. */
 const BEGUN_IN_TIME = 60_000;
 
+/** Milliseconds within which a provider has said that it refused what was forwarded. */
+const ANSWERED_IN_TIME = 3_600_000;
+
 export class LedgerSoFar {
   readonly state: AuthorityState = emptyState();
   readonly grants = new GrantsThen(this.state);
@@ -86,6 +96,8 @@ export class LedgerSoFar {
   readonly dryRuns = new Map<string, { readonly human: string; readonly of: string }>();
   /** By entry: what a finished dry run was for, and what it found. */
   readonly assessments = new Map<string, { readonly of: string; readonly found: string }>();
+  /** Forwarded requests that took uses, by decision: whose may come back. */
+  readonly #forwarded = new Map<string, Forwarded>();
   readonly requests = new Map<string, { readonly agent: string; readonly sender: string | null }>();
 
   /** Of the entries right before this one, if they were replayed. */
@@ -114,6 +126,21 @@ export class LedgerSoFar {
     }
     const token = this.#tokens.get(jti);
     return token !== undefined && token.expiresAt + BEGUN_IN_TIME >= at ? token : undefined;
+  }
+
+  addForwarded(decision: string, forwarded: Forwarded): void {
+    for (const [oldest, { at }] of this.#forwarded) {
+      if (at + ANSWERED_IN_TIME >= forwarded.at) break;
+      this.#forwarded.delete(oldest);
+    }
+    this.#forwarded.set(decision, forwarded);
+  }
+
+  /** The request of this decision whose uses did not come back yet; it can do so once. */
+  takeForwarded(decision: string): Forwarded | undefined {
+    const forwarded = this.#forwarded.get(decision);
+    this.#forwarded.delete(decision);
+    return forwarded;
   }
 
   /** After a leak no token stands. */

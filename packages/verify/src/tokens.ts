@@ -126,9 +126,9 @@ function lifeProblem(
 /** Why the token did not allow what it was exchanged for; null where it did. */
 export function exchangedProblem(
   token: IssuedToken | undefined,
-  body: ExchangeAllowedBody,
+  body: Omit<ExchangeAllowedBody, 'lease' | 'uses'>,
 ): string | null {
-  if (token === undefined) return `no token ${body.token} was there to be exchanged`;
+  if (token === undefined) return `no token ${body.token} was there to be used`;
   if (token.agent !== body.agent) return 'its token was issued to another agent';
   if (token.jkt !== body.jkt) return 'its token was bound to another key';
   const strange = body.grants.find((grant) => !token.grants.includes(grant));
