@@ -22,11 +22,14 @@ const leases = at('test/attacks/leases.test.ts');
 const load = at('test/attacks/load.test.ts');
 const found = at('test/attacks/secrets.test.ts');
 const doors = at('packages/authority/test/side-doors.test.ts');
+const door = at('packages/http/test/gateway.test.ts');
+const gateway = at('packages/broker/test/forward.test.ts');
+const upstream = at('packages/provider-kit/test/open-upstream.test.ts');
 const postgres = (file: string) => at(`packages/providers/postgres/test/${file}.test.ts`);
 const faults = (file: string) => at(`test/faults/${file}.test.ts`);
 
-const NO_GATEWAY: Covered = {
-  not: 'There is no gateway yet: credentials are minted, not injected.',
+const NO_FORWARDING: Covered = {
+  not: 'No provider that is built in forwards requests yet: what reads GraphQL is the provider’s own.',
 };
 const NO_FEDERATION: Covered = { not: 'Federated identities are refused wherever one is set.' };
 const NO_DELEGATION: Covered = {
@@ -144,11 +147,50 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     ),
   },
   classification: {
-    'GraphQL, REST and HTTP that hide what they do': NO_GATEWAY,
-    'credentials sent to, or echoed by, another host': NO_GATEWAY,
+    'GraphQL that hides what it does': NO_FORWARDING,
+    'HTTP with two readings': door(
+      'a header twice',
+      'another method behind its own',
+      'an upgrade',
+      'trailers',
+      'a body in gzip',
+      'a body over the limit',
+      'a target of another form',
+    ),
+    'a request that hides a delete behind a read': gateway(
+      'that hides a delete behind a read',
+      'that two humans must sign',
+    ),
+    "a thief with the agent's proof": gateway(
+      'with a proof for another body',
+      'shows a proof once: of a request played again nothing is sent',
+    ),
+    "the agent's own bearer forwarded upstream": gateway(
+      'takes nothing of the agent with it but what the provider judged',
+    ),
+    'a redirect followed with the credential': upstream('follows no redirect'),
+    'a credential sent in clear, or to whom nobody vouches for': upstream(
+      'in clear to another machine',
+      'is a certificate that nobody vouches for, whatever the environment says',
+    ),
+    'a credential echoed by the provider': at('packages/broker/test/scrubbing.test.ts')(
+      'law: of whatever is cut however',
+      'a header has it no more',
+    ),
+    'an answer that outlives its authority': gateway(
+      'an answer under way is cut when its authority ends, and is no whole answer',
+    ),
   },
   environment: {
-    'objects that are in two environments, move, or are renamed while asked about': NO_GATEWAY,
+    'objects that are in two environments, in another, unknown, or not told of': gateway(
+      'in two environments',
+      'in another environment',
+      'that the provider does not know',
+      'that the provider says nothing of',
+    ),
+    'an object moved between its proof and its use': gateway(
+      'what moved before it was held is judged by where it is then',
+    ),
     'one database under two names': sideDoor(
       'one database a second time, by another name for its host',
     ),
@@ -227,7 +269,9 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'a replica that forwards a minute later': faults('replicas')(
       'after its commit: it starts nothing late',
     ),
-    "a provider's rate limit spent": load('a loop of ever new denials'),
+    "a provider's rate limit spent": gateway(
+      'has the provider asked no more often than its budget',
+    ),
     'a ledger filled with denials': load('forty denials of one kind'),
     'a table renamed under a group role': postgres('group-role')(
       'of last week does not reach the table that has its name today',

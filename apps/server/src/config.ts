@@ -25,6 +25,8 @@ export interface Config {
   readonly drainSeconds: number;
   /** Decisions a second that one agent may ask of this server. */
   readonly agentRate: number;
+  /** Questions a second that one agent may have this server ask of providers. */
+  readonly agentResolverRate: number;
 }
 
 export type MirrorPlace =
@@ -52,6 +54,8 @@ const LONGEST_GRACE = 300;
 /** Decisions a second. */
 const AGENT_RATE = 100;
 const FASTEST_AGENT = 100_000;
+/** Questions to providers a second: what a provider grants a whole account is often no more. */
+const AGENT_RESOLVER_RATE = 10;
 
 /** A wrong value as it may be repeated: short, and with nothing that could steer a terminal. */
 export function shown(value: string): string {
@@ -70,6 +74,7 @@ const KNOWN = [
   'COUNTERSIGN_METRICS_TOKEN_FILE',
   'COUNTERSIGN_DRAIN_SECONDS',
   'COUNTERSIGN_AGENT_RATE',
+  'COUNTERSIGN_AGENT_RESOLVER_RATE',
   // Read by the command line, and harmless in a shared environment.
   'COUNTERSIGN_HOME',
   'COUNTERSIGN_PROFILE',
@@ -120,7 +125,14 @@ export function readConfig(given: NodeJS.ProcessEnv): Config {
     logLevel: readLogLevel(env['COUNTERSIGN_LOG_LEVEL']),
     metricsTokenFile: metricsTokenFile === undefined ? null : resolve(metricsTokenFile),
     drainSeconds: readDrain(env['COUNTERSIGN_DRAIN_SECONDS'], databaseUrl !== null),
-    agentRate: readAgentRate(env['COUNTERSIGN_AGENT_RATE']),
+    agentRate: readRate(env, 'COUNTERSIGN_AGENT_RATE', {
+      otherwise: AGENT_RATE,
+      of: 'decisions',
+    }),
+    agentResolverRate: readRate(env, 'COUNTERSIGN_AGENT_RESOLVER_RATE', {
+      otherwise: AGENT_RESOLVER_RATE,
+      of: 'questions to providers',
+    }),
   };
 }
 
@@ -272,13 +284,18 @@ function readDrain(value: string | undefined, hasReplicas: boolean): number {
   return seconds;
 }
 
-function readAgentRate(value: string | undefined): number {
-  if (value === undefined) return AGENT_RATE;
+function readRate(
+  env: NodeJS.ProcessEnv,
+  variable: string,
+  { otherwise, of }: { readonly otherwise: number; readonly of: string },
+): number {
+  const value = env[variable];
+  if (value === undefined) return otherwise;
   const rate = /^\d{1,6}$/.test(value) ? Number(value) : 0;
   if (rate < 1 || rate > FASTEST_AGENT) {
     throw new ConfigError(
-      'COUNTERSIGN_AGENT_RATE',
-      `must be a whole number of decisions a second from 1 to ${FASTEST_AGENT}, not "${shown(value)}".`,
+      variable,
+      `must be a whole number of ${of} a second from 1 to ${FASTEST_AGENT}, not "${shown(value)}".`,
     );
   }
   return rate;

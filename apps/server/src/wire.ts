@@ -10,6 +10,7 @@ import {
   createConnectionChecks,
   createDenialLog,
   createMirroring,
+  createOpenedConnections,
   createPace,
   createPulse,
   createRevoker,
@@ -26,6 +27,7 @@ import {
 import { type Clock, CountersignError, type Random, type Secret, VERSION } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import { createGuardrailEngine } from '@countersign/policy';
+import { openUpstream } from '@countersign/provider-kit/upstream';
 import type { Store } from '@countersign/store';
 import {
   clientSecretMac,
@@ -91,10 +93,12 @@ export async function wire(
   const ledgerKey = await store.sealedKeys.ensure('ledger', generateSigningKey);
   const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
   const authority = createAuthorityCache(journal, log, store.snapshots);
+  const upstream = openUpstream();
   const providers = builtInProviders({
     clock,
     random,
     brokerSystemIdentifier: () => store.systemIdentifier(),
+    upstream,
     around: (provider) => measuredProvider(provider, instruments),
   });
   const ledgerSigner = noteSigner(originOf(config.issuer), ledgerKey.privateJwk);
@@ -152,6 +156,17 @@ export async function wire(
       },
       () => performance.now(),
     ),
+    resolving: createPace(
+      {
+        perSecond: config.agentResolverRate,
+        saved: config.agentResolverRate * SECONDS_SAVED,
+        atOnce: Number.POSITIVE_INFINITY,
+      },
+      () => performance.now(),
+    ),
+    holds: store.holds,
+    upstream,
+    opened: createOpenedConnections(),
     changes: createChanges(),
     pulse: createPulse(),
     checks: createConnectionChecks(),
@@ -178,6 +193,7 @@ export async function wire(
       await deps.denials.flush(true);
       if (mirroring?.halt === null) await mirroring.covers((await journal.head()).size, LAST_WORDS);
       await Promise.all([...providers.values()].map((provider) => provider.close()));
+      await upstream.close();
     },
   };
 }

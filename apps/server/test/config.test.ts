@@ -31,6 +31,11 @@ describe('configuration', () => {
     expect(readConfig({ COUNTERSIGN_AGENT_RATE: '7' }).agentRate).toBe(7);
   });
 
+  test('lets one agent have providers asked ten times a second, or as often as is said', () => {
+    expect(readConfig({}).agentResolverRate).toBe(10);
+    expect(readConfig({ COUNTERSIGN_AGENT_RESOLVER_RATE: '7' }).agentResolverRate).toBe(7);
+  });
+
   test('takes a variable set to nothing for one that is not set', () => {
     const empty = { PORT: '', HOST: '', COUNTERSIGN_ISSUER: '', DATABASE_URL: '' };
     expect(readConfig({ ...empty, COUNTERSIGN_KEK_FILE: '', COUNTERSIGN_DATA_DIR: '' })).toEqual(
@@ -43,6 +48,8 @@ describe('configuration', () => {
     ['PORT', { PORT: '65536' }],
     ['PORT', { PORT: '80a' }],
     ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '-1' }],
+    ['COUNTERSIGN_AGENT_RESOLVER_RATE', { COUNTERSIGN_AGENT_RESOLVER_RATE: '0' }],
+    ['COUNTERSIGN_AGENT_RESOLVER_RATE', { COUNTERSIGN_AGENT_RESOLVER_RATE: 'many' }],
     ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '1.5' }],
     ['COUNTERSIGN_DRAIN_SECONDS', { COUNTERSIGN_DRAIN_SECONDS: '301' }],
     ['COUNTERSIGN_AGENT_RATE', { COUNTERSIGN_AGENT_RATE: '0' }],

@@ -17,6 +17,7 @@ import { doctor } from './doctor.ts';
 import { draft } from './drafts.ts';
 import { exchange } from './exchange.ts';
 import { explain, me } from './explain.ts';
+import { forward } from './forward.ts';
 import { testGuardrail } from './guardrail-test.ts';
 import { whileNotHalted } from './halted.ts';
 import { everyIdentity, reportIdentities } from './identities.ts';
@@ -61,6 +62,7 @@ export function createUseCases(deps: Deps): UseCases {
     authenticateHuman: (presented) => authenticateHuman(deps, presented),
     issue: (input) => issue(deps, input),
     exchange: (input) => exchange(deps, input),
+    forward: (input) => forward(deps, input),
     signIn: (input) => signIn(deps, input),
     me: (caller) => me(deps, caller),
     async giveBackLease(caller, id) {

@@ -3,16 +3,18 @@ import type { Finding } from '@countersign/contract';
 import type { Clock, Random } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import type { GuardrailEngine, ResourceRules } from '@countersign/policy';
-import type { Provider } from '@countersign/provider-kit';
+import type { Provider, Upstream } from '@countersign/provider-kit';
 import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { ConnectionChecks } from './connection-checks.ts';
 import type { DenialLog } from './denial-log.ts';
 import type { Mirroring } from './mirroring.ts';
+import type { OpenedConnections } from './opened-connections.ts';
 import type { Pace } from './pace.ts';
 import type {
   AccessRequests,
   Codes,
+  Holds,
   Journal,
   Leases,
   ReplayIds,
@@ -61,6 +63,12 @@ export interface Deps {
   readonly denials: DenialLog;
   /** How much one agent may ask for. */
   readonly pace: Pace;
+  /** How many questions to providers one agent may cause. */
+  readonly resolving: Pace;
+  readonly holds: Holds;
+  /** How requests are sent to providers. */
+  readonly upstream: Upstream;
+  readonly opened: OpenedConnections;
   readonly revoker: Revoker;
   readonly pulse: Pulse;
   readonly checks: ConnectionChecks;

@@ -20,6 +20,7 @@ const SERVED = {
   authenticateHuman: true,
   issue: false,
   exchange: false,
+  forward: false,
   signIn: true,
   me: false,
   giveBackLease: false,

@@ -13,19 +13,24 @@ export async function inTurn<T>(
   decide: () => Promise<Decided<T>>,
 ): Promise<Decided<T>> {
   const end = deps.pace.begin(agent);
-  if (end === null) {
-    return await denied(deps, {
-      agent,
-      stage,
-      code: 'rate_limited',
-      detail: 'This agent asks more often, or for more at once, than one agent may.',
-      oauthError: oauthErrorOf('rate_limited'),
-      once: [],
-    });
-  }
+  if (end === null) return await tooFast(deps, { agent, stage });
   try {
     return await decide();
   } finally {
     end();
   }
+}
+
+export async function tooFast(
+  deps: Deps,
+  { agent, stage }: { readonly agent: string; readonly stage: string },
+): Promise<Decided<never>> {
+  return await denied(deps, {
+    agent,
+    stage,
+    code: 'rate_limited',
+    detail: 'This agent asks more often, or for more at once, than one agent may.',
+    oauthError: oauthErrorOf('rate_limited'),
+    once: [],
+  });
 }

@@ -14,6 +14,7 @@ export { Halted } from './halted.ts';
 export type { MirrorStanding } from './mirror-shipping.ts';
 export { createMirroring, type Mirroring } from './mirroring.ts';
 export { codeHash, newCode } from './one-time-code.ts';
+export { createOpenedConnections } from './opened-connections.ts';
 export { createPace, type Pace } from './pace.ts';
 export type {
   AccessRequest,
@@ -64,6 +65,8 @@ export type {
   Decided,
   Denial,
   ExchangedCredential,
+  ForwardedAnswer,
+  ForwardInput,
   HumanCaller,
   PageOf,
   Presented,

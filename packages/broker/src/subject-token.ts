@@ -29,36 +29,46 @@ export interface Subject {
   readonly version: number;
 }
 
-/** The token and the key it is bound to (RFC 8693 section 2.1, RFC 9449). @throws CountersignError */
-export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Subject> {
-  requireTypes(input);
-  const { version } = deps.authority;
-  const once: OnceId[] = [];
-  let claims: AccessTokenClaims;
-  try {
-    claims = await verifyAccessToken(input.subjectToken, {
-      keys: await deps.tokenKeys.verifying(input.subjectToken),
+/** A genuine token of this broker, in its lifetime. @throws Unauthenticated */
+export async function verifyToken(deps: Deps, token: string): Promise<AccessTokenClaims> {
+  return await unauthenticating(deps, async () =>
+    verifyAccessToken(token, {
+      keys: await deps.tokenKeys.verifying(token),
       issuer: deps.issuer,
       now: deps.clock.now(),
-    });
-    if (claims.cnf !== undefined) {
-      if (input.proof === null) {
-        throw new CountersignError(
-          'sender_mismatch',
-          'This token is bound to a key; send a DPoP proof by it.',
-        );
-      }
-      const { jkt } = claims.cnf;
-      const shown = await verifyShownKey(deps, input.proof, {
-        method: 'POST',
-        url: input.url,
-        jkt,
-      });
-      if (shown.jkt !== jkt) {
-        throw new CountersignError('sender_mismatch', 'The proof is by another key.');
-      }
-      once.push(shown.once);
+    }),
+  );
+}
+
+/**
+ * That whoever shows a bound token holds its key (RFC 9449). @throws Unauthenticated
+ * @returns what of the proof may be used once
+ */
+export async function verifySender(
+  deps: Deps,
+  { cnf }: AccessTokenClaims,
+  proof: string | null,
+  request: Omit<Parameters<typeof verifyShownKey>[2], 'jkt'>,
+): Promise<OnceId[]> {
+  if (cnf === undefined) return [];
+  return await unauthenticating(deps, async () => {
+    if (proof === null) {
+      throw new CountersignError(
+        'sender_mismatch',
+        'This token is bound to a key; send a DPoP proof by it.',
+      );
     }
+    const shown = await verifyShownKey(deps, proof, { ...request, jkt: cnf.jkt });
+    if (shown.jkt !== cnf.jkt) {
+      throw new CountersignError('sender_mismatch', 'The proof is by another key.');
+    }
+    return [shown.once];
+  });
+}
+
+async function unauthenticating<T>(deps: Deps, verify: () => Promise<T>): Promise<T> {
+  try {
+    return await verify();
   } catch (error) {
     if (!(error instanceof CountersignError)) throw error;
     switch (error.code) {
@@ -71,6 +81,14 @@ export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Sub
         throw error;
     }
   }
+}
+
+/** The token and the key it is bound to (RFC 8693 section 2.1, RFC 9449). @throws CountersignError */
+export async function readSubject(deps: Deps, input: ExchangeInput): Promise<Subject> {
+  requireTypes(input);
+  const { version } = deps.authority;
+  const claims = await verifyToken(deps, input.subjectToken);
+  const once = await verifySender(deps, claims, input.proof, { method: 'POST', url: input.url });
   let client: AuthenticatedClient | null = null;
   if (input.clientAssertion !== null || input.clientSecret !== null || input.clientId !== null) {
     client = await authenticateClient(deps, input);
@@ -105,7 +123,10 @@ export async function requireStanding(deps: Deps, token: string): Promise<void> 
  * Law 4: nor for a token bound to a key that its agent has no more, nor beside a credential that was replaced.
  * @returns how to refuse it; null where it stands on present authority
  */
-export function replacedSince(deps: Deps, subject: Subject): (() => Promise<never>) | null {
+export function replacedSince(
+  deps: Deps,
+  subject: Pick<Subject, 'claims' | 'client'>,
+): (() => Promise<never>) | null {
   const { state } = deps.authority;
   const { claims, client } = subject;
   if (isFormerKey(state, claims.sub, claims.cnf?.jkt ?? '')) {
@@ -143,15 +164,7 @@ export function chooseTarget(
   claims: AccessTokenClaims,
   requested: string | null,
 ): Target {
-  const held = targetsOf(
-    claims.authorization_details.map((detail) => ({
-      type: 'countersign',
-      connection: detail.connection,
-      environment: detail.environment,
-      ...(detail.operations === undefined ? {} : { operations: [...detail.operations] }),
-      ...(detail.resources === undefined ? {} : { resources: [...detail.resources] }),
-    })),
-  );
+  const held = heldBy(claims);
   const details = parseDetails(requested);
   const targets = details === null ? held : withinToken(deps, held, targetsOf(details));
   const [target, ...others] = targets;
@@ -165,4 +178,17 @@ export function chooseTarget(
     );
   }
   return target;
+}
+
+/** What the token itself says that it is for. */
+export function heldBy(claims: AccessTokenClaims): readonly Target[] {
+  return targetsOf(
+    claims.authorization_details.map((detail) => ({
+      type: 'countersign',
+      connection: detail.connection,
+      environment: detail.environment,
+      ...(detail.operations === undefined ? {} : { operations: [...detail.operations] }),
+      ...(detail.resources === undefined ? {} : { resources: [...detail.resources] }),
+    })),
+  );
 }

@@ -81,7 +81,7 @@ function countDecision(add: Add, body: Members): void {
   if (verdict !== 'allowed') return;
   add(agent, 'allowed', stage);
   add(agent, 'credential', credential);
-  // Minting a token uses nothing: a grant is used by a lease or a run.
+  // Minting a token uses nothing: a grant is used by a lease, a run or a request.
   if (stage === 'issue' || !Array.isArray(grants)) return;
   for (const grant of grants) add(grant, 'grant', '');
 }

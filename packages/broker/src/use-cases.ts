@@ -133,6 +133,39 @@ export interface ExchangedCredential {
   readonly authorizationDetails: readonly GrantedDetail[];
 }
 
+/** A request to be forwarded, as far as HTTP could read it. */
+export interface ForwardInput {
+  /** By name. */
+  readonly connection: string;
+  /** Upper case. */
+  readonly method: string;
+  /** Behind the connection's name: begins with `/`, nothing decoded. */
+  readonly path: string;
+  /** What follows `?`; null where there is none. */
+  readonly query: string | null;
+  /** The URL the client addressed, by the configured issuer's origin, without its query. */
+  readonly url: string;
+  readonly authorization: Pick<Presented, 'scheme' | 'token'> | null;
+  readonly proof: string | null;
+  /** Lower-case names, each once, without Authorization and DPoP. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Once. @throws CountersignError `too_large` beyond so many bytes, `invalid_request` */
+  readonly readBody: (limit: number) => Promise<Uint8Array>;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** What the provider answered, without the credential. */
+export interface ForwardedAnswer {
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** As it comes. Throws where it breaks off, or its authority ends. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Ends what stands behind it, read or not. */
+  close(): void;
+}
+
 export interface SignInInput {
   readonly assertion: string;
   readonly proof: string | null;
@@ -183,6 +216,8 @@ export interface UseCases {
 
   issue(input: IssueInput): Promise<Decided<IssuedToken>>;
   exchange(input: ExchangeInput): Promise<Decided<ExchangedCredential>>;
+  /** @throws CountersignError one of the 401 codes, of the input codes, `broker_unavailable` */
+  forward(input: ForwardInput): Promise<Decided<ForwardedAnswer>>;
   signIn(input: SignInInput): Promise<Decided<Session>>;
 
   me(caller: AgentCaller): Promise<MeView>;

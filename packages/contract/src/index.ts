@@ -43,6 +43,7 @@ export {
   StatementSignedBody,
 } from './entries.ts';
 export { EXPORT_FORMAT, ExportHeader, ExportLine } from './export.ts';
+export { GATEWAY } from './gateway.ts';
 export { openApiDocument } from './openapi.ts';
 export {
   Digest,

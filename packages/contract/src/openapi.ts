@@ -4,6 +4,7 @@ import {
   createDocument,
   type ZodOpenApiPathsObject,
 } from 'zod-openapi';
+import { GATEWAY } from './gateway.ts';
 import { type Route, routes } from './routes.ts';
 import { OAuthProblem, Problem } from './views.ts';
 
@@ -32,6 +33,7 @@ export function openApiDocument(issuer: string, version: string): Document {
     };
     paths[definition.path] = { ...paths[definition.path], [definition.method]: operation };
   }
+  paths[GATEWAY.path] = gatewayItem();
   const options: CreateDocumentOptions = { reused: 'inline' };
   return createDocument(
     {
@@ -54,6 +56,32 @@ export function openApiDocument(issuer: string, version: string): Document {
       },
     },
     options,
+  );
+}
+
+/** By any method; HEAD goes with GET. */
+function gatewayItem(): ZodOpenApiPathsObject[string] {
+  const anything = { content: { '*/*': { schema: {} } } };
+  const methods = GATEWAY.methods.filter((method) => method !== 'head');
+  return Object.fromEntries(
+    methods.map((method) => [
+      method,
+      {
+        operationId: `gateway_${method}`,
+        summary: GATEWAY.summary,
+        security: [{ token: [] }],
+        requestParams: { path: GATEWAY.params },
+        ...(method === 'get' ? {} : { requestBody: anything }),
+        responses: {
+          '2XX': { description: "The provider's answer.", ...anything },
+          default: {
+            description:
+              "Refused, with `code` from one of two closed lists; or the provider's own answer.",
+            content: { 'application/problem+json': { schema: Problem }, '*/*': { schema: {} } },
+          },
+        },
+      },
+    ]),
   );
 }
 

@@ -97,7 +97,7 @@ describe('the OpenAPI document', () => {
     paths: z.record(z.string(), z.record(z.string(), z.looseObject({ operationId: z.string() }))),
   });
 
-  test('has every route of the table and no other', () => {
+  test('has every route of the table, the gateway, and no other', () => {
     const { paths } = Document.parse(openApiDocument('http://localhost:8420', '0'));
     const documented = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(
@@ -107,6 +107,9 @@ describe('the OpenAPI document', () => {
     const described = Object.entries<Route>(routes).map(
       ([name, route]) => `${route.method} ${route.path} ${name}`,
     );
-    expect(documented.sort()).toEqual(described.sort());
+    const gateway = ['get', 'post', 'put', 'patch', 'delete'].map(
+      (method) => `${method} /gateway/{connection}/{path} gateway_${method}`,
+    );
+    expect(documented.sort()).toEqual([...described, ...gateway].sort());
   });
 });

@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { UseCases } from '@countersign/broker';
-import { type Route, type RouteName, routes } from '@countersign/contract';
+import { GATEWAY, type Route, type RouteName, routes } from '@countersign/contract';
 import { type Clock, inputError, statusOf } from '@countersign/core';
 import { type Context, Hono } from 'hono';
 import type { Caller } from './call.ts';
+import { answerForwarded, gatewayTarget } from './gateway.ts';
 import { createHandlers } from './handlers.ts';
 import { welcome } from './metadata.ts';
 import type { MetricsDoor } from './metrics-door.ts';
@@ -60,6 +61,18 @@ export function createApp(options: AppOptions): Hono {
       }),
     );
   }
+  app.all('/gateway/*', (c) =>
+    answer(c, options, GATEWAY.path, ({ report }) => {
+      const target = gatewayTarget(c.req.raw, c.env);
+      if (target === null) throw notFound();
+      if (!GATEWAY.methods.some((method) => method.toUpperCase() === c.req.method)) {
+        throw new MethodNotAllowed(
+          GATEWAY.methods.map((method) => method.toUpperCase()).join(', '),
+        );
+      }
+      return answerForwarded(useCases, issuer, target, report);
+    }),
+  );
   app.all('/', (c) =>
     answer(c, options, '/', () => {
       if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {

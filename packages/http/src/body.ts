@@ -67,6 +67,14 @@ async function readDeclared(request: Request): Promise<Uint8Array> {
   }
 }
 
+/** A body of any type, whole. @throws CountersignError `too_large`, `invalid_request` */
+export async function readAtMost(request: Request, limit: number): Promise<Uint8Array> {
+  const tooLong = (): Error =>
+    inputError('too_large', `The body is larger than the ${limit} bytes that are read here.`);
+  if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLong();
+  return await readBytes(request, limit, tooLong);
+}
+
 async function readBytes(
   request: Request,
   limit: number,

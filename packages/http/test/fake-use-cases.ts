@@ -1,5 +1,11 @@
 /** Use cases that answer with the smallest valid view, and a record of which were called with what. */
-import type { Decided, Denial, ExchangedCredential, UseCases } from '@countersign/broker';
+import type {
+  Decided,
+  Denial,
+  ExchangedCredential,
+  ForwardedAnswer,
+  UseCases,
+} from '@countersign/broker';
 import type {
   AccessRequestView,
   ExportHeader,
@@ -114,6 +120,20 @@ const credential: ExchangedCredential = {
   authorizationDetails: [detail],
 };
 
+/** An answer in two pieces. */
+export function forwarded(change: Partial<ForwardedAnswer> = {}): ForwardedAnswer {
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: (async function* () {
+      yield Buffer.from('{"data":');
+      yield Buffer.from('null}');
+    })(),
+    close: () => undefined,
+    ...change,
+  };
+}
+
 const header: ExportHeader = {
   format: 'countersign-export/1',
   broker: null,
@@ -159,6 +179,7 @@ const base: UseCases = {
       authorizationDetails: [detail],
     }),
   exchange: () => allow(credential),
+  forward: () => allow(forwarded()),
   signIn: () => allow({ accessToken: new Secret('session', SECRETS.session), expiresIn: 28_800 }),
   me: async () => ({ agent: 'cursor', authorization_details: [], grants: [], may_request: [] }),
   giveBackLease: async () => undefined,

@@ -1,7 +1,7 @@
 /** The ports with measuring around them, so that nothing inside knows that it is measured. */
 import type { DenialLog, Journal } from '@countersign/broker';
 import type { RequestLog } from '@countersign/http';
-import { type Provider, ProviderError, wrapCalls } from '@countersign/provider-kit';
+import { type Provider, ProviderError, RequestRefusal, wrapCalls } from '@countersign/provider-kit';
 import type { CommittedBatch } from '@countersign/store';
 import type { Instruments } from './instruments.ts';
 
@@ -95,10 +95,16 @@ export function measuredProvider(provider: Provider, instruments: Instruments): 
       end({ outcome: 'ok' });
       return result;
     } catch (error) {
-      end({ outcome: error instanceof ProviderError ? error.kind : 'error' });
+      end({ outcome: outcomeOf(error) });
       throw error;
     }
   });
+}
+
+/** From a closed list. `not_forwarded`: the provider understood a request, and it is one nobody forwards. */
+function outcomeOf(error: unknown): string {
+  if (error instanceof ProviderError) return error.kind;
+  return error instanceof RequestRefusal ? 'not_forwarded' : 'error';
 }
 
 export function measureBatch(instruments: Instruments): (batch: CommittedBatch) => void {
