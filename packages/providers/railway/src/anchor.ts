@@ -1,0 +1,44 @@
+/**
+ * An anchor ties a request to where it takes place: the id of an object in it, and what that object says about
+ * environments (Law 2). Which environments those are only Railway knows.
+ */
+
+/**
+ * `account`: everything that the credential reaches, so never one environment. `project`: the project, but none of
+ * its environments; `everywhere`: all of them. `…-or-all` and `…-in`: the one within, and all of them where none is
+ * given; `fork-or-all` and `service-in` heed the one within only if it is a fork, as Railway does.
+ */
+export const ANCHOR_KINDS = [
+  'account',
+  'project',
+  'everywhere',
+  'environment',
+  'environment-or-all',
+  'fork-or-all',
+  'service-member',
+  'service',
+  'service-in',
+  'volume',
+  'volume-in',
+  'volume-instance',
+  'backup',
+  'deployment',
+  'deployment-trigger',
+  'custom-domain',
+  'service-domain',
+  'tcp-proxy',
+  'token',
+  'patch',
+] as const;
+export type AnchorKind = (typeof ANCHOR_KINDS)[number];
+
+export interface Anchor {
+  readonly kind: AnchorKind;
+  /** A canonical UUID; empty for `account`. */
+  readonly id: string;
+  /** The environment, or for a backup the volume instance, that was named beside it. */
+  readonly within: string | null;
+}
+
+/** The whole account: what reaches so far is never in one environment. */
+export const WHOLE_ACCOUNT: Anchor = { kind: 'account', id: '', within: null };

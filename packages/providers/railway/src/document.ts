@@ -1,0 +1,114 @@
+/** From the text of a request to the one operation in it: parsed, valid, and with its variables coerced (Law 3). */
+import { RequestRefusal } from '@countersign/provider-kit';
+import {
+  type DocumentNode,
+  FieldsOnCorrectTypeRule,
+  type FragmentDefinitionNode,
+  getVariableValues,
+  Kind,
+  KnownArgumentNamesRule,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+  specifiedRules,
+  type ValidationRule,
+  validate,
+} from 'graphql';
+import type { GraphqlRequest } from './body.ts';
+import { unreadable } from './judgement.ts';
+import { knownSchema } from './known-schema.ts';
+import { MOST_TOKENS, requireShortText, requireSmallSelection } from './limits.ts';
+
+export interface ChosenOperation {
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  /** Coerced by the schema, defaults filled in. */
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** What is new at Railway shows as these. */
+const UNKNOWN: readonly ValidationRule[] = [FieldsOnCorrectTypeRule, KnownArgumentNamesRule];
+
+/**
+ * @throws RequestRefusal `unknown_operation` for a field or argument that is not known, `ambiguous_request` where
+ * it does not say which of several operations it means, else `unparseable_request`
+ */
+export function chooseOperation(request: GraphqlRequest): ChosenOperation {
+  const document = parseDocument(request.query);
+  requireValid(document);
+  const operation = operationIn(document, request.operationName);
+  const coerced = getVariableValues(
+    knownSchema(),
+    operation.variableDefinitions ?? [],
+    request.variables,
+    { maxErrors: 1 },
+  );
+  if (coerced.coerced === undefined) {
+    throw unreadable('The variables are not what the operation declares them to be.');
+  }
+  const declared = new Set(
+    (operation.variableDefinitions ?? []).map(({ variable }) => variable.name.value),
+  );
+  if (!Object.keys(request.variables).every((name) => declared.has(name))) {
+    throw unreadable('A variable is sent that the operation does not declare.');
+  }
+  return { operation, fragments: fragmentsIn(document), variables: coerced.coerced };
+}
+
+function parseDocument(text: string): DocumentNode {
+  requireShortText(text);
+  let document: DocumentNode;
+  try {
+    document = parse(text, { maxTokens: MOST_TOKENS, noLocation: true });
+  } catch {
+    throw unreadable('The document is not GraphQL.');
+  }
+  requireSmallSelection(document);
+  return document;
+}
+
+function requireValid(document: DocumentNode): void {
+  for (const each of document.definitions) {
+    if (
+      each.kind === Kind.OPERATION_DEFINITION &&
+      each.operation === OperationTypeNode.SUBSCRIPTION
+    ) {
+      throw new RequestRefusal('unknown_operation', 'Subscriptions are not forwarded.');
+    }
+  }
+  const schema = knownSchema();
+  if (validate(schema, document, UNKNOWN, { maxErrors: 1 }).length > 0) {
+    throw new RequestRefusal(
+      'unknown_operation',
+      'It asks for a field, or gives an argument, that this version does not know.',
+    );
+  }
+  if (validate(schema, document, specifiedRules, { maxErrors: 1 }).length > 0) {
+    throw unreadable('The document is not valid for Railway’s schema.');
+  }
+}
+
+/** Only this one is judged, and only this one is forwarded. */
+function operationIn(document: DocumentNode, name: string | null): OperationDefinitionNode {
+  const operations = document.definitions.filter((each) => each.kind === Kind.OPERATION_DEFINITION);
+  const meant = name === null ? operations : operations.filter((each) => each.name?.value === name);
+  const [operation, ...others] = meant;
+  if (operation === undefined || others.length > 0) {
+    throw new RequestRefusal(
+      'ambiguous_request',
+      'It has to say by operationName which one of its operations it means.',
+    );
+  }
+  if ((operation.directives ?? []).length > 0) {
+    throw unreadable('Directives on an operation are not forwarded.');
+  }
+  return operation;
+}
+
+function fragmentsIn(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  return new Map(
+    document.definitions.flatMap((each) =>
+      each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [],
+    ),
+  );
+}

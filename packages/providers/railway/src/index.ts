@@ -1,0 +1,102 @@
+/** Railway as a provider: it narrows no token to an operation, so the broker forwards what it has judged. */
+import type { Clock, Secret } from '@countersign/core';
+import {
+  type Provider,
+  type ProviderConnection,
+  ProviderError,
+  type ResolvedConfig,
+  sanitizeErrors,
+  type Upstream,
+  withDeadline,
+} from '@countersign/provider-kit';
+import { askAs, askOver, headerOf } from './ask.ts';
+import { LONGEST_BODY } from './body.ts';
+import { Cache } from './cache.ts';
+import { canonicalResource, catalog, covers } from './catalog.ts';
+import { checkConnection } from './check.ts';
+import { classify } from './classify.ts';
+import { describeConfig, originOf, parseConfig, parseDraft } from './config.ts';
+import { completeConfig } from './identity.ts';
+import { Drifts } from './schema.ts';
+
+export interface RailwayProviderPorts {
+  readonly clock: Clock;
+  /** The server's, which closes it. */
+  readonly upstream: Upstream;
+}
+
+/** Milliseconds. */
+const DEADLINES = {
+  resolveConfig: 30_000,
+  check: 60_000,
+} as const;
+
+/** Statuses by which Railway says that it did nothing: who asked is not known, may not, or asks too often. */
+const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
+
+export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts): Provider {
+  const cache = new Cache(clock);
+  const drifts = new Drifts(clock);
+  const driftOf = (connection: ProviderConnection) =>
+    drifts.of(connection.id, askOver(upstream, connection));
+  return withDeadline(
+    sanitizeErrors({
+      name: 'railway',
+      catalog,
+      canonicalResource,
+      covers,
+      wholeOf: (resource) => resource,
+      expand: async (_connection, operation, pattern) => {
+        if (canonicalResource(operation, pattern) !== null) return [pattern];
+        throw new ProviderError(
+          'refused',
+          'Railway’s resources are named one by one, as <kind>/<id>, of a kind that the operation is done to.',
+        );
+      },
+      resolveConfig: (config, credential) => resolveConfig(upstream, config, credential),
+      describeConfig: (config) => describeConfig(parseConfig(config)),
+      // Law 2: where something at Railway stands only Railway knows, so nothing is proven without asking.
+      environmentIds: () => [],
+      sameTarget: async (a, b) => sharesProject(a, b),
+      check: async (connection) =>
+        checkConnection(parseConfig(connection.config), askOver(upstream, connection), () =>
+          driftOf(connection),
+        ),
+      gateway: {
+        tokenHeaders: ['project-access-token'],
+        longestBody: LONGEST_BODY,
+        classify: async (connection, request) => {
+          const config = parseConfig(connection.config);
+          return classify(request, {
+            ask: askOver(upstream, connection),
+            cache,
+            scope: connection.id,
+            origin: originOf(config),
+            projects: config.projects.map(({ id }) => id),
+            drift: () => driftOf(connection),
+          });
+        },
+        inject: ({ config, credential }) => headerOf(parseConfig(config).token, credential),
+        refused: (status) => REFUSED.has(status),
+      },
+      close: async () => {},
+    }),
+    DEADLINES,
+  );
+}
+
+async function resolveConfig(
+  upstream: Upstream,
+  config: Readonly<Record<string, unknown>>,
+  credential: Secret,
+): Promise<ResolvedConfig> {
+  const draft = parseDraft(config);
+  const ask = askAs(upstream, originOf(draft), headerOf(draft.token, credential));
+  return describeConfig(await completeConfig(ask, draft));
+}
+
+/** An environment belongs to its project, so two connections share one where they share the other. */
+function sharesProject(a: ProviderConnection, b: ProviderConnection): boolean {
+  const [one, other] = [parseConfig(a.config), parseConfig(b.config)];
+  return one.projects.some(({ id }) => other.projects.some((each) => each.id === id));
+}

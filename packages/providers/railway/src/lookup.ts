@@ -1,0 +1,210 @@
+/** The questions by which objects are placed, each asked at most once for a request, and counted. */
+import { RequestRefusal, type ResolveAsk } from '@countersign/provider-kit';
+import { z } from 'zod';
+import type { Ask, Question } from './ask.ts';
+import type { Cache } from './cache.ts';
+import { everyNode, PAGE_INFO, PAGE_SIZE, type Page, pageOf } from './pages.ts';
+
+const environmentShape = z.object({
+  id: z.string(),
+  projectId: z.string(),
+  isEphemeral: z.boolean(),
+  canAccess: z.boolean(),
+  sourceEnvironment: z.object({ id: z.string() }).nullable(),
+});
+const ENVIRONMENT = 'id projectId isEphemeral canAccess sourceEnvironment{id}';
+
+export type Environment = z.infer<typeof environmentShape>;
+
+const endpoints = z.array(z.object({ id: z.string() }));
+const instanceShape = z.object({
+  serviceId: z.string(),
+  domains: z.object({ serviceDomains: endpoints }),
+});
+const diskShape = z.object({ id: z.string(), volumeId: z.string() });
+const identified = z.object({ id: z.string() });
+
+/** A request that needs more questions than these is not placed at all. */
+const MOST_QUESTIONS = 150;
+
+export class Lookup {
+  readonly #ask: Ask;
+  readonly #cache: Cache;
+  readonly #scope: string;
+  readonly #options: ResolveAsk;
+  readonly #asked = new Map<string, Promise<unknown>>();
+  #questions = 0;
+
+  /** @param scope of the cache: what one credential sees is not what another sees */
+  constructor(ask: Ask, cache: Cache, scope: string, options: ResolveAsk) {
+    this.#ask = ask;
+    this.#cache = cache;
+    this.#scope = scope;
+    this.#options = options;
+  }
+
+  environment(id: string): Promise<Environment | undefined> {
+    return this.#once(`environment ${id}`, async () => {
+      const query = `query($id:String!){environment(id:$id){${ENVIRONMENT}}}`;
+      const shape = z.object({ environment: environmentShape });
+      return (await this.#question({ query, variables: { id }, shape }))?.environment;
+    });
+  }
+
+  /** Every environment of a project, forks too. */
+  environments(projectId: string): Promise<readonly Environment[] | undefined> {
+    return this.#list(
+      `environments ${projectId}`,
+      { root: 'project', id: projectId, field: 'environments', node: ENVIRONMENT },
+      environmentShape,
+    );
+  }
+
+  projectOfService(id: string): Promise<string | undefined> {
+    return this.#once(`service ${id}`, async () => {
+      const query = 'query($id:String!){service(id:$id){projectId}}';
+      const shape = z.object({ service: z.object({ projectId: z.string() }) });
+      return (await this.#question({ query, variables: { id }, shape }))?.service.projectId;
+    });
+  }
+
+  /** What of services stands in an environment. */
+  instances(environmentId: string) {
+    const node = 'serviceId domains{serviceDomains{id}}';
+    return this.#list(
+      `instances ${environmentId}`,
+      { root: 'environment', id: environmentId, field: 'serviceInstances', node },
+      instanceShape,
+    );
+  }
+
+  /** What of volumes stands in an environment. */
+  disks(environmentId: string) {
+    return this.#list(
+      `disks ${environmentId}`,
+      { root: 'environment', id: environmentId, field: 'volumeInstances', node: 'id volumeId' },
+      diskShape,
+    );
+  }
+
+  volumes(projectId: string) {
+    return this.#list(
+      `volumes ${projectId}`,
+      { root: 'project', id: projectId, field: 'volumes', node: 'id' },
+      identified,
+    );
+  }
+
+  triggers(environmentId: string) {
+    return this.#list(
+      `triggers ${environmentId}`,
+      { root: 'environment', id: environmentId, field: 'deploymentTriggers', node: 'id' },
+      identified,
+    );
+  }
+
+  /** Of the environment itself, or of what stands in it. */
+  environmentOf(
+    field: 'deployment' | 'environmentPatch' | 'volumeInstance',
+    id: string,
+  ): Promise<string | undefined> {
+    return this.#once(`${field} ${id}`, async () => {
+      const query = `query($id:String!){of:${field}(id:$id){environmentId}}`;
+      const shape = z.object({ of: z.object({ environmentId: z.string() }) });
+      return (await this.#question({ query, variables: { id }, shape }))?.of.environmentId;
+    });
+  }
+
+  environmentOfDomain(id: string, projectId: string): Promise<string | undefined> {
+    return this.#once(`customDomain ${projectId} ${id}`, async () => {
+      const query =
+        'query($id:String!,$projectId:String!){of:customDomain(id:$id,projectId:$projectId){environmentId}}';
+      const shape = z.object({ of: z.object({ environmentId: z.string() }) });
+      return (await this.#question({ query, variables: { id, projectId }, shape }))?.of
+        .environmentId;
+    });
+  }
+
+  /** Ids of the open ports of a service in an environment. */
+  proxies(serviceId: string, environmentId: string): Promise<readonly string[] | undefined> {
+    return this.#once(`proxies ${environmentId} ${serviceId}`, async () => {
+      const query =
+        'query($s:String!,$e:String!){of:tcpProxies(serviceId:$s,environmentId:$e){id}}';
+      const variables = { s: serviceId, e: environmentId };
+      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
+      return answer?.of.map(({ id }) => id);
+    });
+  }
+
+  backups(volumeInstanceId: string): Promise<readonly string[] | undefined> {
+    return this.#once(`backups ${volumeInstanceId}`, async () => {
+      const query = 'query($id:String!){of:volumeInstanceBackupList(volumeInstanceId:$id){id}}';
+      const variables = { id: volumeInstanceId };
+      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
+      return answer?.of.map(({ id }) => id);
+    });
+  }
+
+  tokens(projectId: string) {
+    const shape = z.object({ id: z.string(), environmentId: z.string().nullable() });
+    const query = `query($id:String!,$after:String){of:projectTokens(projectId:$id,first:${PAGE_SIZE},after:$after){edges{node{id environmentId}} ${PAGE_INFO}}}`;
+    return this.#once(`tokens ${projectId}`, () =>
+      everyNode(async (after) => {
+        const variables = { id: projectId, after };
+        return (await this.#question({ query, variables, shape: z.object({ of: pageOf(shape) }) }))
+          ?.of;
+      }),
+    );
+  }
+
+  /** What is staged in an environment now, with the values of its variables. Never from memory. */
+  async staged(environmentId: string): Promise<unknown> {
+    const query =
+      'query($id:String!){of:environmentStagedChanges(environmentId:$id){patch(decryptVariables:true)}}';
+    const shape = z.object({ of: z.object({ patch: z.unknown() }) });
+    return (await this.#question({ query, variables: { id: environmentId }, shape }))?.of.patch;
+  }
+
+  #list<T>(
+    key: string,
+    of: { root: 'project' | 'environment'; id: string; field: string; node: string },
+    shape: z.ZodType<T>,
+  ): Promise<readonly T[] | undefined> {
+    const { root, id, field, node } = of;
+    const query = `query($id:String!,$after:String){of:${root}(id:$id){list:${field}(first:${PAGE_SIZE},after:$after){edges{node{${node}}} ${PAGE_INFO}}}}`;
+    const answer = z.object({ of: z.object({ list: pageOf(shape) }) });
+    return this.#once(key, () =>
+      everyNode(async (after): Promise<Page<T> | undefined> => {
+        const variables = { id, after };
+        return (await this.#question({ query, variables, shape: answer }))?.of.list;
+      }),
+    );
+  }
+
+  #question<T>(question: Question<T>): Promise<T | undefined> {
+    this.#questions += 1;
+    if (this.#questions > MOST_QUESTIONS) {
+      throw new RequestRefusal(
+        'environment_unproven',
+        'To find out where it would take place takes too many questions.',
+      );
+    }
+    this.#options.spend();
+    return this.#ask(question, this.#options.signal);
+  }
+
+  /** Law 2: what is asked afresh is taken from no memory but this request's own. */
+  async #once<T>(key: string, work: () => Promise<T | undefined>): Promise<T | undefined> {
+    const scoped = `${this.#scope} ${key}`;
+    const present = this.#asked.get(key);
+    // Both memories hold under this key what this very work returned.
+    if (present !== undefined) return present as Promise<T | undefined>;
+    const kept = this.#options.fresh ? undefined : this.#cache.get(scoped);
+    if (kept !== undefined) return kept.value as T;
+    const answer = work();
+    this.#asked.set(key, answer);
+    const value = await answer;
+    if (value !== undefined) this.#cache.put(scoped, value);
+    return value;
+  }
+}

@@ -1,0 +1,37 @@
+/** How every part of a patch is read: member by member, by a closed list. */
+import { isObject, unreadable } from './judgement.ts';
+
+/** What each member does. Called for a null too. */
+export type Members<Of> = Readonly<Record<string, (of: Of, value: unknown) => void>>;
+
+/** @throws RequestRefusal for a member that is not in the list */
+export function judgeMembers<Of>(
+  what: string,
+  members: Members<Of>,
+  of: Of,
+  value: Readonly<Record<string, unknown>>,
+): void {
+  for (const [name, member] of Object.entries(value)) {
+    const judge = Object.hasOwn(members, name) ? members[name] : undefined;
+    if (judge === undefined) throw unreadable(`A member of ${what} is none that is known.`);
+    judge(of, member);
+  }
+}
+
+/**
+ * A null removes as `isDeleted` does.
+ * @throws RequestRefusal where `isDeleted` is neither true nor false
+ */
+export function isDeletion(entry: unknown): boolean {
+  if (entry === null) return true;
+  if (!isObject(entry) || !Object.hasOwn(entry, 'isDeleted')) return false;
+  if (typeof entry['isDeleted'] !== 'boolean')
+    throw unreadable('isDeleted has to be true or false.');
+  return entry['isDeleted'];
+}
+
+/** @throws RequestRefusal for what is no object; a null there could mean all of them */
+export function entriesOf(value: unknown, what: string): readonly [string, unknown][] {
+  if (!isObject(value)) throw unreadable(`${what} has to be an object.`);
+  return Object.entries(value);
+}

@@ -1,0 +1,269 @@
+/** Where an anchor is: its project, and the environments whose data it shows or whose state it is (Law 2). */
+import { RequestRefusal } from '@countersign/provider-kit';
+import type { Anchor } from './anchor.ts';
+import type { Environment, Lookup } from './lookup.ts';
+
+export interface Placed {
+  readonly project: string;
+  /** Their own ids, forks too. */
+  readonly environments: readonly Environment[];
+}
+
+/** Forks of forks of forks. */
+const MOST_GENERATIONS = 5;
+
+export class Places {
+  readonly #lookup: Lookup;
+  readonly #projects: readonly string[];
+
+  /** @param projects of the connection: what belongs to another is foreign, whoever can see it */
+  constructor(lookup: Lookup, projects: readonly string[]) {
+    this.#lookup = lookup;
+    this.#projects = projects;
+  }
+
+  /**
+   * @throws RequestRefusal `environment_mismatch` for what is foreign or not known, `environment_unproven` for
+   * what the credential cannot look into
+   */
+  async place({ kind, id, within }: Anchor): Promise<Placed> {
+    switch (kind) {
+      case 'account':
+        throw new RequestRefusal(
+          'environment_mismatch',
+          'It reaches whatever the account reaches, and a request is judged in one environment.',
+        );
+      case 'project':
+        return { project: this.#own(id), environments: [] };
+      case 'everywhere':
+        return this.#everywhere(id);
+      case 'environment':
+        return this.#environment(id);
+      case 'environment-or-all':
+        return within === null ? this.#everywhere(id) : this.#both(id, within);
+      case 'fork-or-all':
+        return this.#forkOr(within, () => this.#everywhere(id));
+      case 'service-member':
+        return { project: await this.#projectOfService(id), environments: [] };
+      case 'service':
+        return this.#service(id);
+      case 'service-in':
+        return this.#forkOr(within, () => this.#service(id));
+      case 'volume':
+        return this.#volume(id);
+      case 'volume-in':
+        return within === null ? this.#volume(id) : this.#volumeIn(id, within);
+      case 'volume-instance':
+        return this.#directly('volumeInstance', id);
+      case 'deployment':
+        return this.#directly('deployment', id);
+      case 'patch':
+        return this.#directly('environmentPatch', id);
+      case 'backup':
+        return this.#backup(id, within);
+      case 'custom-domain':
+        return this.#customDomain(id);
+      case 'service-domain':
+        return this.#inEnvironments(async (environment) => {
+          const found = known(await this.#lookup.instances(environment.id));
+          return found.some(({ domains }) => domains.serviceDomains.some((one) => one.id === id));
+        });
+      case 'tcp-proxy':
+        return this.#inEnvironments((environment) => this.#hasProxy(environment.id, id));
+      case 'deployment-trigger':
+        return this.#inEnvironments(async (environment) => {
+          const found = known(await this.#lookup.triggers(environment.id));
+          return found.some((each) => each.id === id);
+        });
+      case 'token':
+        return this.#token(id);
+    }
+  }
+
+  /** Every environment of a project of the connection. */
+  async #everywhere(project: string): Promise<Placed> {
+    return { project, environments: known(await this.#lookup.environments(this.#own(project))) };
+  }
+
+  /**
+   * The id under which humans mapped it: a fork stands for the environment it was made from, and again for that
+   * one's, since its data comes from there. One whose origin is gone stands for itself, which nobody mapped.
+   */
+  async mappedId({ id, isEphemeral, sourceEnvironment }: Environment): Promise<string> {
+    let [at, next] = [id, isEphemeral ? sourceEnvironment : null];
+    for (let generation = 0; next !== null && generation < MOST_GENERATIONS; generation += 1) {
+      const parent = known(await this.#lookup.environment(next.id));
+      at = parent.id;
+      next = parent.isEphemeral ? parent.sourceEnvironment : null;
+    }
+    return next === null ? at : id;
+  }
+
+  #own(project: string): string {
+    if (this.#projects.includes(project)) return project;
+    throw notKnown();
+  }
+
+  async #environment(id: string): Promise<Placed> {
+    const environment = known(await this.#lookup.environment(id));
+    return { project: this.#own(environment.projectId), environments: [environment] };
+  }
+
+  async #both(project: string, environmentId: string): Promise<Placed> {
+    const placed = await this.#environment(environmentId);
+    if (placed.project !== project) throw notTogether();
+    return placed;
+  }
+
+  /** Railway heeds an environment here only if it is a fork. Else it means them all, whichever was named. */
+  async #forkOr(within: string | null, all: () => Promise<Placed>): Promise<Placed> {
+    if (within === null) return all();
+    const named = await this.#environment(within);
+    const isFork = named.environments.every(
+      ({ isEphemeral, sourceEnvironment }) => isEphemeral && sourceEnvironment !== null,
+    );
+    const placed = await all();
+    if (placed.project !== named.project) throw notTogether();
+    return isFork
+      ? named
+      : { ...placed, environments: [...placed.environments, ...named.environments] };
+  }
+
+  async #projectOfService(id: string): Promise<string> {
+    return this.#own(known(await this.#lookup.projectOfService(id)));
+  }
+
+  async #service(id: string): Promise<Placed> {
+    const project = await this.#projectOfService(id);
+    const all = known(await this.#lookup.environments(project));
+    const found = await filtered(all, async (environment) =>
+      known(await this.#instances(environment)).some(({ serviceId }) => serviceId === id),
+    );
+    // What stands nowhere may stand anywhere next.
+    return { project, environments: found.length === 0 ? all : found };
+  }
+
+  async #instances(environment: Environment) {
+    requireAccess(environment);
+    return this.#lookup.instances(environment.id);
+  }
+
+  async #disks(environment: Environment) {
+    requireAccess(environment);
+    return known(await this.#lookup.disks(environment.id));
+  }
+
+  async #volume(id: string): Promise<Placed> {
+    for (const project of this.#projects) {
+      const volumes = known(await this.#lookup.volumes(project));
+      if (!volumes.some((each) => each.id === id)) continue;
+      const all = known(await this.#lookup.environments(project));
+      const found = await filtered(all, async (environment) =>
+        (await this.#disks(environment)).some(({ volumeId }) => volumeId === id),
+      );
+      return { project, environments: found.length === 0 ? all : found };
+    }
+    throw notKnown();
+  }
+
+  async #volumeIn(id: string, environmentId: string): Promise<Placed> {
+    const placed = await this.#environment(environmentId);
+    for (const environment of placed.environments) {
+      const disks = await this.#disks(environment);
+      if (!disks.some(({ volumeId }) => volumeId === id)) throw notTogether();
+    }
+    return placed;
+  }
+
+  async #directly(
+    field: 'deployment' | 'environmentPatch' | 'volumeInstance',
+    id: string,
+  ): Promise<Placed> {
+    return this.#environment(known(await this.#lookup.environmentOf(field, id)));
+  }
+
+  async #backup(id: string, volumeInstanceId: string | null): Promise<Placed> {
+    if (volumeInstanceId === null) throw notKnown();
+    const placed = await this.#directly('volumeInstance', volumeInstanceId);
+    const backups = known(await this.#lookup.backups(volumeInstanceId));
+    if (!backups.includes(id)) throw notTogether();
+    return placed;
+  }
+
+  async #customDomain(id: string): Promise<Placed> {
+    for (const project of this.#projects) {
+      const found = await this.#lookup.environmentOfDomain(id, project);
+      if (found !== undefined) return this.#environment(found);
+    }
+    throw notKnown();
+  }
+
+  async #hasProxy(environmentId: string, id: string): Promise<boolean> {
+    for (const { serviceId } of known(await this.#lookup.instances(environmentId))) {
+      const proxies = known(await this.#lookup.proxies(serviceId, environmentId));
+      if (proxies.includes(id)) return true;
+    }
+    return false;
+  }
+
+  async #token(id: string): Promise<Placed> {
+    for (const project of this.#projects) {
+      const tokens = known(await this.#lookup.tokens(project));
+      const found = tokens.find((each) => each.id === id);
+      if (found !== undefined) {
+        return found.environmentId === null
+          ? this.#everywhere(project)
+          : this.#environment(found.environmentId);
+      }
+    }
+    throw notKnown();
+  }
+
+  /** What can be found only by looking into one environment after the other. */
+  async #inEnvironments(holds: (environment: Environment) => Promise<boolean>): Promise<Placed> {
+    for (const project of this.#projects) {
+      for (const environment of known(await this.#lookup.environments(project))) {
+        requireAccess(environment);
+        if (await holds(environment)) return { project, environments: [environment] };
+      }
+    }
+    throw notKnown();
+  }
+}
+
+/** Law 2: an environment that the credential cannot look into may hold anything. */
+export function requireAccess({ canAccess }: Environment): void {
+  if (canAccess) return;
+  throw new RequestRefusal(
+    'environment_unproven',
+    'The broker’s own credential cannot look into an environment that this may reach.',
+  );
+}
+
+async function filtered<T>(
+  all: readonly T[],
+  holds: (one: T) => Promise<boolean>,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (const each of all) if (await holds(each)) found.push(each);
+  return found;
+}
+
+function known<T>(answer: T | undefined): T {
+  if (answer === undefined) throw notKnown();
+  return answer;
+}
+
+function notKnown(): RequestRefusal {
+  return new RequestRefusal(
+    'environment_mismatch',
+    'It names an id that is not known in the projects of this connection.',
+  );
+}
+
+function notTogether(): RequestRefusal {
+  return new RequestRefusal(
+    'environment_mismatch',
+    'It names things together that do not belong together.',
+  );
+}

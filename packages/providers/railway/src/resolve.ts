@@ -1,0 +1,157 @@
+/** Where a request would take place, by Railway's own account (Law 2), and what is sent if it may (Law 3). */
+import {
+  type GatewayCall,
+  RequestRefusal,
+  type ResolveAsk,
+  type ResolvedRequest,
+} from '@countersign/provider-kit';
+import type { FieldNode } from 'graphql';
+import type { Anchor } from './anchor.ts';
+import type { Arguments } from './arguments.ts';
+import type { Ask } from './ask.ts';
+import { ENDPOINT_PATH, LONGEST_BODY } from './body.ts';
+import type { Cache } from './cache.ts';
+import type { ChosenOperation } from './document.ts';
+import { isObject, Judgement, unreadable } from './judgement.ts';
+import { type Environment, Lookup } from './lookup.ts';
+import { judgePatch } from './patch.ts';
+import { Places, requireAccess } from './places.ts';
+import { type Replacement, render } from './render.ts';
+import type { Shown } from './selection.ts';
+
+/** What resolving needs of the connection. */
+export interface Resolving {
+  readonly ask: Ask;
+  readonly cache: Cache;
+  /** Of the cache: one credential. */
+  readonly scope: string;
+  readonly origin: URL;
+  /** Ids of the projects that the connection is for. */
+  readonly projects: readonly string[];
+}
+
+/** A root field as far as the request says what it is. */
+export interface JudgedRoot {
+  readonly anchors: readonly Anchor[];
+  readonly beyond: Shown['beyond'];
+  /** A step whose content stands at Railway. */
+  readonly staged: {
+    readonly node: FieldNode;
+    readonly environmentId: string;
+    readonly args: Arguments;
+  } | null;
+}
+
+/** @throws RequestRefusal, ProviderError */
+export async function resolveRequest(
+  resolving: Resolving,
+  chosen: ChosenOperation,
+  roots: readonly JudgedRoot[],
+  calls: readonly GatewayCall[],
+  ask: ResolveAsk,
+): Promise<ResolvedRequest> {
+  const lookup = new Lookup(resolving.ask, resolving.cache, resolving.scope, ask);
+  const places = new Places(lookup, resolving.projects);
+  const found = { projects: new Set<string>(), environments: new Map<string, Environment>() };
+  const all = new Map(calls.map((call) => [`${call.operation} ${call.resource}`, call]));
+  const replaced = new Map<FieldNode, Replacement>();
+  for (const root of roots) {
+    const { staged } = root;
+    if (staged === null) {
+      await placeRoot(places, root, found);
+      continue;
+    }
+    // The environment first: what is staged in a foreign one is not looked at.
+    await placeRoot(places, root, found);
+    const judged = new Judgement();
+    const patch = await lookup.staged(staged.environmentId);
+    judgeStaged(judged, staged.environmentId, patch);
+    await placeRoot(places, { ...root, anchors: judged.anchors }, found);
+    for (const call of judged.calls) all.set(`${call.operation} ${call.resource}`, call);
+    replaced.set(staged.node, commitOf(staged.args, patch));
+  }
+  return {
+    calls: [...all.values()],
+    environments: await mappedIds(places, [...found.environments.values()]),
+    holds: [...found.projects].map((id) => `project/${id}`).sort(),
+    outbound: outboundOf(resolving.origin, chosen, replaced),
+  };
+}
+
+/** Law 2: whatever the anchors of a field say counts; where they do not belong together, nothing is proven. */
+async function placeRoot(
+  places: Places,
+  { anchors, beyond }: Pick<JudgedRoot, 'anchors' | 'beyond'>,
+  found: { readonly projects: Set<string>; readonly environments: Map<string, Environment> },
+): Promise<void> {
+  const own = new Set<string>();
+  for (const anchor of anchors) {
+    const placed = await places.place(anchor);
+    own.add(placed.project);
+    for (const each of placed.environments) found.environments.set(each.id, each);
+  }
+  const isList = anchors.every(({ kind }) => kind === 'project');
+  if (own.size > 1 && !isList) {
+    throw new RequestRefusal('environment_mismatch', 'It names things of more than one project.');
+  }
+  if (beyond === 'account' || (beyond === 'project' && own.size === 0)) {
+    throw new RequestRefusal(
+      'environment_mismatch',
+      'It looks into the environments of every project; ask for one environment by its id.',
+    );
+  }
+  for (const project of own) {
+    found.projects.add(project);
+    if (beyond === 'nothing') continue;
+    const all = await places.place({ kind: 'everywhere', id: project, within: null });
+    for (const each of all.environments) found.environments.set(each.id, each);
+  }
+}
+
+async function mappedIds(
+  places: Places,
+  environments: readonly Environment[],
+): Promise<readonly string[]> {
+  const ids = new Set<string>();
+  for (const each of environments) {
+    requireAccess(each);
+    ids.add(await places.mappedId(each));
+  }
+  return [...ids].sort();
+}
+
+function judgeStaged(judged: Judgement, environmentId: string, patch: unknown): void {
+  if (!isObject(patch)) {
+    throw new RequestRefusal('unparseable_request', 'There is nothing staged that can be read.');
+  }
+  judgePatch(judged, environmentId, patch);
+}
+
+/** Law 3: a step without content of its own is sent as its content, whatever is staged by then. */
+function commitOf({ environmentId, commitMessage }: Arguments, patch: unknown): Replacement {
+  return {
+    field: 'environmentPatchCommit',
+    args: {
+      environmentId,
+      ...(commitMessage === undefined ? {} : { commitMessage }),
+      patch,
+    },
+  };
+}
+
+function outboundOf(
+  origin: URL,
+  chosen: ChosenOperation,
+  replaced: ReadonlyMap<FieldNode, Replacement>,
+): ResolvedRequest['outbound'] {
+  const { query, variables, operationName } = render(chosen, replaced);
+  const members = { query, variables, ...(operationName === null ? {} : { operationName }) };
+  const body = new TextEncoder().encode(JSON.stringify(members));
+  if (body.length > 4 * LONGEST_BODY) throw unreadable('What would be sent is too long.');
+  return {
+    method: 'POST',
+    url: new URL(ENDPOINT_PATH, origin),
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body,
+  };
+}

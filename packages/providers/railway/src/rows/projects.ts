@@ -1,0 +1,88 @@
+/** Projects and workspaces. */
+import type { Place, Row, Rows, Target } from './row.ts';
+
+/** What is done to a project reaches all of its environments. */
+function done(effect: Row['effect'], path: string, summary: string): Row {
+  return { effect, summary, on: [['project', path]], at: [['everywhere', path]] };
+}
+
+const ACCOUNT: readonly Target[] = [['account']];
+const WHOLE_ACCOUNT: readonly Place[] = [['account', '']];
+
+export const PROJECT_QUERIES: Rows = {
+  project: {
+    effect: 'read',
+    summary: 'Shows a project.',
+    on: [['project', 'id']],
+    at: [['project', 'id']],
+  },
+  projects: { effect: 'read', summary: 'Lists projects.', on: ACCOUNT },
+  projectsByIds: {
+    effect: 'read',
+    summary: 'Shows projects.',
+    on: [['project', 'ids']],
+    at: [['project', 'ids']],
+  },
+  workspace: {
+    effect: 'read',
+    summary: 'Shows a workspace, its members and its projects.',
+    on: [['workspace', 'workspaceId']],
+  },
+  projectInviteCode: {
+    effect: 'escalate',
+    summary: 'Makes and shows a code with which anybody joins a project.',
+    on: [['project', 'projectId']],
+    at: [['everywhere', 'projectId']],
+  },
+};
+
+const CODE: Pick<Row, 'adds'> = {
+  adds: [{ when: 'input.repo', is: 'given', operation: 'serviceConnect', on: ACCOUNT }],
+};
+
+export const PROJECT_MUTATIONS: Rows = {
+  projectCreate: {
+    effect: 'write',
+    summary: 'Creates a project with an environment of its own.',
+    on: [['workspace', 'input.workspaceId'], ['account']],
+    ...CODE,
+  },
+  projectUpdate: done(
+    'escalate',
+    'id',
+    'Renames a project, shows it to everybody, or lets pull requests deploy.',
+  ),
+  projectDelete: done('delete', 'id', 'Deletes a project with everything in it.'),
+  projectScheduleDelete: done(
+    'delete',
+    'id',
+    'Deletes a project with everything in it, in two days.',
+  ),
+  projectScheduleDeleteForce: done(
+    'delete',
+    'id',
+    'Deletes a project at once that was to go in two days.',
+  ),
+  projectScheduleDeleteCancel: done('write', 'id', 'Keeps a project that was to be deleted.'),
+  projectTransfer: done('escalate', 'projectId', 'Moves a project to another workspace.'),
+  projectTransferToTeam: done('escalate', 'id', 'Moves a project to another workspace.'),
+  projectTransferInitiate: done('escalate', 'input.projectId', 'Offers a project to somebody.'),
+  projectTransferConfirm: done(
+    'escalate',
+    'input.projectId',
+    'Takes over a project that was offered.',
+  ),
+  projectClaim: done('escalate', 'id', 'Moves a project to another workspace.'),
+  workspaceDelete: {
+    effect: 'delete',
+    summary: 'Deletes a workspace with every project in it.',
+    on: [['workspace', 'id']],
+    at: WHOLE_ACCOUNT,
+  },
+  userDelete: {
+    effect: 'delete',
+    summary: 'Deletes the account with every workspace that is its alone.',
+    on: ACCOUNT,
+    at: WHOLE_ACCOUNT,
+  },
+};

@@ -1,0 +1,162 @@
+/**
+ * What a selection shows beyond the object it begins with: secrets, wherever they stand, and other environments,
+ * reached by way of what belongs to the project as a whole (Laws 2 and 3).
+ */
+import {
+  type FieldNode,
+  type GraphQLField,
+  type GraphQLInterfaceType,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  getNamedType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type SelectionSetNode,
+} from 'graphql';
+import { argumentsOf } from './coerce.ts';
+import type { ChosenOperation } from './document.ts';
+import { unreadable } from './judgement.ts';
+import { knownSchema } from './known-schema.ts';
+
+/** Types whose objects stand in one environment. From one of them to another the environment is the same. */
+export const IN_AN_ENVIRONMENT: ReadonlySet<string> = new Set([
+  'BucketS3CompatibleCredentials',
+  'CloudAgent',
+  'CustomDomain',
+  'Deployment',
+  'DeploymentTrigger',
+  'EgressGateway',
+  'Environment',
+  'EnvironmentPatch',
+  'Log',
+  'Sandbox',
+  'ServiceDomain',
+  'ServiceInstance',
+  'TCPProxy',
+  'Variable',
+  'VolumeInstance',
+  'VolumeInstanceBackup',
+  'VolumeInstanceBackupSchedule',
+]);
+
+/** Types whose objects are the same in every environment of a project. */
+export const IN_A_PROJECT: ReadonlySet<string> = new Set([
+  'Bucket',
+  'InviteCode',
+  'Project',
+  'ProjectToken',
+  'Service',
+  'Volume',
+]);
+
+/** Types from which other projects are reached. */
+export const BEYOND_PROJECTS: ReadonlySet<string> = new Set(['User', 'Workspace']);
+
+/** The one field that leads from one environment to another. */
+const TO_ANOTHER = 'Environment.sourceEnvironment';
+
+/** Fields that show the values of variables, and the argument on which that depends. */
+const REVEALS: ReadonlyMap<string, string | null> = new Map([
+  ['Environment.config', 'decryptVariables'],
+  ['Environment.variables', null],
+  ['EnvironmentPatch.patch', 'decryptVariables'],
+]);
+
+export interface Shown {
+  /** Values of variables. */
+  secrets: boolean;
+  /** Environments beyond the one it begins in: all of the project's, or whatever the credential reaches. */
+  beyond: 'nothing' | 'project' | 'account';
+  /** `Type.field` of everything that is selected. */
+  readonly fields: Set<string>;
+}
+
+type Level = 'environment' | 'project' | 'account';
+
+/** What the selection below a root field shows. `@skip` and `@include` are taken as present. */
+export function shownBy(chosen: ChosenOperation, root: FieldNode, type: GraphQLOutputType): Shown {
+  const shown: Shown = { secrets: false, beyond: 'nothing', fields: new Set() };
+  const named = getNamedType(type);
+  if (root.selectionSet === undefined) return shown;
+  if (!isObjectType(named)) throw unreadable('A selection on more than one type is not judged.');
+  new Walk(chosen, shown).enter(root.selectionSet, named, levelOf(named.name, 'environment'));
+  return shown;
+}
+
+function levelOf(type: string, from: Level): Level {
+  if (BEYOND_PROJECTS.has(type)) return 'account';
+  if (IN_A_PROJECT.has(type) && from === 'environment') return 'project';
+  return from;
+}
+
+class Walk {
+  readonly #chosen: ChosenOperation;
+  readonly #shown: Shown;
+  /** A fragment shows the same wherever it is used from the same level, so it is entered once for each. */
+  readonly #entered = new Set<string>();
+
+  constructor(chosen: ChosenOperation, shown: Shown) {
+    this.#chosen = chosen;
+    this.#shown = shown;
+  }
+
+  enter({ selections }: SelectionSetNode, type: Composite, level: Level): void {
+    for (const each of selections) {
+      if (each.kind === Kind.FIELD) this.#field(each, type, level);
+      else if (each.kind === Kind.INLINE_FRAGMENT) {
+        const condition = each.typeCondition?.name.value ?? type.name;
+        this.enter(each.selectionSet, compositeOf(condition), level);
+      } else this.#spread(each.name.value, level);
+    }
+  }
+
+  #spread(name: string, level: Level): void {
+    const fragment = this.#chosen.fragments.get(name);
+    if (fragment === undefined) throw unreadable('A fragment that is used is not there.');
+    if (this.#entered.has(`${level} ${name}`)) return;
+    this.#entered.add(`${level} ${name}`);
+    this.enter(fragment.selectionSet, compositeOf(fragment.typeCondition.name.value), level);
+  }
+
+  #field(node: FieldNode, type: Composite, level: Level): void {
+    if (node.name.value === '__typename') return;
+    const field = fieldOf(type, node.name.value);
+    const name = `${type.name}.${node.name.value}`;
+    this.#shown.fields.add(name);
+    this.#reveal(name, field, node);
+    const named = getNamedType(field.type);
+    if (node.selectionSet === undefined) return;
+    if (!isObjectType(named)) throw unreadable('A selection on more than one type is not judged.');
+    if (name === TO_ANOTHER) this.#cross(level === 'account' ? level : 'project');
+    else if (IN_AN_ENVIRONMENT.has(named.name) && level !== 'environment') this.#cross(level);
+    const next = name === TO_ANOTHER && level === 'environment' ? 'project' : level;
+    this.enter(node.selectionSet, named, levelOf(named.name, next));
+  }
+
+  #cross(level: 'project' | 'account'): void {
+    if (this.#shown.beyond !== 'account') this.#shown.beyond = level;
+  }
+
+  #reveal(name: string, field: GraphQLField<unknown, unknown>, node: FieldNode): void {
+    const argument = REVEALS.get(name);
+    if (argument === undefined) return;
+    const args = argument === null ? {} : argumentsOf(field, node, this.#chosen.variables);
+    if (argument === null || (args[argument] ?? false) !== false) this.#shown.secrets = true;
+  }
+}
+
+/** Unions are not in the schema, so they are not judged. */
+type Composite = GraphQLObjectType | GraphQLInterfaceType;
+
+function compositeOf(name: string): Composite {
+  const type = knownSchema().getType(name);
+  if (isObjectType(type) || isInterfaceType(type)) return type;
+  throw unreadable('A fragment is on a type that is not judged.');
+}
+
+function fieldOf(type: Composite, name: string): GraphQLField<unknown, unknown> {
+  const field = type.getFields()[name];
+  if (field === undefined) throw unreadable('A field is not there.');
+  return field;
+}

@@ -1,0 +1,81 @@
+/**
+ * The law that everything here is held to: what really happened at Railway, by its own record, is something that the
+ * calls admit, and it happened in environments that were proven.
+ */
+import type { GatewayCall, ResolvedRequest } from '@countersign/provider-kit';
+import { expect } from 'vitest';
+import { catalog } from '../../src/catalog.ts';
+import type { Effect } from '../../src/simulator/index.ts';
+import { forward, type Gated } from './gateway.ts';
+
+const EFFECTS = new Map(
+  catalog.operations.map(({ name, effects }) => [name, effects.map(({ effect }) => effect)]),
+);
+
+export function effectsOfCalls(calls: readonly GatewayCall[]): ReadonlySet<string> {
+  return new Set(calls.flatMap(({ operation }) => EFFECTS.get(operation) ?? ['unknown']));
+}
+
+/** True when nothing in it needs a second human. */
+export function isHarmless(calls: readonly GatewayCall[]): boolean {
+  return [...effectsOfCalls(calls)].every((effect) => effect === 'read' || effect === 'write');
+}
+
+/** Objects that are the same in every environment: looking at one shows no environment. */
+const SHARED = /^(?:user|workspace|project|service|volume|bucket)\//;
+
+/** What admits an effect; any of them does. Escalating admits all that the new power could do. */
+const ADMITS: Readonly<Record<Effect['effect'], readonly string[]>> = {
+  read: ['read', 'write', 'reveal', 'execute', 'delete', 'escalate'],
+  created: ['write', 'execute', 'delete', 'escalate'],
+  changed: ['write', 'execute', 'delete', 'escalate'],
+  overwrote: ['delete'],
+  executed: ['execute'],
+  destroyed: ['delete'],
+  revealed: ['reveal', 'escalate'],
+  'created credential': ['escalate'],
+};
+
+/** Forwards it and holds what happened to the law. */
+export async function expectLawful(
+  gated: Gated,
+  resolved: ResolvedRequest,
+): Promise<readonly Effect[]> {
+  const before = gated.simulator.world.state;
+  const { effects } = await forward(gated, resolved);
+  const admitted = effectsOfCalls(resolved.calls);
+  const words = resolved.calls.map(({ operation, resource }) => `${operation} ${resource}`).join();
+  const mapped = (id: string): string => {
+    const environment = before.environment.get(id);
+    return environment?.isEphemeral === true && environment.sourceEnvironmentId !== null
+      ? mapped(environment.sourceEnvironmentId)
+      : id;
+  };
+  const replaced = new Set(
+    effects
+      .filter(({ effect, object }) => effect === 'created' && object.startsWith('deployment/'))
+      .flatMap(({ environments }) => environments),
+  );
+  for (const { effect, object, environments } of effects) {
+    const where = `${effect} ${object} by ${words}`;
+    // Deploying replaces what ran, which is a write (domain: redeploys an existing deployment).
+    const isReplaced =
+      effect === 'destroyed' &&
+      object.startsWith('deployment/') &&
+      environments.every((id) => replaced.has(id));
+    // An offer that is taken is used up.
+    if (effect === 'destroyed' && object.startsWith('transfer/')) continue;
+    // Overwriting one value is a write, overwriting everything at once deletes.
+    const kind = effect === 'overwrote' && object.startsWith('variable/') ? 'changed' : effect;
+    if (!isReplaced)
+      expect(
+        ADMITS[kind].some((each) => admitted.has(each)),
+        where,
+      ).toBe(true);
+    if (effect === 'read' && SHARED.test(object)) continue;
+    // What the request itself made was nowhere before.
+    const touched = environments.filter((id) => before.environment.has(id)).map(mapped);
+    for (const id of touched) expect(resolved.environments, where).toContain(id);
+  }
+  return effects;
+}
