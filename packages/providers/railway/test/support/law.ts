@@ -40,9 +40,9 @@ const ADMITS: Readonly<Record<Effect['effect'], readonly string[]>> = {
 export async function expectLawful(
   gated: Gated,
   resolved: ResolvedRequest,
-): Promise<readonly Effect[]> {
+): Promise<{ readonly effects: readonly Effect[]; readonly answer: unknown }> {
   const before = gated.simulator.world.state;
-  const { effects } = await forward(gated, resolved);
+  const { effects, answer } = await forward(gated, resolved);
   const admitted = effectsOfCalls(resolved.calls);
   const words = resolved.calls.map(({ operation, resource }) => `${operation} ${resource}`).join();
   const mapped = (id: string): string => {
@@ -77,5 +77,5 @@ export async function expectLawful(
     const touched = environments.filter((id) => before.environment.has(id)).map(mapped);
     for (const id of touched) expect(resolved.environments, where).toContain(id);
   }
-  return effects;
+  return { effects, answer };
 }

@@ -1,0 +1,648 @@
+/** Ways to say one thing and do another, each refused, or judged as what it does. */
+import type { InboundRequest, RequestRefusal } from '@countersign/provider-kit';
+import { describe, expect, test } from 'vitest';
+import { type Gated, inbound, judge, type Outcome, openGate } from './support/gateway.ts';
+import { expectLawful } from './support/law.ts';
+
+const calls = ({ calls }: Outcome): readonly string[] =>
+  calls.map(({ operation, resource }) => `${operation.slice('railway:'.length)} ${resource}`);
+
+const send = (gated: Gated, query: string, variables: Record<string, unknown> = {}) =>
+  judge(gated, inbound({ query, variables }));
+
+describe('a request with another reading', () => {
+  const gated = openGate();
+  const volume = gated.rental.volumes.stagingUploads.id;
+  const query = `mutation { volumeDelete(volumeId: "${volume}") }`;
+  const bytes = (text: string, encoding: 'utf8' | 'utf16le'): Partial<InboundRequest> => ({
+    body: new Uint8Array(Buffer.from(text, encoding)),
+  });
+  const type = (value: string): Partial<InboundRequest> => ({
+    headers: new Map([['content-type', value]]),
+  });
+  const whole = JSON.stringify({ query });
+  const nested = (depth: number): string =>
+    `{ me ${'{ workspaces '.repeat(depth)} { id }${' }'.repeat(depth + 1)}`;
+
+  test.each<[string, InboundRequest]>([
+    ['a batch', inbound([{ query }, { query }])],
+    [
+      'GET with a query',
+      inbound('', { method: 'GET', query: `query=${encodeURIComponent(query)}` }),
+    ],
+    ['a query string beside the body', inbound({ query }, { query: 'query={me{id}}' })],
+    ['another path', inbound({ query }, { path: '/graphql/internal' })],
+    ['a path with dots', inbound({ query }, { path: '/graphql/./v2' })],
+    ['a path with an escape', inbound({ query }, { path: '/graphql/v%32' })],
+    ['a path with a parameter', inbound({ query }, { path: '/graphql/v2;x=1' })],
+    ['a path in upper case', inbound({ query }, { path: '/GraphQL/v2' })],
+    ['a trailing slash', inbound({ query }, { path: '/graphql/v2/' })],
+    ['application/graphql', inbound(query, type('application/graphql'))],
+    ['multipart', inbound(whole, type('multipart/form-data; boundary=x'))],
+    ['a form', inbound(`query=${query}`, type('application/x-www-form-urlencoded'))],
+    ['no content type', inbound(whole, { headers: new Map() })],
+    ['another charset', inbound(whole, type('application/json; charset=utf-16'))],
+    ['two charsets', inbound(whole, type('application/json; charset=utf-8; charset=utf-16'))],
+    [
+      'an encoding',
+      inbound(whole, {
+        headers: new Map([
+          ['content-type', 'application/json'],
+          ['content-encoding', 'gzip'],
+        ]),
+      }),
+    ],
+    ['a byte order mark', inbound('', bytes(`\uFEFF${whole}`, 'utf8'))],
+    ['a byte order mark in the document', inbound({ query: `\uFEFF${query}` })],
+    ['UTF-16', inbound('', bytes(whole, 'utf16le'))],
+    ['bytes that are no UTF-8', inbound('', { body: new Uint8Array([0x7b, 0xff, 0x7d]) })],
+    ['a name twice', inbound(`{"query": "{ me { id } }", "query": ${JSON.stringify(query)}}`)],
+    [
+      'a name twice, once escaped',
+      inbound(`{"query": "{ me { id } }", "qu\\u0065ry": ${JSON.stringify(query)}}`),
+    ],
+    [
+      'a hash in the place of the query',
+      inbound({ extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } } }),
+    ],
+    ['a hash beside the query', inbound({ query, extensions: {} })],
+    ['a document id', inbound({ documentId: 'x' })],
+    ['no query', inbound({ variables: {} })],
+    ['variables that are a list', inbound({ query, variables: [] })],
+    ['variables that are text', inbound({ query, variables: '{}' })],
+    ['a variable nobody declared', inbound({ query, variables: { volumeId: volume } })],
+    ['an operation name that is no text', inbound({ query, operationName: 1 })],
+    ['a body that is too long', inbound({ query: `${query}${' '.repeat(300_000)}` })],
+    ['10 MB', inbound({ query: `${query}#${'x'.repeat(10_000_000)}` })],
+    ['too many tokens', inbound({ query: `{ ${'__typename '.repeat(5000)} }` })],
+    ['too deep', inbound({ query: nested(40) })],
+    ['much too deep', inbound({ query: nested(1900) })],
+    [
+      'values within values',
+      inbound({ query: `{ signal(name: ${'['.repeat(3000)}1${']'.repeat(3000)}) { id } }` }),
+    ],
+    [
+      'too many aliases',
+      inbound({
+        query: `{ ${Array.from({ length: 70 }, (_, i) => `a${i}: me { id }`).join(' ')} }`,
+      }),
+    ],
+    [
+      'too many root fields',
+      inbound({
+        query: `{ ${Array.from({ length: 30 }, (_, i) => `a${i}: me { id }`).join(' ')} }`,
+      }),
+    ],
+    [
+      'a fragment that holds itself',
+      inbound({ query: '{ me { ...A } } fragment A on User { ...A }' }),
+    ],
+    [
+      'fragments that hold each other',
+      inbound({ query: '{ me { ...A } } fragment A on User { ...B } fragment B on User { ...A }' }),
+    ],
+    ['a fragment that is not there', inbound({ query: '{ me { ...A } }' })],
+    ['a fragment that is not used', inbound({ query: '{ me { id } } fragment A on User { id }' })],
+    [
+      'fragments that double',
+      inbound({
+        query: `{ me { ...F0 } } ${Array.from({ length: 40 }, (_, i) => `fragment F${i} on User { a: id ${i === 39 ? 'id' : `...F${i + 1} ... on User { ...F${i + 1} }`} }`).join(' ')}`,
+      }),
+    ],
+    [
+      'an argument twice',
+      inbound({ query: `mutation { volumeDelete(volumeId: "${volume}", volumeId: "${volume}") }` }),
+    ],
+    [
+      'a member twice',
+      inbound({
+        query: `mutation { volumeUpdate(volumeId: "${volume}", input: { name: "a", name: "b" }) { id } }`,
+      }),
+    ],
+    ['no argument', inbound({ query: 'mutation { volumeDelete }' })],
+    [
+      'null for what may not be null',
+      inbound({ query: 'mutation { volumeDelete(volumeId: null) }' }),
+    ],
+    ['a number for an id', inbound({ query: 'mutation { volumeDelete(volumeId: 1) }' })],
+    [
+      'an id in upper case',
+      inbound({
+        query: query
+          .toUpperCase()
+          .replace('MUTATION', 'mutation')
+          .replace('VOLUMEDELETE', 'volumeDelete')
+          .replace('VOLUMEID', 'volumeId'),
+      }),
+    ],
+    ['an id without hyphens', inbound({ query: query.replaceAll('-', '') })],
+    [
+      'a directive on the operation',
+      inbound({ query: `mutation @include(if: true) { volumeDelete(volumeId: "${volume}") }` }),
+    ],
+    [
+      'a selection on what has none',
+      inbound({ query: `mutation { volumeDelete(volumeId: "${volume}") { id } }` }),
+    ],
+    [
+      'two fields under one name',
+      inbound({
+        query: `mutation { a: volumeDelete(volumeId: "${volume}") a: projectDelete(id: "${volume}") }`,
+      }),
+    ],
+    ['a schema in the document', inbound({ query: `{ me { id } } type Volume { id: ID }` })],
+    ['something that is no GraphQL', inbound({ query: '{ me { id }' })],
+    ['an empty document', inbound({ query: '' })],
+  ])('%s is unparseable', async (_what, request) => {
+    expect(await judge(gated, request)).toMatchObject({ refused: 'unparseable_request' });
+  });
+
+  test.each<[string, unknown, RequestRefusal['code']]>([
+    [
+      'a field nobody knows',
+      { query: 'mutation { volumeEradicate(volumeId: "x") }' },
+      'unknown_operation',
+    ],
+    [
+      'an argument nobody knows',
+      { query: `mutation { volumeDelete(volumeId: "${volume}", force: true) }` },
+      'unknown_operation',
+    ],
+    ['a field of an object nobody knows', { query: '{ me { superPowers } }' }, 'unknown_operation'],
+    ['a known field that has no row', { query: '{ signals { id } }' }, 'unknown_operation'],
+    [
+      'a subscription',
+      { query: 'subscription { deploymentLogs(deploymentId: "x") { message } }' },
+      'unknown_operation',
+    ],
+    [
+      'several operations without a name',
+      { query: `query A { me { id } } ${query.replace('mutation', 'mutation B')}` },
+      'ambiguous_request',
+    ],
+    [
+      'a name that none of them has',
+      { query: `query A { me { id } }`, operationName: 'B' },
+      'ambiguous_request',
+    ],
+  ])('%s is refused', async (_what, body, code) => {
+    expect(await judge(gated, inbound(body))).toMatchObject({ refused: code });
+  });
+});
+
+describe('one delete among harmless fields is found', () => {
+  const gated = openGate();
+  const { rental } = gated;
+  const id = rental.volumes.stagingUploads.id;
+  const found = `volumeDelete volume/${id}`;
+  const restart = (): string => {
+    const deployment = gated.simulator.world.find(
+      'deployment',
+      ({ environmentId }) => environmentId === rental.staging.id,
+    );
+    return `deploymentRestart(id: "${deployment?.id}")`;
+  };
+
+  test.each<[string, string, Record<string, unknown>?]>([
+    ['under an alias', `mutation { deploymentRestart: volumeDelete(volumeId: "${id}") }`],
+    ['as the second root field', `mutation { ${restart()} volumeDelete(volumeId: "${id}") }`],
+    [
+      'in a fragment',
+      `mutation { ...F } fragment F on Mutation { volumeDelete(volumeId: "${id}") }`,
+    ],
+    ['in an inline fragment', `mutation { ... { volumeDelete(volumeId: "${id}") } }`],
+    [
+      'in an inline fragment on its type',
+      `mutation { ... on Mutation { volumeDelete(volumeId: "${id}") } }`,
+    ],
+    [
+      'in nested fragments',
+      `mutation { ...A } fragment A on Mutation { ...B } fragment B on Mutation { ... { volumeDelete(volumeId: "${id}") } }`,
+    ],
+    ['skipped', `mutation { volumeDelete(volumeId: "${id}") @skip(if: true) }`],
+    [
+      'skipped by a variable',
+      `mutation($no: Boolean!) { volumeDelete(volumeId: "${id}") @skip(if: $no) }`,
+      { no: true },
+    ],
+    [
+      'not included',
+      `mutation($no: Boolean = false) { ... @include(if: $no) { volumeDelete(volumeId: "${id}") } }`,
+    ],
+    ['by a variable', 'mutation($id: String!) { volumeDelete(volumeId: $id) }', { id }],
+    ['by a default', `mutation($id: String = "${id}") { volumeDelete(volumeId: $id) }`],
+    ['with a block string', `mutation { volumeDelete(volumeId: """${id}""") }`],
+    [
+      'with escapes',
+      `mutation { volumeDelete(volumeId: "\\u{${id.charCodeAt(0).toString(16)}}${id.slice(1)}") }`,
+    ],
+    [
+      'behind a comment',
+      `mutation { # deploymentRestart(id: "x")\r volumeDelete(volumeId: "${id}") }`,
+    ],
+    ['between commas', `mutation,{,volumeDelete,(,volumeId,:,"${id}",),}`],
+    [
+      'in the state of an instance',
+      `mutation { volumeInstanceUpdate(volumeId: "${id}", input: { state: DELETED }) }`,
+    ],
+    [
+      'in a state by a variable',
+      `mutation($s: VolumeState) { volumeInstanceUpdate(volumeId: "${id}", input: { state: $s }) }`,
+      { s: 'DELETING' },
+    ],
+  ])('%s', async (_how, query, variables) => {
+    const outcome = await send(gated, query, variables);
+    expect(outcome.refused).toBeNull();
+    expect(calls(outcome)).toContain(found);
+  });
+
+  test('and of several operations only the one that is named is judged, and only it is sent', async () => {
+    const query = `query A { me { id } } mutation B { volumeDelete(volumeId: "${id}") }`;
+    const harmless = await judge(gated, inbound({ query, operationName: 'A' }));
+    expect(calls(harmless)).toEqual(['me account/self']);
+    const body = harmless.refused === null ? (harmless.resolved.outbound.body ?? []) : [];
+    expect(Buffer.from(body).toString()).not.toContain('volumeDelete');
+    expect(calls(await judge(gated, inbound({ query, operationName: 'B' })))).toEqual([found]);
+  });
+});
+
+describe('a patch deletes without saying so', () => {
+  const gated = openGate();
+  const { rental } = gated;
+  const environmentId = rental.staging.id;
+  const { api } = rental.services;
+  const volume = rental.volumes.stagingUploads.id;
+  const bucket = rental.bucketId;
+  const commit =
+    'mutation($e: String!, $patch: EnvironmentConfig!) { environmentPatchCommit(environmentId: $e, patch: $patch) }';
+  const stage =
+    'mutation($e: String!, $patch: EnvironmentConfig!) { environmentStageChanges(environmentId: $e, input: $patch) { id } }';
+  const ofApi = (entry: unknown) => ({ services: { [api]: entry } });
+
+  test.each<[string, unknown, string]>([
+    [
+      'a volume by isDeleted',
+      { volumes: { [volume]: { isDeleted: true } } },
+      `volumeDelete volume/${volume}`,
+    ],
+    ['a volume by null', { volumes: { [volume]: null } }, `volumeDelete volume/${volume}`],
+    [
+      'what no longer fits a volume',
+      { volumes: { [volume]: { sizeMB: 1 } } },
+      `volumeResize volume/${volume}`,
+    ],
+    [
+      'what no longer fits a volume it says is new',
+      { volumes: { [volume]: { isCreated: true, sizeMb: 1 } } },
+      `volumeResize volume/${volume}`,
+    ],
+    [
+      'a volume’s place',
+      { volumes: { [volume]: { region: 'eu' } } },
+      `placementChange volume/${volume}`,
+    ],
+    ['a bucket', { buckets: { [bucket]: { isDeleted: true } } }, `bucketDelete bucket/${bucket}`],
+    [
+      'a shared variable',
+      { sharedVariables: { SENTRY_DSN: null } },
+      `variableDelete variable/${environmentId}/SENTRY_DSN`,
+    ],
+    [
+      'all shared variables',
+      { sharedVariables: null },
+      `variableDelete environment/${environmentId}`,
+    ],
+    [
+      'a variable',
+      ofApi({ variables: { API_KEY: null } }),
+      `variableDelete variable/${api}/API_KEY`,
+    ],
+    [
+      'a variable by its value',
+      ofApi({ variables: { API_KEY: { value: null } } }),
+      `variableDelete variable/${api}/API_KEY`,
+    ],
+    ['all variables', ofApi({ variables: null }), `variableDelete service/${api}`],
+    [
+      'domains',
+      ofApi({ networking: { customDomains: { 'x.example': null } } }),
+      `customDomainDelete service/${api}`,
+    ],
+    [
+      'all domains',
+      ofApi({ networking: { customDomains: null } }),
+      `customDomainDelete service/${api}`,
+    ],
+    ['all names and ports', ofApi({ networking: null }), `tcpProxyDelete service/${api}`],
+    ['a mount', ofApi({ volumeMounts: { [volume]: null } }), `volumeDetach volume/${volume}`],
+    [
+      'a mount by isDeleted',
+      ofApi({ volumeMounts: { [volume]: { isDeleted: true } } }),
+      `volumeDetach volume/${volume}`,
+    ],
+    [
+      'backups to come',
+      ofApi({ volumeMounts: { [volume]: { backupSchedules: [] } } }),
+      `volumeInstanceBackupScheduleUpdate volume/${volume}`,
+    ],
+    ['every replica', ofApi({ deploy: { numReplicas: 0 } }), `deploymentStop service/${api}`],
+    [
+      'every replica by null',
+      ofApi({ deploy: { numReplicas: null } }),
+      `deploymentStop service/${api}`,
+    ],
+    ['how it runs', ofApi({ deploy: null }), `deploymentStop service/${api}`],
+    ['a command', ofApi({ deploy: { startCommand: 'x' } }), `serviceCode service/${api}`],
+    [
+      'a command before',
+      ofApi({ deploy: { preDeployCommand: ['x'] } }),
+      `serviceCode service/${api}`,
+    ],
+    ['a schedule', ofApi({ deploy: { cronSchedule: '* * * * *' } }), `serviceCode service/${api}`],
+    ['a build', ofApi({ build: { buildCommand: 'x' } }), `serviceCode service/${api}`],
+    ['a file with all of that', ofApi({ configFile: 'x.toml' }), `serviceCode service/${api}`],
+    ['an image', ofApi({ source: { image: 'evil' } }), `serviceConnect service/${api}`],
+    ['a commit', ofApi({ source: { commitSha: 'abc' } }), `serviceConnect service/${api}`],
+    [
+      'an open port',
+      ofApi({ networking: { tcpProxies: { 5432: {} } } }),
+      `tcpProxyCreate service/${api}`,
+    ],
+  ])('%s', async (_what, patch, call) => {
+    for (const query of [commit, stage]) {
+      const outcome = await send(gated, query, { e: environmentId, patch });
+      expect(outcome.refused).toBeNull();
+      expect(calls(outcome)).toContain(call);
+    }
+  });
+
+  test.each<[string, unknown]>([
+    ['a part that is not known', { volume: { [volume]: null } }],
+    ['a member that is not known', ofApi({ isdeleted: true })],
+    ['a member of a member that is not known', ofApi({ deploy: { postDeployCommand: 'x' } })],
+    [
+      'a member of a variable that is not known',
+      ofApi({ variables: { A: { value: 'x', isDeleted: true } } }),
+    ],
+    ['an entry that is a list', { volumes: { [volume]: [] } }],
+    ['a null for a whole part', { volumes: null }],
+    ['a flag that is text', { volumes: { [volume]: { isDeleted: 'true' } } }],
+    ['a key that is no id', { volumes: { ['uploads']: null } }],
+    ['a prototype', JSON.parse('{"services":{"__proto__":{}}}')],
+    ['a list', []],
+    ['text', '{}'],
+  ])('%s is refused', async (_what, patch) => {
+    const outcome = await send(gated, commit, { e: environmentId, patch });
+    expect(outcome.refused).toBe('unparseable_request');
+  });
+
+  test('nothing committed is refused: it could be what was staged', async () => {
+    for (const patch of ['', ', patch: null']) {
+      const query = `mutation { environmentPatchCommit(environmentId: "${environmentId}"${patch}) }`;
+      expect(await send(gated, query)).toMatchObject({ refused: 'ambiguous_request' });
+    }
+  });
+});
+
+describe('what was staged', () => {
+  const commit = (id: string): string =>
+    `mutation { done: environmentPatchCommitStaged(environmentId: "${id}", commitMessage: "go") }`;
+
+  async function stage(gated: Gated, patch: unknown): Promise<void> {
+    const outcome = await send(
+      gated,
+      'mutation($e: String!, $p: EnvironmentConfig!) { environmentStageChanges(environmentId: $e, input: $p) { id } }',
+      { e: gated.rental.staging.id, p: patch },
+    );
+    if (outcome.refused === null) await expectLawful(gated, outcome.resolved);
+    expect(outcome.refused).toBeNull();
+  }
+
+  test('is judged by what it holds, and sent as that, whatever is staged by then', async () => {
+    const gated = openGate();
+    const { staging, volumes } = gated.rental;
+    const harmless = { sharedVariables: { FLAG: { value: 'on' } } };
+    await stage(gated, { volumes: { [volumes.stagingUploads.id]: { isDeleted: true } } });
+    expect(calls(await send(gated, commit(staging.id)))).toContain(
+      `volumeDelete volume/${volumes.stagingUploads.id}`,
+    );
+    await stage(gated, harmless);
+    const outcome = await send(gated, commit(staging.id));
+    expect(calls(outcome)).not.toContain(`volumeDelete volume/${volumes.stagingUploads.id}`);
+    await stage(gated, { volumes: { [volumes.stagingUploads.id]: { isDeleted: true } } });
+    if (outcome.refused !== null) throw new Error(outcome.refused);
+    const { effects, answer } = await expectLawful(gated, outcome.resolved);
+    expect(effects.some(({ effect }) => effect === 'destroyed')).toBe(false);
+    expect(effects.some(({ object }) => object.startsWith('variable/'))).toBe(true);
+    expect(answer).toMatchObject({ data: { done: expect.any(String) } });
+  });
+
+  test('is refused where it holds what nobody knows', async () => {
+    const gated = openGate();
+    const { staging } = gated.rental;
+    gated.simulator.world.put('patch', {
+      id: gated.simulator.sequence.id(),
+      createdAt: '2026-01-01T00:00:00.000Z',
+      updatedAt: '2026-01-01T00:00:00.000Z',
+      environmentId: staging.id,
+      status: 'STAGED',
+      patch: { secretPart: {} },
+      message: null,
+      appliedAt: null,
+    });
+    expect(await send(gated, commit(staging.id))).toMatchObject({ refused: 'unparseable_request' });
+  });
+
+  test('with a deletion in production is production’s, though it was staged in staging', async () => {
+    const gated = openGate();
+    const { staging, production, volumes } = gated.rental;
+    await stage(gated, { volumes: { [volumes.bookings.id]: { isDeleted: true } } });
+    const outcome = await send(gated, commit(staging.id));
+    expect(outcome.refused === null ? outcome.resolved.environments : []).toEqual(
+      [staging.id, production.id].sort(),
+    );
+  });
+});
+
+describe('arguments that mean all', () => {
+  const gated = openGate();
+  const { rental } = gated;
+  const both = [rental.staging.id, rental.production.id].sort();
+  const { bookings } = rental.volumes;
+
+  test.each<[string, string]>([
+    [
+      'no environment of a volume',
+      `mutation { volumeInstanceUpdate(volumeId: "${bookings.id}", input: { mountPath: "/x" }) }`,
+    ],
+    [
+      'a null environment of a volume',
+      `mutation { volumeInstanceUpdate(volumeId: "${bookings.id}", environmentId: null, input: { mountPath: "/x" }) }`,
+    ],
+    [
+      'a null by a variable',
+      `mutation($e: String) { volumeInstanceUpdate(volumeId: "${bookings.id}", environmentId: $e, input: { mountPath: "/x" }) }`,
+    ],
+    [
+      'no environment of a new volume',
+      `mutation { volumeCreate(input: { projectId: "${rental.projectId}", mountPath: "/x" }) { id } }`,
+    ],
+    [
+      'an environment that is no fork, for serviceDelete',
+      `mutation { serviceDelete(id: "${rental.services.web}", environmentId: "${rental.staging.id}") }`,
+    ],
+    [
+      'the same for serviceInstanceUpdate',
+      `mutation { serviceInstanceUpdate(serviceId: "${rental.services.web}", environmentId: "${rental.staging.id}", input: { healthcheckPath: "/" }) }`,
+    ],
+    [
+      'the same for serviceCreate',
+      `mutation { serviceCreate(input: { projectId: "${rental.projectId}", environmentId: "${rental.staging.id}", name: "new" }) { id } }`,
+    ],
+    [
+      'allEnvironments',
+      `mutation { egressGatewayAssociationsClear(input: { serviceId: "${rental.services.web}", environmentId: "${rental.staging.id}", allEnvironments: true }) }`,
+    ],
+    ['the incident', `mutation { volumeDelete(volumeId: "${bookings.id}") }`],
+    [
+      'deployments of no environment',
+      `{ deployments(input: { projectId: "${rental.projectId}" }) { edges { node { id } } } }`,
+    ],
+  ])('%s', async (_what, query) => {
+    const outcome = await send(gated, query);
+    expect(outcome.refused === null ? outcome.resolved.environments : outcome).toEqual(both);
+  });
+
+  test('deployments of nothing at all are refused', async () => {
+    const query = '{ deployments(input: {}) { edges { node { id } } } }';
+    expect(await send(gated, query)).toMatchObject({ refused: 'environment_mismatch' });
+  });
+});
+
+describe('an argument that does more', () => {
+  const gated = openGate();
+  const { rental } = gated;
+  const { api } = rental.services;
+  const place = `projectId: "${rental.projectId}", environmentId: "${rental.staging.id}", serviceId: "${api}"`;
+  const update = (input: string): string =>
+    `mutation { serviceInstanceUpdate(serviceId: "${api}", input: { ${input} }) }`;
+  const backup = gated.simulator.world.find(
+    'backup',
+    (each) => each.volumeInstanceId === rental.disks.bookings.staging.id,
+  )?.id;
+
+  test.each<[string, string]>([
+    [
+      `mutation { variableCollectionUpsert(input: { ${place}, replace: true, variables: {} }) }`,
+      `variableDelete service/${api}`,
+    ],
+    [
+      `mutation { variableCollectionUpsert(input: { ${place}, variables: { API_KEY: null } }) }`,
+      `variableDelete variable/${api}/API_KEY`,
+    ],
+    [update('numReplicas: 0'), `deploymentStop service/${api}`],
+    [update('startCommand: "x"'), `serviceCode service/${api}`],
+    [update('startCommand: null'), `serviceCode service/${api}`],
+    [update('preDeployCommand: ["x"]'), `serviceCode service/${api}`],
+    [update('cronSchedule: "* * * * *"'), `serviceCode service/${api}`],
+    [update('source: { image: "x" }'), `serviceConnect service/${api}`],
+    [update('multiRegionConfig: { x: { numReplicas: 0 } }'), `placementChange service/${api}`],
+    [
+      `mutation { serviceInstanceDeployV2(serviceId: "${api}", environmentId: "${rental.staging.id}", commitSha: "abc") }`,
+      `serviceCode service/${api}`,
+    ],
+    [
+      `mutation { volumeInstanceUpdate(volumeId: "${rental.volumes.stagingUploads.id}", input: { serviceId: null }) }`,
+      `volumeDetach volume/${rental.volumes.stagingUploads.id}`,
+    ],
+    [
+      `mutation { environmentCreate(input: { projectId: "${rental.projectId}", name: "x", sourceEnvironmentId: "${rental.staging.id}" }) { id } }`,
+      `environmentFork environment/${rental.staging.id}`,
+    ],
+    [
+      `mutation { volumeInstanceBackupRestore(volumeInstanceId: "${rental.disks.bookings.staging.id}", volumeInstanceBackupId: "${backup}", wipeServiceIds: ["${api}"]) { workflowId } }`,
+      `volumeWipe service/${api}`,
+    ],
+  ])('%s', async (query, call) => {
+    expect(calls(await send(gated, query))).toContain(call);
+  });
+});
+
+describe('a selection shows more than it begins with', () => {
+  const gated = openGate();
+  const { rental } = gated;
+  const { staging, production } = rental;
+  const here = `environment(id: "${staging.id}")`;
+  const secrets = `variables environment/${staging.id}`;
+
+  test.each<[string, string]>([
+    ['variables', `{ ${here} { variables { edges { node { name } } } } }`],
+    ['the whole configuration', `{ ${here} { config(decryptVariables: true) } }`],
+    [
+      'the whole configuration by a variable',
+      `query($d: Boolean = true) { ${here} { config(decryptVariables: $d) } }`,
+    ],
+    [
+      'variables in a fragment',
+      `{ ${here} { ...F } } fragment F on Environment { config(decryptVariables: true) }`,
+    ],
+    [
+      'variables further down',
+      `{ ${here} { volumeInstances { edges { node { environment { variables { edges { node { id } } } } } } } } }`,
+    ],
+    [
+      'variables that are skipped',
+      `{ ${here} { variables @skip(if: true) { edges { node { name } } } } }`,
+    ],
+  ])('%s', async (_what, query) => {
+    expect(calls(await send(gated, query))).toContain(secrets);
+  });
+
+  test.each<[string, string]>([
+    [
+      'the environments of a project',
+      `{ project(id: "${rental.projectId}") { environments { edges { node { name } } } } }`,
+    ],
+    ['its base', `{ project(id: "${rental.projectId}") { baseEnvironment { name } } }`],
+    [
+      'its deployments',
+      `{ project(id: "${rental.projectId}") { deployments { edges { node { id } } } } }`,
+    ],
+    [
+      'every instance of a service',
+      `{ service(id: "${rental.services.api}") { serviceInstances { edges { node { id } } } } }`,
+    ],
+    [
+      'every instance by way of one',
+      `{ serviceInstance(environmentId: "${staging.id}", serviceId: "${rental.services.api}") { service { serviceInstances { edges { node { startCommand } } } } } }`,
+    ],
+    [
+      'every disk of a volume',
+      `{ volumeInstance(id: "${rental.disks.bookings.staging.id}") { volume { volumeInstances { edges { node { id } } } } } }`,
+    ],
+    ['its origin', `{ ${here} { sourceEnvironment { name } } }`],
+    [
+      'an interface between',
+      `{ project(id: "${rental.projectId}") { ... on Node { id ... on Project { environments { edges { node { id } } } } } } }`,
+    ],
+  ])('%s', async (_what, query) => {
+    const outcome = await send(gated, query);
+    expect(outcome.refused === null ? outcome.resolved.environments : outcome).toEqual(
+      [staging.id, production.id].sort(),
+    );
+  });
+
+  test.each<[string, string]>([
+    ['every project', '{ projects { edges { node { environments { edges { node { id } } } } } } }'],
+    [
+      'the account',
+      '{ me { workspaces { projects { edges { node { services { edges { node { deployments { edges { node { id } } } } } } } } } } } }',
+    ],
+    [
+      'the workspace',
+      `{ project(id: "${rental.projectId}") { workspace { projects { edges { node { baseEnvironment { id } } } } } } }`,
+    ],
+  ])('beyond %s is refused', async (_what, query) => {
+    expect(await send(gated, query)).toMatchObject({ refused: 'environment_mismatch' });
+  });
+});
