@@ -6,6 +6,7 @@ import {
   type InboundRequest,
   type Provider,
   type ProviderConnection,
+  ProviderError,
   RequestRefusal,
   type ResolveAsk,
   type ResolvedRequest,
@@ -25,7 +26,7 @@ export function upstreamOf(simulator: RailwaySimulator): Upstream {
         headers: { ...headers, [credential.name]: credential.value.reveal() },
         body: body ?? new Uint8Array(),
       });
-      if (answer === 'cut') throw new Error('cut');
+      if (answer === 'cut') throw new ProviderError('unknown_outcome', 'The connection was cut.');
       const chunks = [Buffer.from(answer.body)];
       return {
         status: answer.status,
@@ -116,10 +117,11 @@ export type Outcome =
 export async function judge(
   { gateway, connection }: Pick<Gated, 'gateway' | 'connection'>,
   request: InboundRequest,
+  ask: ResolveAsk = asking(),
 ): Promise<Outcome> {
   try {
     const classified = await gateway.classify(connection, request);
-    const resolved = await classified.resolve(asking());
+    const resolved = await classified.resolve(ask);
     return { refused: null, calls: resolved.calls, resolved };
   } catch (error) {
     if (error instanceof RequestRefusal) return { refused: error.code, calls: error.calls };
