@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Catalog, Clock, Random } from '@countersign/core';
 import type { Provider, Upstream } from '@countersign/provider-kit';
 import { createPostgresProvider } from '@countersign/provider-postgres';
+import { createRailwayProvider } from '@countersign/provider-railway';
 
 export function builtInProviders(ports: {
   readonly clock: Clock;
@@ -14,7 +15,10 @@ export function builtInProviders(ports: {
   readonly around: (provider: Provider) => Provider;
 }): ReadonlyMap<string, Provider> {
   return new Map(
-    [createPostgresProvider(ports)].map((provider) => [provider.name, ports.around(provider)]),
+    [createPostgresProvider(ports), createRailwayProvider(ports)].map((provider) => [
+      provider.name,
+      ports.around(provider),
+    ]),
   );
 }
 
