@@ -1,0 +1,71 @@
+/** Names say too little, but what is called a deletion is never less than one. */
+import { describe, expect, test } from 'vitest';
+import { canonicalResource, catalog, MUTATIONS, QUERIES } from '../src/catalog.ts';
+import { knownSchema } from '../src/known-schema.ts';
+
+describe('the catalog', () => {
+  const effects = new Map(
+    catalog.operations.map(({ name, effects: [rule] }) => [name, rule?.effect]),
+  );
+
+  test('has a row only for what is in the schema, with arguments that are there', () => {
+    const schema = knownSchema();
+    for (const [rows, type] of [
+      [QUERIES, schema.getQueryType()],
+      [MUTATIONS, schema.getMutationType()],
+    ] as const) {
+      for (const [name, row] of Object.entries(rows)) {
+        const field = type?.getFields()[name];
+        expect(field, name).toBeDefined();
+        const roots = [
+          ...row.on.flatMap(([, ...paths]) => paths),
+          ...(row.at ?? []).flatMap(([kind, ...paths]) => (kind === 'account' ? [] : paths)),
+          ...(row.adds ?? []).map(({ when }) => when),
+        ];
+        for (const path of roots) {
+          const first = path?.split('.')[0];
+          const isThere = first === undefined || field?.args.some((arg) => arg.name === first);
+          // Rows that share their places name some arguments that only one of them has.
+          expect(isThere || first === 'projectId', `${name} ${path}`).toBe(true);
+        }
+      }
+    }
+  });
+
+  test('calls whatever deletes, removes, stops or wipes by its name a deletion', () => {
+    for (const name of Object.keys(MUTATIONS)) {
+      if (/(?:Delete|DeleteForce|Remove|Stop|Cancel|Clear|Disconnect|Wipe)$/.test(name)) {
+        const kept = name === 'projectScheduleDeleteCancel';
+        expect(effects.get(`railway:${name}`), name).toBe(kept ? 'write' : 'delete');
+      }
+    }
+  });
+
+  test('calls whatever makes a token, a key, a code or an open port a way in', () => {
+    for (const name of Object.keys(MUTATIONS)) {
+      if (/(?:Token|Key|Proxy)Create$|ShellToken$|CredentialsReset$|Approve$/.test(name)) {
+        expect(effects.get(`railway:${name}`), name).toBe('escalate');
+      }
+    }
+  });
+
+  test('lets no query that shows secrets be read alone', () => {
+    for (const name of [
+      'variables',
+      'variablesForServiceDeployment',
+      'bucketS3Credentials',
+      'deploymentLogs',
+      'buildLogs',
+      'environmentLogs',
+    ]) {
+      expect(effects.get(`railway:${name}`)).toBe('reveal');
+    }
+  });
+
+  test('does each thing to resources of its own kinds', () => {
+    const id = '0b0b0b0b-0000-4000-8000-000000000000';
+    expect(canonicalResource('railway:volumeDelete', `service/${id}`)).toBeNull();
+    expect(canonicalResource('railway:volumeDelete', `volume/${id}`)).toBe(`volume/${id}`);
+    expect(canonicalResource('postgres:select', `volume/${id}`)).toBeNull();
+  });
+});
