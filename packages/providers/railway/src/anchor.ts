@@ -8,29 +8,27 @@
  * its environments; `everywhere`: all of them. `…-or-all` and `…-in`: the one within, and all of them where none is
  * given; `fork-or-all` and `service-in` heed the one within only if it is a fork, as Railway does.
  */
-export const ANCHOR_KINDS = [
-  'account',
-  'project',
-  'everywhere',
-  'environment',
-  'environment-or-all',
-  'fork-or-all',
-  'service-member',
-  'service',
-  'service-in',
-  'volume',
-  'volume-in',
-  'volume-instance',
-  'backup',
-  'deployment',
-  'deployment-trigger',
-  'custom-domain',
-  'service-domain',
-  'tcp-proxy',
-  'token',
-  'patch',
-] as const;
-export type AnchorKind = (typeof ANCHOR_KINDS)[number];
+export type AnchorKind =
+  | 'account'
+  | 'project'
+  | 'everywhere'
+  | 'environment'
+  | 'environment-or-all'
+  | 'fork-or-all'
+  | 'service-member'
+  | 'service'
+  | 'service-in'
+  | 'volume'
+  | 'volume-in'
+  | 'volume-instance'
+  | 'backup'
+  | 'deployment'
+  | 'deployment-trigger'
+  | 'custom-domain'
+  | 'service-domain'
+  | 'tcp-proxy'
+  | 'token'
+  | 'patch';
 
 export interface Anchor {
   readonly kind: AnchorKind;

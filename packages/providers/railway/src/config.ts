@@ -6,7 +6,7 @@ import { ProviderError, type ResolvedConfig } from '@countersign/provider-kit';
 import { z } from 'zod';
 import { isId } from './resource.ts';
 
-export const RAILWAY = 'https://backboard.railway.com';
+const RAILWAY = 'https://backboard.railway.com';
 
 const TOKEN_KINDS = ['account', 'workspace', 'project'] as const;
 export type TokenKind = (typeof TOKEN_KINDS)[number];

@@ -15,11 +15,11 @@ export const MOST_TOKENS = 4000;
 /** Brackets within brackets of its text. */
 const DEEPEST_TEXT = 48;
 /** Fields within fields, with every fragment in its place. */
-export const DEEPEST_SELECTION = 20;
+const DEEPEST_SELECTION = 20;
 /** Fields, each as often as a fragment that holds it is used. */
-export const MOST_FIELDS = 1000;
+const MOST_FIELDS = 1000;
 /** Of those, fields that are answered under another name. */
-export const MOST_ALIASES = 60;
+const MOST_ALIASES = 60;
 
 const OPENS: ReadonlySet<string> = new Set([
   TokenKind.BRACE_L,

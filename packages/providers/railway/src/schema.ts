@@ -28,7 +28,7 @@ const MOST_CONNECTIONS = 200;
 export type Drift = ReadonlySet<string>;
 
 /** Fetches and compares. @throws ProviderError */
-export async function fetchDrift(ask: Ask): Promise<Drift> {
+async function fetchDrift(ask: Ask): Promise<Drift> {
   const query = getIntrospectionQuery({ descriptions: false });
   const fetched = await ask({ query, shape: z.object({ __schema: z.looseObject({}) }) });
   let schema: GraphQLSchema;

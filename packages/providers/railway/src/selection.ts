@@ -51,7 +51,7 @@ export const IN_A_PROJECT: ReadonlySet<string> = new Set([
 ]);
 
 /** Types from which other projects are reached. */
-export const BEYOND_PROJECTS: ReadonlySet<string> = new Set(['User', 'Workspace']);
+const BEYOND_PROJECTS: ReadonlySet<string> = new Set(['User', 'Workspace']);
 
 /** The one field that leads from one environment to another. */
 const TO_ANOTHER = 'Environment.sourceEnvironment';

@@ -12,7 +12,7 @@ const EFFECTS = new Map(
   catalog.operations.map(({ name, effects }) => [name, effects.map(({ effect }) => effect)]),
 );
 
-export function effectsOfCalls(calls: readonly GatewayCall[]): ReadonlySet<string> {
+function effectsOfCalls(calls: readonly GatewayCall[]): ReadonlySet<string> {
   return new Set(calls.flatMap(({ operation }) => EFFECTS.get(operation) ?? ['unknown']));
 }
 
