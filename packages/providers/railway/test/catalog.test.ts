@@ -1,4 +1,5 @@
 /** Names say too little, but what is called a deletion is never less than one. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { canonicalResource, catalog, MUTATIONS, QUERIES } from '../src/catalog.ts';
 import { knownSchema } from '../src/known-schema.ts';
@@ -60,6 +61,21 @@ describe('the catalog', () => {
     ]) {
       expect(effects.get(`railway:${name}`)).toBe('reveal');
     }
+  });
+
+  test('stands in the reference, operation by operation', () => {
+    const file = new URL('../../../../docs/reference/railway.md', import.meta.url);
+    const lines = readFileSync(file, 'utf8').matchAll(
+      /^\| `(railway:\w+)` +\| (\w+) +\|.*\| (.+?) +\|$/gm,
+    );
+    const documented = [...lines].map(([, name, effect, summary]) => ({ name, effect, summary }));
+    expect(documented).toEqual(
+      catalog.operations.map(({ name, effects: [rule], summary }) => ({
+        name,
+        effect: rule?.effect,
+        summary,
+      })),
+    );
   });
 
   test('does each thing to resources of its own kinds', () => {
