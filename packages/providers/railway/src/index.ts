@@ -1,6 +1,7 @@
 /** Railway as a provider: it narrows no token to an operation, so the broker forwards what it has judged. */
 import type { Clock, Secret } from '@countersign/core';
 import {
+  type Assessment,
   type Provider,
   type ProviderConnection,
   ProviderError,
@@ -10,6 +11,7 @@ import {
   withDeadline,
 } from '@countersign/provider-kit';
 import { askAs, askOver, headerOf } from './ask.ts';
+import { assessDeletion } from './assess.ts';
 import { LONGEST_BODY } from './body.ts';
 import { Cache } from './cache.ts';
 import { canonicalResource, catalog, covers } from './catalog.ts';
@@ -83,6 +85,19 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
     }),
     DEADLINES,
   );
+}
+
+/**
+ * What deleting that resource would take with it; null where it takes only itself.
+ * @throws ProviderError
+ */
+export async function assessRailwayDeletion(
+  upstream: Upstream,
+  connection: ProviderConnection,
+  resource: string,
+): Promise<Assessment | null> {
+  const projects = parseConfig(connection.config).projects.map(({ id }) => id);
+  return await assessDeletion(askOver(upstream, connection), projects, resource);
 }
 
 async function resolveConfig(

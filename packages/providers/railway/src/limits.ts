@@ -11,14 +11,18 @@ import {
 import { unreadable } from './judgement.ts';
 
 /** Tokens of a document. */
-export const MOST_TOKENS = 4000;
+export const MOST_TOKENS = 2000;
 /** Brackets within brackets of its text. */
 const DEEPEST_TEXT = 48;
 /** Fields within fields, with every fragment in its place. */
 const DEEPEST_SELECTION = 20;
+/** Fields and fragments beside one another; validating compares each with each. */
+const WIDEST_SELECTION = 100;
 /** Fields, each as often as a fragment that holds it is used. */
-const MOST_FIELDS = 1000;
-/** Of those, fields that are answered under another name. */
+const MOST_FIELDS = 500;
+/** Validating compares each with each. */
+const MOST_FRAGMENTS = 40;
+/** Of the fields, those that are answered under another name. */
 const MOST_ALIASES = 60;
 
 const OPENS: ReadonlySet<string> = new Set([
@@ -69,6 +73,9 @@ export function requireSmallSelection(document: DocumentNode): void {
   for (const each of document.definitions) {
     if (each.kind === Kind.FRAGMENT_DEFINITION) fragments.set(each.name.value, each);
   }
+  if (fragments.size > MOST_FRAGMENTS) {
+    throw unreadable(`A document has at most ${MOST_FRAGMENTS} fragments.`);
+  }
   const known = new Map<string, Size | 'open'>();
   const sizeOfFragment = (name: string): Size => {
     const present = known.get(name);
@@ -82,6 +89,9 @@ export function requireSmallSelection(document: DocumentNode): void {
     return size;
   };
   const sizeOf = ({ selections }: SelectionSetNode): Size => {
+    if (selections.length > WIDEST_SELECTION) {
+      throw unreadable(`A selection has at most ${WIDEST_SELECTION} fields beside one another.`);
+    }
     let [fields, aliases, depth] = [0, 0, 0];
     for (const each of selections) {
       const isField = each.kind === Kind.FIELD;

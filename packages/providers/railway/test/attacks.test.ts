@@ -101,6 +101,12 @@ describe('a request with another reading', () => {
       'fragments that hold each other',
       inbound({ query: '{ me { ...A } } fragment A on User { ...B } fragment B on User { ...A }' }),
     ],
+    [
+      'too many fragments',
+      inbound({
+        query: `{ me { ${Array.from({ length: 50 }, (_, i) => `...F${i}`).join(' ')} } } ${Array.from({ length: 50 }, (_, i) => `fragment F${i} on User { id }`).join(' ')}`,
+      }),
+    ],
     ['a fragment that is not there', inbound({ query: '{ me { ...A } }' })],
     ['a fragment that is not used', inbound({ query: '{ me { id } } fragment A on User { id }' })],
     [

@@ -1,4 +1,5 @@
 /** What agents do all day in staging: it is understood, it is in staging alone, and needs no second human. */
+import { getIntrospectionQuery } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { inbound, judge, openGate } from './support/gateway.ts';
 import { expectLawful, isHarmless } from './support/law.ts';
@@ -36,6 +37,7 @@ const AT = 'environmentId: $environment, serviceId: $api';
 
 /** Documents with the rental's ids as variables. */
 const READS: readonly string[] = [
+  getIntrospectionQuery(),
   '{ __typename }',
   '{ __schema { queryType { name } } }',
   '{ __type(name: "Volume") { fields(includeDeprecated: true) { name } } }',
