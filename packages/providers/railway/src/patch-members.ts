@@ -18,16 +18,14 @@ export function judgeMembers<Of>(
   }
 }
 
-/**
- * A null removes as `isDeleted` does.
- * @throws RequestRefusal where `isDeleted` is neither true nor false
- */
+/** A member that is true or false, and says by itself nothing that is not judged elsewhere. */
+export function flag(_of: unknown, value: unknown): void {
+  if (typeof value !== 'boolean') throw unreadable('isDeleted and isCreated are true or false.');
+}
+
+/** A null removes as `isDeleted` does. */
 export function isDeletion(entry: unknown): boolean {
-  if (entry === null) return true;
-  if (!isObject(entry) || !Object.hasOwn(entry, 'isDeleted')) return false;
-  if (typeof entry['isDeleted'] !== 'boolean')
-    throw unreadable('isDeleted has to be true or false.');
-  return entry['isDeleted'];
+  return entry === null || (isObject(entry) && entry['isDeleted'] === true);
 }
 
 /** @throws RequestRefusal for what is no object; a null there could mean all of them */

@@ -1,6 +1,6 @@
 /** The part of a patch that is about one service in the environment. */
 import { isObject, type Judgement, requireId, unreadable } from './judgement.ts';
-import { entriesOf, isDeletion, judgeMembers, type Members } from './patch-members.ts';
+import { entriesOf, flag, isDeletion, judgeMembers, type Members } from './patch-members.ts';
 import { judgeVariables } from './patch-variables.ts';
 
 interface Of {
@@ -47,14 +47,14 @@ const DEPLOY: Members<Of> = {
 
 /** Here the id is the volume's. */
 const MOUNT: Members<Of> = {
-  isDeleted: () => {},
+  isDeleted: flag,
   mountPath: () => {},
   backupSchedules: ({ judged, id }) =>
     judged.call('volumeInstanceBackupScheduleUpdate', `volume/${id}`),
 };
 
 const ENDPOINT: Members<Of> = {
-  isDeleted: () => {},
+  isDeleted: flag,
   port: () => {},
   targetPort: () => {},
   proxyPort: () => {},
@@ -80,9 +80,11 @@ function part(what: string, members: Members<Of>, without: readonly string[]) {
 }
 
 const SERVICE: Members<Of> = {
-  isDeleted: () => {},
-  isCreated: ({ judged, environmentId }) =>
-    judged.call('serviceCreate', `environment/${environmentId}`),
+  isDeleted: flag,
+  isCreated: ({ judged, environmentId }, value) => {
+    flag(null, value);
+    judged.call('serviceCreate', `environment/${environmentId}`);
+  },
   name: (of) => rename(of),
   icon: (of) => rename(of),
   groupId: (of) => rename(of),
@@ -120,7 +122,6 @@ function judgeMount({ judged, environmentId }: Of, id: string, mount: unknown): 
   if (mount === null) return;
   if (!isObject(mount)) throw unreadable('An entry of volumeMounts has to be an object.');
   judged.call('volumeInstanceUpdate', `volume/${id}`);
-  isDeletion(mount);
   judgeMembers('volumeMounts', MOUNT, { judged, environmentId, id }, mount);
 }
 

@@ -3,14 +3,16 @@
  * place of one. Every member is judged by a closed list; one that is not in it may do anything, so it is refused.
  */
 import { isObject, type Judgement, requireId, unreadable } from './judgement.ts';
-import { entriesOf, isDeletion, judgeMembers, type Members } from './patch-members.ts';
+import { entriesOf, flag, isDeletion, judgeMembers, type Members } from './patch-members.ts';
 import { judgeServicePatch } from './patch-service.ts';
 import { judgeVariables } from './patch-variables.ts';
 
 const VOLUME: Members<{ judged: Judgement; environmentId: string; id: string }> = {
-  isDeleted: () => {},
-  isCreated: ({ judged, environmentId }) =>
-    judged.call('volumeCreate', `environment/${environmentId}`),
+  isDeleted: flag,
+  isCreated: ({ judged, environmentId }, value) => {
+    flag(null, value);
+    judged.call('volumeCreate', `environment/${environmentId}`);
+  },
   // Whether it becomes smaller only the volume knows.
   sizeMB: ({ judged, id }) => judged.call('volumeResize', `volume/${id}`),
   sizeMb: ({ judged, id }) => judged.call('volumeResize', `volume/${id}`),
@@ -23,8 +25,8 @@ const VOLUME: Members<{ judged: Judgement; environmentId: string; id: string }> 
 };
 
 const BUCKET: Members<{ judged: Judgement; id: string }> = {
-  isDeleted: () => {},
-  isCreated: () => {},
+  isDeleted: flag,
+  isCreated: flag,
   region: () => {},
 };
 

@@ -393,6 +393,8 @@ describe('a patch deletes without saying so', () => {
     ['an entry that is a list', { volumes: { [volume]: [] } }],
     ['a null for a whole part', { volumes: null }],
     ['a flag that is text', { volumes: { [volume]: { isDeleted: 'true' } } }],
+    ['a flag that is a number', ofApi({ isCreated: 1 })],
+    ['a flag of a mount that is text', ofApi({ volumeMounts: { [volume]: { isDeleted: 'x' } } })],
     ['a key that is no id', { volumes: { ['uploads']: null } }],
     ['a prototype', JSON.parse('{"services":{"__proto__":{}}}')],
     ['a list', []],
