@@ -26,7 +26,7 @@ afterAll(async () => {
 
 async function effectOf(operation: string) {
   const { items } = await deployment.bob.client.call('catalogs', {});
-  const [catalog] = items;
+  const catalog = items.find(({ provider }) => provider === 'postgres');
   const found = catalog?.operations.find(({ name }) => name === operation);
   return { own: found?.own, elsewhere: found?.elsewhere.narrowed, adopted: catalog?.adopted };
 }
@@ -46,6 +46,7 @@ describe('an operation whose effect humans raise', () => {
     expect(head).toMatch(/^this installation: \S+; the server: \S+$/);
     expect([catalog, ...rest]).toEqual([
       'postgres: recorded already; no effect changes',
+      'railway: recorded already; no effect changes',
       '',
       'No grant would be touched.',
       '',
@@ -59,7 +60,11 @@ describe('an operation whose effect humans raise', () => {
     expect(
       await carol.json(['upgrade', '--plan', '--adopt', 'postgres', ...raise], 1),
     ).toMatchObject({
-      catalogs: [{ provider: 'postgres', recorded: true, operations: [] }],
+      catalogs: ['postgres', 'railway'].map((provider) => ({
+        provider,
+        recorded: true,
+        operations: [],
+      })),
       grants: [{ grant, before: 'active', after: 'suspended', agent: 'cursor' }],
     });
     expect((await carol.run(['upgrade'])).status).toBe(2);
