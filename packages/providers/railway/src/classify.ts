@@ -29,10 +29,11 @@ export async function classify(
 ): Promise<ClassifiedRequest> {
   const chosen = chooseOperation(readRequest(request));
   const drift = await resolving.drift();
-  const calls = new Map<string, GatewayCall>();
+  // Law 3: a field that stands there twice is done twice, and is two calls.
+  const calls: GatewayCall[] = [];
   const roots: JudgedRoot[] = [];
   const found = (judged: Judgement): void => {
-    for (const call of judged.calls) calls.set(`${call.operation} ${call.resource}`, call);
+    calls.push(...judged.calls);
   };
   for (const node of rootsOf(chosen)) {
     const judged = new Judgement();
@@ -42,17 +43,16 @@ export async function classify(
     } catch (error) {
       if (!(error instanceof RequestRefusal)) throw error;
       found(judged);
-      throw new RequestRefusal(error.code, error.message, [...calls.values()]);
+      throw new RequestRefusal(error.code, error.message, calls);
     }
     found(judged);
   }
-  if (calls.size === 0) {
+  if (calls.length === 0) {
     const nothing = new Judgement();
     nothing.call('introspection', ACCOUNT);
     found(nothing);
   }
-  const all = [...calls.values()];
-  return { calls: all, resolve: (ask) => resolveRequest(resolving, chosen, roots, all, ask) };
+  return { calls, resolve: (ask) => resolveRequest(resolving, chosen, roots, calls, ask) };
 }
 
 /** Null: a field of GraphQL's own. */

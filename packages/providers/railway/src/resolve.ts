@@ -53,7 +53,7 @@ export async function resolveRequest(
   const lookup = new Lookup(resolving.ask, resolving.cache, resolving.scope, ask);
   const places = new Places(lookup, resolving.projects);
   const found = { projects: new Set<string>(), environments: new Map<string, Environment>() };
-  const all = new Map(calls.map((call) => [`${call.operation} ${call.resource}`, call]));
+  const all = [...calls];
   const replaced = new Map<FieldNode, Replacement>();
   for (const root of roots) {
     const { staged } = root;
@@ -67,11 +67,11 @@ export async function resolveRequest(
     const patch = await lookup.staged(staged.environmentId);
     judgeStaged(judged, staged.environmentId, patch);
     await placeRoot(places, { ...root, anchors: judged.anchors }, found);
-    for (const call of judged.calls) all.set(`${call.operation} ${call.resource}`, call);
+    all.push(...judged.calls);
     replaced.set(staged.node, commitOf(staged.args, patch));
   }
   return {
-    calls: [...all.values()],
+    calls: all,
     environments: await mappedIds(places, [...found.environments.values()]),
     holds: [...found.projects].map((id) => `project/${id}`).sort(),
     outbound: outboundOf(resolving.origin, chosen, replaced),
