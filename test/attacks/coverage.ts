@@ -22,15 +22,12 @@ const leases = at('test/attacks/leases.test.ts');
 const load = at('test/attacks/load.test.ts');
 const found = at('test/attacks/secrets.test.ts');
 const doors = at('packages/authority/test/side-doors.test.ts');
-const door = at('packages/http/test/gateway.test.ts');
+const http = at('test/attacks/gateway-http.test.ts');
 const gateway = at('packages/broker/test/forward.test.ts');
 const upstream = at('packages/provider-kit/test/open-upstream.test.ts');
 const postgres = (file: string) => at(`packages/providers/postgres/test/${file}.test.ts`);
 const faults = (file: string) => at(`test/faults/${file}.test.ts`);
 
-const NO_FORWARDING: Covered = {
-  not: 'No provider that is built in forwards requests yet: what reads GraphQL is the provider’s own.',
-};
 const NO_FEDERATION: Covered = { not: 'Federated identities are refused wherever one is set.' };
 const NO_DELEGATION: Covered = {
   not: 'Tokens are not delegated yet: an exchange gives credentials only.',
@@ -147,39 +144,58 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     ),
   },
   classification: {
-    'GraphQL that hides what it does': NO_FORWARDING,
-    'HTTP with two readings': door(
-      'a header twice',
-      'another method behind its own',
-      'an upgrade',
-      'trailers',
-      'a body in gzip',
+    'GraphQL that hides what it does': at('packages/providers/railway/test/attacks.test.ts')(
+      'several operations without a name',
+      'in nested fragments',
+      'not included',
+      'by a default',
+      'a name twice, once escaped',
+      'a byte order mark',
+      'UTF-16',
+      'fragments that double',
+      'a volume by isDeleted',
+      'is judged by what it holds, and sent as that, whatever is staged by then',
+      'a null environment of a volume',
+    ),
+    'HTTP with two readings': http(
+      'a path traversal, escaped',
+      'a path, escaped twice',
+      'a parameter in the path',
+      'a trailing slash',
+      'another letter case',
+      'method override',
+      'the content type twice',
+      'a bomb',
+      'an Upgrade',
+      'both framings',
+      'a trailer',
+      'CRLF in a header',
+      'an absolute target',
       'a body over the limit',
-      'a target of another form',
+      'another Host than the one meant',
+      '100-continue is answered',
     ),
     'a request that hides a delete behind a read': gateway(
       'that hides a delete behind a read',
       'that two humans must sign',
     ),
-    "a thief with the agent's proof": gateway(
-      'with a proof for another body',
-      'shows a proof once: of a request played again nothing is sent',
+    "a thief with the agent's proof": http(
+      'plays a request again',
+      'puts another body under a proof',
     ),
-    "the agent's own bearer forwarded upstream": gateway(
-      'takes nothing of the agent with it but what the provider judged',
-    ),
-    'a redirect followed with the credential': upstream('follows no redirect'),
+    "the agent's own bearer forwarded upstream": http('own bearer forwarded upstream'),
+    'a redirect followed with the credential': http('in a redirect, which is not followed'),
+    'a base URL of their own': http('has the credential sent to %s'),
     'a credential sent in clear, or to whom nobody vouches for': upstream(
       'in clear to another machine',
       'is a certificate that nobody vouches for, whatever the environment says',
     ),
-    'a credential echoed by the provider': at('packages/broker/test/scrubbing.test.ts')(
-      'law: of whatever is cut however',
-      'a header has it no more',
+    'a credential echoed by the provider': http(
+      'in a body, cut in two wherever the network likes',
+      'in a header, and in an error',
+      'in a challenge, so that an agent looks for a better one',
     ),
-    'an answer that outlives its authority': gateway(
-      'an answer under way is cut when its authority ends, and is no whole answer',
-    ),
+    'an answer that outlives its authority': http('a freeze cuts the stream'),
   },
   environment: {
     'objects that are in two environments, in another, unknown, or not told of': gateway(
