@@ -272,6 +272,18 @@ describe('one delete among harmless fields is found', () => {
   });
 });
 
+describe('a field that stands there twice', () => {
+  test('is two calls, so that one use is one of them', async () => {
+    const gated = openGate();
+    const { staging, services } = gated.rental;
+    const redeploy = `serviceInstanceRedeploy(environmentId: "${staging.id}", serviceId: "${services.api}")`;
+    const call = `serviceInstanceRedeploy service/${services.api}`;
+    expect(calls(await send(gated, `mutation { ${redeploy} }`))).toEqual([call]);
+    const twice = await send(gated, `mutation { one: ${redeploy} other: ${redeploy} }`);
+    expect(calls(twice)).toEqual([call, call]);
+  });
+});
+
 describe('a patch deletes without saying so', () => {
   const gated = openGate();
   const { rental } = gated;
