@@ -195,7 +195,8 @@ describe('a guardrail tried on the ledger', () => {
 
   test('sees each decision with the uses there were then, and by the clock of then', async () => {
     const entries = [3, 2, 1].map((ago, at) => exchanged(at, ago * MINUTE));
-    const uses = 'forbid (principal, action, resource) when { context.grant.uses >= 1 };';
+    const uses =
+      'forbid (principal, action, resource) when { context.grant has uses && context.grant.uses >= 1 };';
     expect(await testGuardrail(brokerWith(entries, 3), ask(uses))).toMatchObject({ denied: 2 });
     const early = 'forbid (principal, action, resource) when { context.hour == 11 };';
     expect(await testGuardrail(brokerWith(entries, 3), ask(early))).toMatchObject({ denied: 3 });

@@ -16,7 +16,7 @@ export interface GuardedRight {
   readonly whole: string;
   readonly providerIds: readonly string[];
   readonly grant: Pick<Grant, 'id' | 'body'>;
-  /** Uses of the grant so far. */
+  /** Uses of the grant so far: counted only where it has a limit, and told only there. */
   readonly uses: number;
   /** Whether the caller has shown a key. */
   readonly senderBound: boolean;
@@ -122,8 +122,7 @@ function contextOf({ right, grant, uses, senderBound, rights, at }: GuardedRight
       reason: body.reason,
       ...(ticket === undefined ? {} : { ticket }),
       ttl: body.ttl,
-      uses,
-      ...(body.max_uses === null ? {} : { max_uses: body.max_uses }),
+      ...(body.max_uses === null ? {} : { uses, max_uses: body.max_uses }),
       sql: body.sql !== null,
     },
   };

@@ -36,7 +36,7 @@ type Grant = {
   reason: String,
   ticket?: String,
   ttl: Long,
-  uses: Long,
+  uses?: Long,
   max_uses?: Long,
   sql: Bool,
 };

@@ -71,7 +71,7 @@ describe('a request', () => {
         delete_capable: false,
         sender_bound: false,
         rights: 3,
-        grant: { id: 'grant-0', reason: 'because', ttl: 900, uses: 2, sql: false },
+        grant: { id: 'grant-0', reason: 'because', ttl: 900, sql: false },
       },
       entities: [...AROUND, resource('a')],
     });

@@ -68,9 +68,10 @@ describe('a guardrail', () => {
     ['on a time', 'context.time < datetime("2026-11-21")', {}, false],
     ['on words of the grant', '!(context.grant.reason like "*OPS*")', {}, false],
     ['on a ticket', '!(context.grant has ticket)', {}, false],
-    ['on uses', 'context.grant has max_uses && context.grant.uses >= 0', {}, true],
+    ['on uses', 'context.grant has uses && context.grant.uses >= 0', {}, true],
     ['on uses, of a grant that has an end of them', 'context.grant has max_uses', drop, false],
-    ['on uses so far', 'context.grant.uses == 1', {}, true],
+    ['on uses so far', 'context.grant has uses && context.grant.uses == 1', {}, true],
+    ['on a grant whose uses nobody counts', '!(context.grant has uses)', {}, false],
     ['on SQL', 'context.grant.sql', {}, true],
     ['on how much is asked at once', 'context.rights > 1', {}, true],
   ])('%s', (_, when, asked, allowed) => {
@@ -107,7 +108,7 @@ describe('a guardrail', () => {
 
   test('is judged on the uses of the grant that covers the right, and on the time', () => {
     const limited = guarded(authority([{ ...READ, maxUses: 5 }]), {
-      once: forbid('context.grant.uses > 3'),
+      once: forbid('context.grant has uses && context.grant.uses > 3'),
     });
     const used = (count: number) =>
       factsOf(limited, { guardrails: engine, uses: new Map([['grant-0', count]]) });
@@ -116,6 +117,15 @@ describe('a guardrail', () => {
     const night = { hours: forbid('context.hour < 12') };
     expect(judged(night).allowed).toBe(true);
     expect(judged(night, {}, {}, NOW - 1).allowed).toBe(false);
+  });
+
+  test('on uses of every grant is none: those of a grant without a limit are not counted', () => {
+    const text = forbid('context.grant.uses > 3');
+    expect(engine.check(text, authority().catalogs.values())).toEqual([
+      expect.objectContaining({ text: expect.stringMatching(/optional attribute/) }),
+    ]);
+    // Law 5: one that stands all the same denies, instead of counting none.
+    expect(judged({ often: text })).toMatchObject({ allowed: false, code: 'guardrail' });
   });
 
   test('on a resource holds for its parts too', () => {
