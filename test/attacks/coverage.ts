@@ -89,6 +89,9 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       "two statements in each other's place",
       'every entry deleted',
     ),
+    'an entry that is looked up': at('test/attacks/forged-entries.test.ts')(
+      'a dry run written by hand: no proposal rests on it',
+    ),
     "last week's backup": owner('an earlier day'),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
       "another deployment's, with a grant that nobody signed here",

@@ -142,15 +142,20 @@ export interface Journal {
    */
   commit(intents: readonly Intent[]): Promise<readonly Outcome[]>;
   head(): Promise<PresentHead>;
-  /** Entries with `from <= index < to`, in order, streamed. */
+  /** Entries with `from <= index < to`, in order, streamed, as the database has them: for those who check. */
   read(from: number, to: number): AsyncIterable<JournalEntry>;
+  /**
+   * Entries with index >= from, in order, each of them up to the present head.
+   * @throws UnfaithfulLedger at the end at the latest, unless they are those that the head vouches for
+   */
+  readProven(from: number): AsyncIterable<JournalEntry>;
   /**
    * Authority entries (statements, signatures, catalogs) with index >= from, in order. They continue
    * `before`, the chain of the authority entries before `from`; left out, it is read from the database.
    * @throws UnfaithfulLedger at the end at the latest, unless all of them add up to the head's chain
    */
   readAuthority(from: number, before?: Uint8Array): AsyncIterable<AuthorityJournalEntry>;
-  /** Newest first when `descending`; keyset paging by index. */
+  /** Newest first when `descending`; keyset paging by index. As the database has them: for people who read. */
   page(query: {
     readonly after: number | null;
     readonly limit: number;
@@ -158,6 +163,10 @@ export interface Journal {
     readonly types: readonly string[] | null;
     readonly agent: string | null;
   }): Promise<readonly JournalEntry[]>;
+  /**
+   * The entry of this id, which the head vouches for. Null: the database names none, which proves nothing.
+   * @throws UnfaithfulLedger when it names one that is not in the ledger, or is another
+   */
   find(id: string): Promise<JournalEntry | null>;
   /** Calls back after any replica changed authority or answered an access request. Returns how to stop. */
   onAuthorityChange(listener: () => void): Promise<() => Promise<void>>;

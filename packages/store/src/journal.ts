@@ -15,6 +15,7 @@ import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Sql } from './database.ts';
 import { type CommittedBatch, GroupCommit } from './group-commit.ts';
 import { chainBefore, isEqual, unfaithful } from './head.ts';
+import { openProven } from './proven.ts';
 
 interface EntryRow {
   readonly index: number;
@@ -111,6 +112,7 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
     read,
     readAuthority,
     idle: () => group.idle(),
+    ...openProven(committer, sql),
 
     async head(): Promise<PresentHead> {
       const { head, clockSkew } = await committer.look();
@@ -131,16 +133,6 @@ export function openJournal({ committer, sql, clock, onBatch }: JournalOptions):
         order by index ${descending ? sql`desc` : sql`asc`} limit ${limit}`,
       );
       return rows.map(toEntry);
-    },
-
-    async find(id) {
-      if (!isUuid(id)) return null;
-      const [row] = await guardedRead(
-        'read the ledger',
-        () => sql<EntryRow[]>`
-        select index, id, type, time, bytes, leaf_hash from countersign.entries where id = ${id}`,
-      );
-      return row === undefined ? null : toEntry(row);
     },
 
     async onAuthorityChange(listener) {
