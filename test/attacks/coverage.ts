@@ -91,6 +91,10 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     ),
     'an entry that is looked up': at('test/attacks/forged-entries.test.ts')(
       'a dry run written by hand: no proposal rests on it',
+      'the mark of a migration hidden (%s): its commit is not signed as rolled back',
+    ),
+    'an entry that is looked up after a crash': at('test/attacks/schema-changes-crash.test.ts')(
+      'the same, and the mark is %s by hand: it is not said to be rolled back',
     ),
     "last week's backup": owner('an earlier day'),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(

@@ -15,20 +15,73 @@ import { refused } from '../support/refusal.ts';
 const PRODUCTION = { connection: 'pg-production', environment: 'production' };
 
 let deployment: Deployment;
+let production: postgres.Sql;
 let own: postgres.Sql;
 
 beforeAll(async () => {
   deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'error' } });
-  own = postgres(deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
+  const open = (url: string) => postgres(url, { max: 1, onnotice: () => undefined });
+  production = open(deployment.playground.ownerUrl('rental_production').reveal());
+  own = open(deployment.databaseUrl.reveal());
 });
 afterAll(async () => {
-  await own.end();
+  await Promise.all([production.end(), own.end()]);
   await deployment.stop();
 });
+
+/** A migration that both have signed. */
+async function signed(sql: string): Promise<string> {
+  const { alice, bob } = deployment;
+  const { id } = await alice.propose({
+    kind: 'grant.create',
+    body: { ...PRODUCTION, agent: 'cursor', sql, resource: 'public', reason: 'a migration' },
+  });
+  await bob.sign(id);
+  return id;
+}
+
+async function outcomes(run: string): Promise<readonly unknown[]> {
+  const { items } = await deployment.alice.client.call('auditEntries', {
+    query: { type: 'run.finished' },
+  });
+  return items.filter(({ body }) => body['run'] === run).map(({ body }) => body['outcome']);
+}
+
+async function isThere(table: string): Promise<boolean> {
+  const [row] =
+    await production`select to_regclass(${`public.${table}`}::text) is not null as there`;
+  return row?.['there'] === true;
+}
 
 async function verifies(): Promise<void> {
   expect(await verifyLedger(deployment.alice)).toMatchObject({ ok: true, finding: null });
 }
+
+test.each([
+  ['renamed', 'new.id = gen_random_uuid(); return new'],
+  ['and its row changed', "new.id = gen_random_uuid(); new.type = 'decision'; return new"],
+])(
+  'the mark of a migration hidden (%s): its commit is not signed as rolled back',
+  async (how, change) => {
+    const table = `hidden_${how.length}`;
+    const id = await signed(`CREATE TABLE ${table} (id int)`);
+    await own.unsafe(`
+    create function countersign.hide() returns trigger language plpgsql as $$
+      begin if new.type = 'run.committing' then ${change}; end if; return new; end $$;
+    create trigger hide before insert on countersign.entries
+      for each row execute function countersign.hide()`);
+    const view = await deployment.cursor.agent.run(id, {});
+    await own.unsafe(`
+    drop trigger hide on countersign.entries; drop function countersign.hide();
+    update countersign.entries set id = '${view.id}', type = 'run.committing'
+    where convert_from(bytes, 'UTF8') like '%"type":"run.committing"%"v":1}'
+      and convert_from(bytes, 'UTF8') like '%"id":"${view.id}"%'`);
+    expect(view.outcome).toBe('committed');
+    expect(await isThere(table)).toBe(true);
+    expect(await outcomes(view.id)).toEqual(['committed']);
+    await verifies();
+  },
+);
 
 test('a dry run written by hand: no proposal rests on it', async () => {
   const { alice } = deployment;

@@ -84,7 +84,8 @@ test('kill -9 while the SQL runs: nothing of it stays, and it is not run again',
   expect(await there()).toBe(false);
 });
 
-test('kill -9 between the commit and its answer: the ledger says that it was committed', async () => {
+/** Killed once the target has committed, and before it says so. */
+async function killedBeforeTheAnswer(): Promise<string> {
   const grant = await begun();
   // Commits now wait for a standby that does not exist, after they have happened.
   await target`alter system set synchronous_standby_names = 'nobody'`;
@@ -93,6 +94,27 @@ test('kill -9 between the commit and its answer: the ledger says that it was com
   await deployment.broker.kill();
   await target`alter system reset synchronous_standby_names`;
   await target`select pg_reload_conf()`;
-  await recovered('committed', grant);
+  return grant;
+}
+
+test('kill -9 between the commit and its answer: the ledger says that it was committed', async () => {
+  await recovered('committed', await killedBeforeTheAnswer());
   expect(await there()).toBe(true);
 });
+
+test.each([
+  [
+    'hidden',
+    "update countersign.entries set id = gen_random_uuid() where type = 'run.committing'",
+    'committed',
+  ],
+  ['deleted', "delete from countersign.entries where type = 'run.committing'", 'unknown'],
+])(
+  'the same, and the mark is %s by hand: it is not said to be rolled back',
+  async (_, text, outcome) => {
+    const grant = await killedBeforeTheAnswer();
+    await own.unsafe(`${text}; update countersign.leases set state = 'pending'`);
+    await recovered(outcome, grant);
+    expect(await there()).toBe(true);
+  },
+);

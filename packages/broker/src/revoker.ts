@@ -11,7 +11,7 @@ import type { Deps } from './deps.ts';
 import { madeUnder, takenBackBy } from './former-connections.ts';
 import { intentOf } from './intents.ts';
 import type { Lease } from './ports.ts';
-import { editedOf, endingOf } from './run-entries.ts';
+import { editedOf, endingOf, type RunProgress } from './run-entries.ts';
 
 /** Leases of one connection that are worked on at once. */
 const PARALLEL = 2;
@@ -40,8 +40,11 @@ type Named = Pick<Lease, 'id' | 'connection'>;
 export interface Revoker {
   /** Leases that are queued or being taken back by this server. */
   readonly queued: number;
-  /** Resolves when each was taken back or put off. Never rejects for a provider's sake. */
-  revoke(leases: readonly Named[], reason: string): Promise<Swept>;
+  /**
+   * Resolves when each was taken back or put off. Never rejects for a provider's sake. `progress`: of their
+   * run, where this server ran it.
+   */
+  revoke(leases: readonly Named[], reason: string, progress?: RunProgress): Promise<Swept>;
   /** Resolves when nothing is queued or under way. */
   idle(): Promise<void>;
 }
@@ -49,6 +52,7 @@ export interface Revoker {
 interface Job {
   readonly lease: Named;
   readonly reason: string;
+  readonly progress: RunProgress | null;
   readonly done: (revoked: boolean) => void;
 }
 
@@ -65,13 +69,13 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
   /** How often each lease was tried in vain, by this process. */
   const failures = new Map<string, number>();
 
-  function enqueue(lease: Named, reason: string): Promise<boolean> {
+  function enqueue(lease: Named, reason: string, progress: RunProgress | null): Promise<boolean> {
     const present = known.get(lease.id);
     if (present !== undefined) return present;
     const queue = queues.get(lease.connection) ?? { waiting: [], running: 0, lookAt: 0 };
     queues.set(lease.connection, queue);
     const job = new Promise<boolean>((done) => {
-      queue.waiting.push({ lease, reason, done });
+      queue.waiting.push({ lease, reason, progress, done });
     }).finally(() => known.delete(lease.id));
     known.set(lease.id, job);
     for (; queue.running < PARALLEL && queue.running < queue.waiting.length; ) {
@@ -86,7 +90,7 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
       await putSessionsFirst(connection, queue);
       const job = queue.waiting.shift();
       if (job === undefined) break;
-      const failure = await attempt(deps, job.lease.id, job.reason);
+      const failure = await attempt(deps, job);
       if (failure === null) failures.delete(job.lease.id);
       else if (failure !== BUSY) await putOff(queue, job, failure);
       job.done(failure === null);
@@ -107,7 +111,7 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
     if (among.length === 0) return;
     const ended = { now, pendingBefore: 0, among, limit: SESSIONS };
     const due = await deps.leases.due(ended).catch(() => []);
-    for (const lease of due) void enqueue(lease, 'it ended');
+    for (const lease of due) void enqueue(lease, 'it ended', null);
     const inUse = new Set(among);
     const [first, others] = [true, false].map((is) =>
       queue.waiting.filter(({ lease }) => inUse.has(lease.id) === is),
@@ -131,8 +135,10 @@ export function createRevoker(deps: Omit<Deps, 'revoker'>): Revoker {
     get queued() {
       return known.size;
     },
-    async revoke(leases, reason) {
-      const outcomes = await Promise.all(leases.map((lease) => enqueue(lease, reason)));
+    async revoke(leases, reason, progress) {
+      const outcomes = await Promise.all(
+        leases.map((lease) => enqueue(lease, reason, progress ?? null)),
+      );
       const revoked = outcomes.filter((outcome) => outcome).length;
       return { revoked, pending: outcomes.length - revoked };
     },
@@ -157,8 +163,7 @@ async function leasesInUse(deps: Omit<Deps, 'revoker'>, id: string): Promise<rea
 /** @returns null when the lease is gone, else why it is not yet. */
 async function attempt(
   deps: Omit<Deps, 'revoker'>,
-  id: string,
-  reason: string,
+  { lease: { id }, reason, progress }: Job,
 ): Promise<Error | null> {
   try {
     const lease = await deps.leases.claim(id, deps.clock.now());
@@ -169,7 +174,7 @@ async function attempt(
     if (!lease.intact) {
       deps.log.warn({ lease: id }, 'a lease was edited in the database and is taken back');
     }
-    await takeBack(deps, lease, reason);
+    await takeBack(deps, lease, reason, progress);
     deps.changes.notify();
     return null;
   } catch (error) {
@@ -177,16 +182,21 @@ async function attempt(
   }
 }
 
-async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: string): Promise<void> {
+async function takeBack(
+  deps: Omit<Deps, 'revoker'>,
+  lease: Lease,
+  reason: string,
+  progress: RunProgress | null,
+): Promise<void> {
   const connection = deps.authority.state.connections.get(lease.connection);
   if (connection === undefined) {
     throw new CountersignError('broker_unavailable', 'its connection is not known here');
   }
-  const { provider, opened } = await revokeWhereMade(deps, connection, lease);
+  const made = await revokeWhereMade(deps, connection, lease);
   const { id, agent, decision } = lease;
   const body = { lease: id, agent, decision, reason, ...editedOf(lease) };
   const revoked = { id: uuidv7(deps.clock, deps.random), type: 'lease.revoked', body };
-  const entries = [revoked, ...(await endingOf(deps, provider, opened, lease, reason))];
+  const entries = [revoked, ...(await endingOf(deps, made, lease, reason, progress))];
   await deps.journal.commit([
     {
       ...intentOf(entries, { changesAuthority: false }),
@@ -195,7 +205,7 @@ async function takeBack(deps: Omit<Deps, 'revoker'>, lease: Lease, reason: strin
   ]);
   // A pending lease's credential may have been made between the two: once more, now that no exchange
   // can activate it.
-  if (lease.state === 'pending') await provider.issuer?.revoke(opened, lease.id);
+  if (lease.state === 'pending') await made.provider.issuer?.revoke(made.opened, lease.id);
 }
 
 /** @returns the connection as which the provider took it back */

@@ -51,12 +51,12 @@ export async function runScript(deps: Deps, run: ScriptRun): Promise<Decided<Run
     const { provider, opened } = await openConnection(deps, connection);
     try {
       const ran = await ask(deps, provider, opened, run, progress);
-      return await answer(deps, provider, opened, run, ran);
+      return await answer(deps, provider, opened, run, ran, progress);
     } catch (error) {
       return await reconcile(deps, provider, opened, run, progress, error);
     }
   } catch (error) {
-    return await notRun(deps, run, error);
+    return await notRun(deps, run, progress, error);
   }
 }
 
@@ -122,17 +122,18 @@ async function answer(
   opened: ProviderConnection,
   run: ScriptRun,
   ran: Ran,
+  progress: Progress,
 ): Promise<Decided<RunView>> {
   const view = { id: run.lease.id, grant: run.lease.grants[0] ?? '' };
   switch (ran.outcome) {
     case 'committed':
-      await deps.revoker.revoke([run.lease], 'its script has run');
+      await deps.revoker.revoke([run.lease], 'its script has run', progress);
       return allowed(run.lease, { ...view, outcome: 'committed', changes: ran.changes });
     case 'failed':
-      await giveUp(deps, provider, opened, run, { failure: ran.failure });
+      await giveUp(deps, provider, opened, run, progress, { failure: ran.failure });
       return allowed(run.lease, { ...view, outcome: 'failed', failure: { ...ran.failure } });
     case 'exceeded': {
-      await deps.revoker.revoke([run.lease], 'it went beyond its grant and was undone');
+      await deps.revoker.revoke([run.lease], 'it went beyond its grant and was undone', progress);
       const missing = ran.operations.join(', ');
       return await refusal(
         deps,
@@ -161,13 +162,14 @@ async function giveUp(
   provider: Provider,
   opened: ProviderConnection,
   { lease, uses }: ScriptRun,
+  progress: Progress,
   why: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   try {
     await provider.issuer?.revoke(opened, lease.id);
   } catch {
     // It stays listed, and ends as every lease does; its use stays spent.
-    await deps.revoker.revoke([lease], 'its script failed');
+    await deps.revoker.revoke([lease], 'its script failed', progress);
     return;
   }
   await deps.journal.commit([
@@ -191,17 +193,20 @@ async function reconcile(
   provider: Provider,
   opened: ProviderConnection,
   run: ScriptRun,
-  { mark, changes, ended }: Progress,
+  progress: Progress,
   error: unknown,
 ): Promise<Decided<RunView>> {
   const { lease } = run;
+  const { ended } = progress;
   const kind = error instanceof ProviderError ? error.kind : null;
   logTrouble(deps, lease, error);
-  if (mark === null && !ended && (kind === 'refused' || kind === 'misconfigured')) {
-    await giveUp(deps, provider, opened, run, { reason: 'the provider refused it' });
+  if (progress.mark === null && !ended && (kind === 'refused' || kind === 'misconfigured')) {
+    await giveUp(deps, provider, opened, run, progress, { reason: 'the provider refused it' });
     return await refusal(deps, lease, 'provider_refused', SAID.provider_refused);
   }
-  const { pending } = await deps.revoker.revoke([lease], 'its script did not finish');
+  const { pending } = await deps.revoker.revoke([lease], 'its script did not finish', progress);
+  // What it had come to when nothing of it was left.
+  const { mark, changes } = progress;
   const outcome = pending > 0 ? 'unknown' : await outcomeOf(provider, opened, mark);
   if (outcome === 'committed') {
     const view = { id: lease.id, grant: lease.grants[0] ?? '', outcome, changes };
@@ -229,9 +234,14 @@ async function outcomeOf(
 }
 
 /** Before the provider was asked at all: the lease is taken back, and says so. */
-async function notRun(deps: Deps, { lease }: ScriptRun, error: unknown): Promise<Decided<never>> {
+async function notRun(
+  deps: Deps,
+  { lease }: ScriptRun,
+  progress: Progress,
+  error: unknown,
+): Promise<Decided<never>> {
   logTrouble(deps, lease, error);
-  await deps.revoker.revoke([lease], 'its script was not run');
+  await deps.revoker.revoke([lease], 'its script was not run', progress);
   return await refusal(deps, lease, 'broker_unavailable', SAID.unknown);
 }
 
