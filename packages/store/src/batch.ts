@@ -217,11 +217,6 @@ export class Batch {
     this.#head = { ...this.#head, root: rangeRoot(this.#head.range) };
     return this.#head;
   }
-
-  /** Where each entry is meant to go. */
-  places(): readonly { readonly index: number; readonly id: string }[] {
-    return this.entries.map(({ id }, at) => ({ index: this.base.size + at, id }));
-  }
 }
 
 /** True when a value is in the set, or twice in the list. */

@@ -23,9 +23,10 @@ import {
 } from './database.ts';
 import { applyOrLose } from './effects.ts';
 import type { Gathering } from './group-commit.ts';
-import { countWritten, type LedgerHead, raiseFence, unfaithful } from './head.ts';
+import { type LedgerHead, raiseFence, unfaithful } from './head.ts';
 import type { KekRing } from './kek-ring.ts';
 import { KnownHead } from './known-head.ts';
+import { isInTree } from './proofs.ts';
 import { findTaken } from './taken.ts';
 import { completeTiles } from './tiles.ts';
 
@@ -296,20 +297,19 @@ export class Committer {
 
   /**
    * After a lost answer: was the batch written? Raising the fence waits for the lost statement if it
-   * still runs, and makes it impossible if it does not run yet, so that the answer stays true.
+   * still runs, and makes it impossible if it does not run yet, so that the answer stays true. Law 1: the
+   * answer is the tree's, since rows without a head over them are no commit.
    */
-  async #wasWritten(draft: Batch, lost: unknown): Promise<boolean> {
-    const places = draft.places();
-    if (places.length === 0) throw unknownOutcome(lost);
+  async #wasWritten({ base, entries }: Batch, lost: unknown): Promise<boolean> {
+    const [first] = entries;
+    if (first === undefined) throw unknownOutcome(lost);
     try {
-      const work = transaction(this.#sql, async (tx) => {
-        await raiseFence(tx);
-        return countWritten(tx, places);
-      });
-      const written = await within(TRANSACTION_DEADLINE_MS, work);
-      if (written !== 0 && written !== places.length) throw unfaithful('half of a commit is in it');
-      await this.refresh();
-      return written > 0;
+      await within(TRANSACTION_DEADLINE_MS, transaction(this.#sql, raiseFence));
+      const head = await this.refresh();
+      // All of them or none: one statement sets the head over them.
+      return await guardedRead('read the tree', () =>
+        isInTree(this.#sql, head, base.size, first.leafHash),
+      );
     } catch (error) {
       throw unknownOutcome(error);
     }

@@ -14,7 +14,7 @@ import {
   extendChain,
   rangeRoot,
 } from '@countersign/ledger';
-import { arrayOf, type Querier } from './database.ts';
+import type { Querier } from './database.ts';
 import type { Kek } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 
@@ -212,28 +212,6 @@ export async function chainBefore(sql: Querier, index: number): Promise<Uint8Arr
 export async function raiseFence(sql: Querier): Promise<void> {
   const { count } = await sql`update countersign.head set fence = fence + 1`;
   if (count !== 1) throw unfaithful('it has no head');
-}
-
-/** How many of these entries are in the ledger at the index they were meant for. */
-export async function countWritten(
-  sql: Querier,
-  entries: readonly { readonly index: number; readonly id: string }[],
-): Promise<number> {
-  const [row] = await sql<{ written: number }[]>`
-    select count(*)::int as written from countersign.entries e
-    join unnest(
-      ${arrayOf(
-        sql,
-        'uuid',
-        entries.map((entry) => entry.id),
-      )}::uuid[],
-      ${arrayOf(
-        sql,
-        'int8',
-        entries.map((entry) => entry.index),
-      )}::int8[]
-    ) as planned (id, index) on e.id = planned.id and e.index = planned.index`;
-  return row?.written ?? 0;
 }
 
 export function isEqual(a: Uint8Array, b: Uint8Array): boolean {

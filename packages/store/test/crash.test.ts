@@ -102,6 +102,24 @@ describe.each(BREAKS)('when %s', (_, make, at, how) => {
   });
 });
 
+describe('a lost answer is not made up for by hand', () => {
+  it('with rows that no head counts: nothing was committed', async () => {
+    const { grant, one } = plain();
+    const text = onTheWire(one);
+    wire.strike({ after: text, at: text, how: 'lose' });
+    const entry = one.entries[0];
+    await edit(
+      server.asSuperuser(wire.url),
+      `insert into countersign.entries (index, id, type, time, authority, bytes, leaf_hash)
+       values (${BEFORE}, '${entry?.id}', 'decision', now(), false, '', sha256(''))`,
+    );
+    expect(await store.journal.commit([one])).toEqual([{ outcome: 'replayed' }]);
+    expect((await witness.journal.head()).size).toBe(BEFORE);
+    expect((await witness.uses.used([grant])).get(grant)).toBe(0);
+    expect(await witness.leases.live(null)).toEqual([]);
+  });
+});
+
 describe('a statement that arrives after its answer was given up', () => {
   it('writes nothing, even where the head is still the one it was made for', async () => {
     // The connection knows the statement by now, so that none of the next one is sent ahead.
