@@ -3,7 +3,7 @@
  * on that. It must not read any other table: its snapshot may be older than its wait for the head, so
  * only the head's columns, conditional upserts and unique inserts see what was committed meanwhile.
  */
-import { MAX_CLOCK_SKEW, toInstant } from '@countersign/core';
+import { fromInstant, MAX_CLOCK_SKEW, toInstant } from '@countersign/core';
 import { encodeRange } from '@countersign/ledger';
 import type { Batch } from './batch.ts';
 import { arrayOf, type Querier } from './database.ts';
@@ -173,9 +173,10 @@ function wholeOf(sql: Querier, { once, uses }: Batch): Fragment {
         then 1 else 0 end) as whole`;
 }
 
-function leaseRows({ head, leases }: Batch) {
+function leaseRows({ head, leases, time }: Batch) {
+  const createdAt = fromInstant(time);
   return leases.map((lease) => ({
-    mac: Buffer.from(macOfLease(head.kek, lease)).toString('hex'),
+    mac: Buffer.from(macOfLease(head.kek, { ...lease, createdAt })).toString('hex'),
     id: lease.id,
     agent: lease.agent,
     connection: lease.connection,

@@ -76,8 +76,9 @@ export function markedTables({ sql, tables, ring }: Access): readonly MarkedTabl
         const rows = await guardedRead('read leases', () =>
           tables.select().from(leases).where(beyond).orderBy(asc(leases.id)).limit(limit),
         );
-        return rows.map(({ mac, expiresAt, ...rest }) => {
-          const lease = { ...rest, expiresAt: expiresAt.getTime() };
+        return rows.map(({ mac, createdAt, expiresAt, ...rest }) => {
+          const times = { createdAt: createdAt.getTime(), expiresAt: expiresAt.getTime() };
+          const lease = { ...rest, ...times };
           const under = signerOfLease(ring, lease, mac);
           return macRow(rest.id, under, mac, (to) => macOfLease(to, lease));
         });

@@ -2,12 +2,15 @@
  * What the MACs of rows are taken over (Law 1): everything of a lease or an access request that never
  * changes, in one document each. Whoever edits such a row has no key to make the MAC anew.
  */
-import type { NewAccessRequest, NewLease } from '@countersign/broker';
+import type { Lease, NewAccessRequest, NewLease } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
 import type { Kek } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 
-function leaseDocument(lease: NewLease): unknown {
+/** A lease as it begins: the time says as what its connection was then, and so where it is taken back. */
+type BegunLease = NewLease & Pick<Lease, 'createdAt'>;
+
+function leaseDocument(lease: BegunLease): unknown {
   return {
     id: lease.id,
     agent: lease.agent,
@@ -20,6 +23,7 @@ function leaseDocument(lease: NewLease): unknown {
       deleteCapable,
     })),
     decision: lease.decision,
+    created_at: toInstant(lease.createdAt),
     expires_at: toInstant(lease.expiresAt),
   };
 }
@@ -35,12 +39,12 @@ function requestDocument(request: NewAccessRequest): unknown {
   };
 }
 
-export function macOfLease(kek: Kek, lease: NewLease): Uint8Array {
+export function macOfLease(kek: Kek, lease: BegunLease): Uint8Array {
   return kek.mac('lease', leaseDocument(lease));
 }
 
 /** The key a lease's MAC is made with; null for a row that is not what was written. Never throws. */
-export function signerOfLease(ring: KekRing, lease: NewLease, mac: Uint8Array): Kek | null {
+export function signerOfLease(ring: KekRing, lease: BegunLease, mac: Uint8Array): Kek | null {
   try {
     return ring.signerOf('lease', leaseDocument(lease), mac);
   } catch {

@@ -148,6 +148,7 @@ describe('a lease', () => {
 
   it.each([
     ['its end', "expires_at = now() + interval '1 year'"],
+    ['its beginning', "created_at = created_at - interval '1 day'"],
     ['its grants', "grants = '{}'"],
     ['its agent', 'agent = gen_random_uuid()'],
     ['its connection', "connection = 'elsewhere'"],

@@ -98,6 +98,14 @@ export const LEASES: readonly NamedEdit[] = [
     ),
   ],
   [
+    'a lease dated back',
+    'told',
+    ofScene(
+      ({ leases }) => `
+    ${LEASE} created_at = created_at - interval '1 minute' where id = '${leases.alive}'`,
+    ),
+  ],
+  [
     'a lease of another agent',
     'told',
     ofScene(
