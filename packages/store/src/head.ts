@@ -135,7 +135,7 @@ export async function verifyHead(
   const unsigned = {
     size: row.size,
     root: row.root,
-    range: decodeRange(row.size, row.peaks),
+    range: rangeOf(row),
     authorityVersion: row.authority_version,
     authorityChain: row.authority_chain,
     usesChain: row.uses_chain,
@@ -154,6 +154,15 @@ export async function verifyHead(
     await requireExtension(sql, known, head, leaves);
   }
   return head;
+}
+
+function rangeOf({ size, peaks }: HeadRow): CompactRange {
+  try {
+    return decodeRange(size, peaks);
+  } catch {
+    // Nobody's request is at fault.
+    throw unfaithful('its peaks are not of its size');
+  }
 }
 
 // Law 1: whoever got hold of a key that was rotated away does not bring the ledger back under it.
