@@ -11,6 +11,7 @@ const at =
 
 const approval = at('test/attacks/approval.test.ts');
 const owner = at('test/attacks/database-owner.test.ts');
+const mirror = at('test/attacks/mirror-tricks.test.ts');
 const rows = at('test/attacks/database-owner/edits-rows.ts');
 const ledger = at('test/attacks/database-owner/edits-ledger.ts');
 const database = at('test/attacks/database.test.ts');
@@ -97,6 +98,10 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       'the same, and the mark is %s by hand: it is not said to be rolled back',
     ),
     "last week's backup": owner('an earlier day'),
+    'a backup made to look level with its mirror': mirror(
+      'leaf hashes written over those of another history do not make it level',
+      'strangers make no ledger grow that halts',
+    ),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
       "another deployment's, with a grant that nobody signed here",
       'put back from before a revocation: the revocation holds',

@@ -190,7 +190,8 @@ export async function wire(
     background: createBackground(deps),
     deps,
     async close() {
-      await deps.denials.flush(true);
+      // As `background.ts`: to a ledger that may be the wrong one nothing is added.
+      if (!mirroring?.halt) await deps.denials.flush(true);
       if (mirroring?.halt === null) await mirroring.covers((await journal.head()).size, LAST_WORDS);
       await Promise.all([...providers.values()].map((provider) => provider.close()));
       await upstream.close();

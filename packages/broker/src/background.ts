@@ -70,8 +70,8 @@ export function createBackground(deps: Deps): Background {
     if (mirroring === null || mirroring.halt === null) return false;
     await guarded('refresh', () => deps.authority.refresh());
     await guarded('token keys', () => deps.tokenKeys.refresh());
+    // Law 1: nor is anything added for strangers, who would make it outgrow its mirror: they are counted until then.
     await guarded('look at the mirror', () => mirroring.look());
-    await guarded('denials', () => deps.denials.flush(false));
     return mirroring.halt !== null;
   }
 

@@ -478,7 +478,10 @@ export interface Mirror {
 
 /** What brings a restored database up to its mirror; for nothing else. */
 export interface Restorer {
-  /** RFC 6962 root over the first entries. @throws CountersignError `broker_unavailable` beyond the last one */
+  /**
+   * RFC 6962 root over the first entries, shown to be the beginning of the tree of the head.
+   * @throws CountersignError `broker_unavailable` beyond the last one, or where rows say otherwise than the head
+   */
   rootAt(size: number): Promise<Uint8Array>;
   /**
    * Appends entries as their bytes say, times included, and behind them `last`, all or nothing. False, and

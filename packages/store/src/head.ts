@@ -151,7 +151,8 @@ export async function verifyHead(
   if (!isEqual(rangeRoot(head.range), head.root)) throw unfaithful('its peaks are not its root');
   if (known !== null) {
     requireNoOlderKey(ring, known, head);
-    await requireExtension(sql, known, head, leaves);
+    requireNotBehind(known, head);
+    await requireExtension(sql, known.range, head, leaves);
   }
   return head;
 }
@@ -174,19 +175,23 @@ function requireNoOlderKey(ring: KekRing, known: LedgerHead, head: LedgerHead): 
 }
 
 // Law 1: each commit extends the head this replica last saw.
-async function requireExtension(
-  sql: Querier,
-  known: LedgerHead,
-  head: LedgerHead,
-  leaves: readonly Leaf[],
-): Promise<void> {
+function requireNotBehind(known: LedgerHead, head: LedgerHead): void {
   const isBehind =
     head.size < known.size ||
     head.authorityVersion < known.authorityVersion ||
     head.time < known.time ||
     (head.tokenFloor ?? '') < (known.tokenFloor ?? '');
   if (isBehind) throw unfaithful('it went back behind what this server saw');
-  let range = known.range;
+}
+
+/** That `before`, with the leaf hashes behind it as they are stored, is the tree of the head. */
+export async function requireExtension(
+  sql: Querier,
+  before: CompactRange,
+  head: LedgerHead,
+  leaves: readonly Leaf[] = [],
+): Promise<void> {
+  let range = before;
   let rows = leaves;
   while (range.size < head.size) {
     if (rows.length === 0) rows = await readLeaves(sql, range.size);

@@ -6,6 +6,7 @@ import type { Restorer } from '@countersign/broker';
 import { fromInstant, toInstant } from '@countersign/core';
 import {
   appendLeaf,
+  type CompactRange,
   decodeEntry,
   decodeRange,
   encodeEntry,
@@ -19,7 +20,7 @@ import {
 import { AUTHORITY_CHANNEL } from './append.ts';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Sql, type Tx } from './database.ts';
-import { isEqual, type LedgerHead, macOf, unfaithful } from './head.ts';
+import { isEqual, type LedgerHead, macOf, requireExtension, unfaithful } from './head.ts';
 import { completeTiles, hashesBelow } from './tiles.ts';
 
 /** Entries in one statement. */
@@ -30,7 +31,8 @@ const LONGEST = 600_000;
 export function openRestorer(committer: Committer, sql: Sql): Restorer {
   return {
     async rootAt(size) {
-      return await guardedRead('read the tree', () => rootAt(sql, size));
+      const head = await committer.refresh();
+      return await guardedRead('read the tree', () => rootAt(sql, size, head));
     },
     async replay(expected, entries, last) {
       const isDone = await guarded('replay what the mirror has', () =>
@@ -138,8 +140,19 @@ async function insert(tx: Tx, first: number, rows: readonly Verbatim[]): Promise
     ) with ordinality as entry (id, type, time, bytes, leaf_hash, n)`;
 }
 
-/** The root from stored tiles and, at the right edge, leaf hashes: O(log n) reads. */
-async function rootAt(sql: Sql, size: number): Promise<Uint8Array> {
+/**
+ * The root of the first entries: O(log n) reads of tiles and, at the right edge, leaf hashes, and every leaf
+ * from there to the head, whose root they have to add up to.
+ */
+async function rootAt(sql: Sql, size: number, head: LedgerHead): Promise<Uint8Array> {
+  if (size > head.size) throw unfaithful(`it has no entry ${size - 1}`);
+  const range = await storedRange(sql, size);
+  // Law 1: what rows say of the tree counts where it is that of the head, which has a MAC.
+  await requireExtension(sql, range, head);
+  return rangeRoot(range);
+}
+
+async function storedRange(sql: Sql, size: number): Promise<CompactRange> {
   const peaks: Uint8Array[] = [];
   let level = 0;
   for (let span = 1; span * TILE_WIDTH <= size; span *= TILE_WIDTH) level += 1;
@@ -154,7 +167,7 @@ async function rootAt(sql: Sql, size: number): Promise<Uint8Array> {
       from += width;
     }
   }
-  return rangeRoot(decodeRange(size, Buffer.concat(peaks)));
+  return decodeRange(size, Buffer.concat(peaks));
 }
 
 /** Of a power of two of hashes. */

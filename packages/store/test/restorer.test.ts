@@ -3,7 +3,15 @@ import { encodeEntry, leafHash, rootOf } from '@countersign/ledger';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../src/index.ts';
 import { type Server, startPostgres } from './support/postgres.ts';
-import { authorityChange, collect, intent, isTreeWhole, newId, open } from './support/store.ts';
+import {
+  authorityChange,
+  collect,
+  edit,
+  intent,
+  isTreeWhole,
+  newId,
+  open,
+} from './support/store.ts';
 
 let server: Server;
 let url: string;
@@ -51,6 +59,25 @@ describe('the root of the first entries', () => {
       expect(Buffer.compare(root, rootOf(leaves.slice(0, size))), `${size}`).toBe(0);
     }
     await expect(store.restorer.rootAt(701)).rejects.toMatchObject({ code: 'broker_unavailable' });
+  });
+
+  it.each([
+    [
+      'a leaf below it',
+      'update countersign.entries set leaf_hash = sha256(leaf_hash) where index = 2',
+      3,
+    ],
+    [
+      'a leaf above it',
+      'update countersign.entries set leaf_hash = sha256(leaf_hash) where index = 2',
+      2,
+    ],
+    ['a leaf above it that is gone', 'delete from countersign.entries where index = 4', 3],
+    ['a tile below it', 'update countersign.tiles set root = sha256(root)', 300],
+  ])('is none where %s is not of the tree of the head', async (_, text, size) => {
+    await fill(300);
+    await edit(server.asSuperuser(url), text);
+    await expect(store.restorer.rootAt(size)).rejects.toMatchObject({ code: 'broker_unavailable' });
   });
 });
 

@@ -1,0 +1,145 @@
+/**
+ * What a database owner, a writer of the mirror, or both try beside a restored backup: to be taken for level, to
+ * be accepted twice, to make the mirror say what it never said, to leave no profile that notices.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { details, grantDraft } from '../support/deployment.ts';
+import type { Person } from '../support/people.ts';
+import { refused } from '../support/refusal.ts';
+import { deployRestorable, type Restorable } from '../support/restorable.ts';
+
+const DELETE = details(['postgres:delete'], ['public.vehicles']);
+const Readiness = z.object({ reason: z.string().default('ready') });
+const Size = z.tuple([z.object({ size: z.coerce.number() })]);
+const Leaves = z.array(z.object({ index: z.coerce.number(), leaf_hash: z.instanceof(Uint8Array) }));
+
+let at: Restorable;
+let alice: Person;
+let bob: Person;
+
+beforeAll(async () => {
+  at = await deployRestorable();
+});
+afterAll(() => at.end());
+beforeEach(async () => {
+  await at.reset();
+  await at.start();
+  await signIn();
+});
+afterEach(() => at.stop());
+
+async function signIn(): Promise<void> {
+  [alice, bob] = [await at.signIn(at.deployment.alice), await at.signIn(at.deployment.bob)];
+}
+
+async function granted(draft: Partial<Parameters<typeof grantDraft>[0]>) {
+  const grant = { operations: ['postgres:select'], resources: ['public.vehicles'], ...draft };
+  return await alice.propose(grantDraft(grant));
+}
+
+async function owner<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(at.deployment.databaseUrl.reveal(), { max: 1, onnotice: () => undefined });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+async function size(): Promise<number> {
+  return await owner(
+    async (sql) => Size.parse(await sql`select size from countersign.head`)[0].size,
+  );
+}
+
+async function leaves() {
+  return await owner(async (sql) =>
+    Leaves.parse(await sql`select index, leaf_hash from countersign.entries order by index`),
+  );
+}
+
+/** The folder of the latest line. */
+async function folder(): Promise<string> {
+  const lines = (await readdir(join(at.mirror, 'line'))).toSorted();
+  return join(at.mirror, lines.at(-1) ?? '');
+}
+
+async function newest(): Promise<{ readonly path: string; readonly size: number }> {
+  const path = join(await folder(), 'checkpoint');
+  const [name = ''] = (await readdir(path)).filter((each) => !each.startsWith('.')).toSorted();
+  return { path: join(path, name), size: 10 ** 15 - 1 - Number(name) };
+}
+
+async function reaches(entries: number): Promise<void> {
+  await expect
+    .poll(async () => (await newest()).size, { timeout: 60_000 })
+    .toBeGreaterThanOrEqual(entries);
+}
+
+async function whatIsServed(): Promise<string> {
+  const answer = await fetch(`${at.deployment.broker.url}/readyz`);
+  return Readiness.parse(await answer.json()).reason;
+}
+
+/** A delete that was signed for once, and used once, with a copy of the database from before its use. */
+async function usedOnce(): Promise<void> {
+  const { cursor } = at.deployment;
+  const grant = await granted({ operations: ['postgres:delete'], max_uses: 1 });
+  await bob.sign(grant.id);
+  await at.backUp();
+  await cursor.agent.exchange(await cursor.agent.token(DELETE), null);
+  await refused(cursor.agent.token(DELETE), 'grant_exhausted');
+  await reaches(await size());
+}
+
+describe("the database's owner alone, beside an honest mirror", () => {
+  /** So that no catching up succeeds. */
+  const NO_RESTORED = `
+    create function countersign.no() returns trigger language plpgsql as $$
+      begin if new.type = 'restored' then raise exception 'no'; end if; return new; end $$;
+    create trigger no before insert on countersign.entries
+      for each row execute function countersign.no()`;
+
+  test('leaf hashes written over those of another history do not make it level, and no single use comes back', async () => {
+    await usedOnce();
+    await at.stop();
+    const end = (await newest()).size;
+    const genuine = await leaves();
+    await at.restore();
+    const start = await size();
+    await owner((sql) => sql.unsafe(NO_RESTORED));
+    await at.start();
+    expect(await whatIsServed()).toBe('mirror');
+    while ((await size()) < end) await at.signIn(alice);
+    await owner(async (sql) => {
+      for (const { index, leaf_hash } of genuine) {
+        if (index < start || index >= end) continue;
+        await sql`update countersign.entries set leaf_hash = ${leaf_hash} where index = ${index}`;
+      }
+    });
+    await expect.poll(() => at.broker?.output(), { timeout: 30_000 }).toMatch(/was rewritten/);
+    expect(await whatIsServed()).toBe('mirror');
+    await refused(at.deployment.cursor.agent.token(DELETE), 'broker_unavailable');
+  });
+
+  test('strangers make no ledger grow that halts', async () => {
+    await at.backUp();
+    await at.deployment.cursor.agent.token(null);
+    await granted({});
+    await at.restore();
+    await owner((sql) => sql.unsafe(NO_RESTORED));
+    await at.start();
+    const before = await size();
+    const answer = await fetch(`${at.deployment.broker.url}/v1/humans`, {
+      headers: { authorization: 'Bearer x.y.z' },
+    });
+    expect(answer.status).toBe(401);
+    // A server that stops writes every sum that it has.
+    await at.stop();
+    expect(await size()).toBe(before);
+  });
+});
