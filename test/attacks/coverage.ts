@@ -102,6 +102,9 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       'leaf hashes written over those of another history do not make it level',
       'strangers make no ledger grow that halts',
     ),
+    'an acceptance of two humans used twice': mirror(
+      'is not accepted again by itself, for another restored copy',
+    ),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
       "another deployment's, with a grant that nobody signed here",
       'put back from before a revocation: the revocation holds',

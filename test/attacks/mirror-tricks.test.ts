@@ -2,7 +2,8 @@
  * What a database owner, a writer of the mirror, or both try beside a restored backup: to be taken for level, to
  * be accepted twice, to make the mirror say what it never said, to leave no profile that notices.
  */
-import { readdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -13,6 +14,8 @@ import { refused } from '../support/refusal.ts';
 import { deployRestorable, type Restorable } from '../support/restorable.ts';
 
 const DELETE = details(['postgres:delete'], ['public.vehicles']);
+const SELECT = details(['postgres:select'], ['public.vehicles']);
+const ACCEPT = { kind: 'restore.accept', body: { reason: 'the mirror was lost' } } as const;
 const Readiness = z.object({ reason: z.string().default('ready') });
 const Size = z.tuple([z.object({ size: z.coerce.number() })]);
 const Leaves = z.array(z.object({ index: z.coerce.number(), leaf_hash: z.instanceof(Uint8Array) }));
@@ -62,10 +65,13 @@ async function leaves() {
   );
 }
 
+async function lines(): Promise<string[]> {
+  return (await readdir(join(at.mirror, 'line'))).toSorted();
+}
+
 /** The folder of the latest line. */
 async function folder(): Promise<string> {
-  const lines = (await readdir(join(at.mirror, 'line'))).toSorted();
-  return join(at.mirror, lines.at(-1) ?? '');
+  return join(at.mirror, (await lines()).at(-1) ?? '');
 }
 
 async function newest(): Promise<{ readonly path: string; readonly size: number }> {
@@ -94,6 +100,17 @@ async function usedOnce(): Promise<void> {
   await cursor.agent.exchange(await cursor.agent.token(DELETE), null);
   await refused(cursor.agent.token(DELETE), 'grant_exhausted');
   await reaches(await size());
+}
+
+/** Two humans go on with what there is; every session ends with it. */
+async function accept(): Promise<void> {
+  await signIn();
+  const before = await lines();
+  const { id } = await alice.propose(ACCEPT);
+  await bob.sign(id);
+  await expect.poll(whatIsServed, { timeout: 30_000 }).toBe('ready');
+  await expect.poll(lines, { timeout: 30_000 }).toHaveLength(before.length + 1);
+  await signIn();
 }
 
 describe("the database's owner alone, beside an honest mirror", () => {
@@ -142,4 +159,39 @@ describe("the database's owner alone, beside an honest mirror", () => {
     await at.stop();
     expect(await size()).toBe(before);
   });
+});
+
+describe('what two humans accepted once', () => {
+  test('is not accepted again by itself, for another restored copy beside a mirror that tells as little', async () => {
+    const { cursor } = at.deployment;
+    await loseCheckpoints();
+    await at.start();
+    await accept();
+    const { id } = await granted({});
+    await at.backUp();
+    await cursor.agent.token(SELECT);
+    await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
+    await at.restore();
+    await loseCheckpoints();
+    await writeFile(join(at.mirror, 'line', `00000050.${randomUUID()}`), '');
+    await at.start();
+    expect(await whatIsServed()).toBe('mirror');
+    await refused(cursor.agent.token(SELECT), 'broker_unavailable');
+  });
+
+  test('is accepted anew by two', async () => {
+    for (const _ of ['once', 'again']) {
+      await loseCheckpoints();
+      await at.start();
+      expect(await whatIsServed()).toBe('mirror');
+      await accept();
+    }
+  });
+
+  /** Of the latest line, while no server runs. */
+  async function loseCheckpoints(): Promise<void> {
+    await at.stop();
+    const path = join(await folder(), 'checkpoint');
+    for (const name of await readdir(path)) await rm(join(path, name));
+  }
 });

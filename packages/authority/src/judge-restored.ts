@@ -7,7 +7,7 @@ import { type CountersignError, inputError } from '@countersign/core';
 import { shapeProblem } from './envelope.ts';
 import { isDeleteCapableGrant } from './grant-effect.ts';
 import type { AuthorityEntry, Judgement } from './judgement.ts';
-import { isSame, presentLine } from './restored.ts';
+import { isSame, isSpent, presentLine } from './restored.ts';
 import type { AuthorityState, Grant } from './state.ts';
 
 /** @throws CountersignError `invalid_request`, `conflict`, `forbidden` */
@@ -41,6 +41,9 @@ function refusalOf(
     return body.lost !== null && body.replayed <= index
       ? null
       : inputError('invalid_request', 'It lost nothing, or replayed more than there is.');
+  }
+  if (isSpent(state, body.accepted, body.database)) {
+    return inputError('conflict', 'A database has gone on by this statement already.');
   }
   const record = state.statements.get(body.accepted);
   const statement = record?.decoded.statement;

@@ -28,7 +28,19 @@ export function presentLine(state: AuthorityState): RestoredBody['line'] {
   return latestRestoration(state)?.line ?? { number: 0, id: 'genesis' };
 }
 
-/** A completed `restore.accept` of exactly this mirror whose database `isOurs`; null where there is none. */
+/**
+ * Whether a database went on since humans accepted that one, by this statement or any other way: they accept one
+ * restoration, not all that look alike.
+ */
+export function isSpent(state: AuthorityState, statement: string, restored: Tree): boolean {
+  const latest = latestRestoration(state);
+  return (
+    (latest !== null && restored.size <= latest.index) ||
+    [...state.restorations.values()].some(({ accepted }) => accepted === statement)
+  );
+}
+
+/** A completed, unspent `restore.accept` of exactly this mirror whose database `isOurs`; null where there is none. */
 export async function restoreAccepted(
   state: AuthorityState,
   mirror: Tree,
@@ -38,6 +50,7 @@ export async function restoreAccepted(
     const { statement } = decoded;
     if (status !== 'complete' || statement.kind !== 'restore.accept') continue;
     const { mirror: named, restored } = statement.body;
+    if (isSpent(state, statement.id, restored)) continue;
     if (isSame(named, mirror) && (await isOurs(restored))) {
       return { statement: statement.id, database: restored };
     }

@@ -1,6 +1,12 @@
 /** A restored database in the fold: what hangs on lost decisions ends, and nothing else changes. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { decodeStatement, grantStanding, describe as inWords, presentLine } from '../src/index.ts';
+import {
+  decodeStatement,
+  grantStanding,
+  describe as inWords,
+  presentLine,
+  restoreAccepted,
+} from '../src/index.ts';
 import { type Body, grantBody, permission } from './support/bodies.ts';
 import { dangerousGrant, HOUR, payloadOf, type Team, team } from './support/deployment.ts';
 import { sha256 } from './support/device-keys.ts';
@@ -118,7 +124,7 @@ describe('a restored database', () => {
 });
 
 describe('restore.accept', () => {
-  const database = { size: 30, root: sha256('another database') };
+  const database = { size: 3, root: sha256('another database') };
   const body = { mirror: TREE, restored: database, reason: 'the mirror was lost' };
 
   test('takes two humans, admin or approver', async () => {
@@ -146,12 +152,37 @@ describe('restore.accept', () => {
     expectPending(await t.broker.propose(statement, t.alice.key), /1 more/);
     expectRefusal(await restored(entry), 'forbidden', /No two humans/);
     expectComplete(await t.broker.sign(statement, t.bob.key));
-    const other = { ...entry, database: { ...database, size: 31 } };
+    const other = { ...entry, database: { ...database, size: 4 } };
     expectRefusal(await restored(other), 'forbidden', /No two humans/);
     const beside = { ...entry, mirror: { ...TREE, root: sha256('another mirror') } };
     expectRefusal(await restored(beside), 'forbidden', /No two humans/);
     const another = { ...entry, accepted: t.alice.id };
     expectRefusal(await restored(another), 'forbidden', /No two humans/);
     expectComplete(await restored(entry));
+  });
+
+  test('is spent by the database that went on by it', async () => {
+    const statement = t.broker.draft('restore.accept', body);
+    await t.broker.done(statement, t.alice.key, t.bob.key);
+    const everything = () => Promise.resolve(true);
+    expect(await restoreAccepted(t.broker.state, TREE, everything)).toMatchObject({
+      statement: statement.id,
+    });
+    const entry = { lost: null, replayed: 0, database, accepted: statement.id };
+    expectComplete(await restored(entry));
+    expect(await restoreAccepted(t.broker.state, TREE, everything)).toBeNull();
+    const line = { number: 2, id: t.broker.newId() };
+    expectRefusal(await restored({ ...entry, line }), 'conflict', /already/);
+  });
+
+  test('of before a restoration is no word on what comes after it', async () => {
+    const statement = t.broker.draft('restore.accept', body);
+    await t.broker.done(statement, t.alice.key, t.bob.key);
+    expectComplete(await restored());
+    const everything = () => Promise.resolve(true);
+    expect(await restoreAccepted(t.broker.state, TREE, everything)).toBeNull();
+    const entry = { lost: null, replayed: 0, database, accepted: statement.id };
+    const line = { number: 2, id: t.broker.newId() };
+    expectRefusal(await restored({ ...entry, line }), 'conflict', /already/);
   });
 });
