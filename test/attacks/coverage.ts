@@ -105,6 +105,16 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'an acceptance of two humans used twice': mirror(
       'is not accepted again by itself, for another restored copy',
     ),
+    'an old checkpoint in the place of a newer one': mirror(
+      'an old checkpoint under the name of a newer one brings no single use back',
+    ),
+    'a line of the mirror that nobody signed': mirror(
+      'a line %i that nobody signed is none, and an honest restore stays automatic',
+    ),
+    'a mirror written over': mirror(
+      'the name of the line written over: what it holds is replayed all the same',
+      'all of it written over is no empty mirror',
+    ),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
       "another deployment's, with a grant that nobody signed here",
       'put back from before a revocation: the revocation holds',

@@ -3,7 +3,7 @@
  * be accepted twice, to make the mirror say what it never said, to leave no profile that notices.
  */
 import { randomUUID } from 'node:crypto';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -194,4 +194,70 @@ describe('what two humans accepted once', () => {
     const path = join(await folder(), 'checkpoint');
     for (const name of await readdir(path)) await rm(join(path, name));
   }
+});
+
+describe('who may write into the mirror, and not delete there', () => {
+  test('an old checkpoint under the name of a newer one brings no single use back', async () => {
+    await at.stop();
+    await at.start();
+    const old = await readFile((await newest()).path);
+    await usedOnce();
+    await at.restore();
+    await writeFile(join(await folder(), 'checkpoint', '000000000000000'), old);
+    await at.start();
+    expect(await whatIsServed()).toBe('mirror');
+    await refused(at.deployment.cursor.agent.token(DELETE), 'broker_unavailable');
+  });
+
+  test.each([1, 50, 99_999_999])(
+    'a line %i that nobody signed is none, and an honest restore stays automatic',
+    async (number) => {
+      const { cursor } = at.deployment;
+      const { id } = await granted({});
+      await at.backUp();
+      await cursor.agent.token(SELECT);
+      await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
+      const genuine = await readFile((await newest()).path);
+      await at.restore();
+      const line = `${String(number).padStart(8, '0')}.${randomUUID()}`;
+      await writeFile(join(at.mirror, 'line', line), '');
+      await mkdir(join(at.mirror, line, 'checkpoint'), { recursive: true });
+      await writeFile(join(at.mirror, line, 'checkpoint', '000000000000001'), genuine);
+      await at.start();
+      expect(await whatIsServed()).toBe('ready');
+      await refused(cursor.agent.token(SELECT), 'resource_not_granted');
+      await signIn();
+      const answer = await granted({ resources: ['public.customers'] });
+      expect(answer).toMatchObject({ mirrored: true });
+    },
+  );
+
+  test('the name of the line written over: what it holds is replayed all the same', async () => {
+    const { cursor } = at.deployment;
+    const { id } = await granted({});
+    await at.backUp();
+    await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
+    await at.restore();
+    for (const name of await lines()) await writeFile(join(at.mirror, 'line', name), '');
+    await at.start();
+    expect(await whatIsServed()).toBe('ready');
+    await refused(cursor.agent.token(SELECT), 'resource_not_granted');
+  });
+
+  test('all of it written over is no empty mirror: it halts until two go on, and then has another line', async () => {
+    await granted({});
+    await at.backUp();
+    await granted({ resources: ['public.customers'] });
+    await at.restore();
+    for (const entry of await readdir(at.mirror, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) await writeFile(join(entry.parentPath, entry.name), 'x');
+    }
+    await at.start();
+    expect(await whatIsServed()).toBe('mirror');
+    await refused(at.deployment.cursor.agent.token(SELECT), 'broker_unavailable');
+    await accept();
+    await at.stop();
+    await at.start();
+    expect(await whatIsServed()).toBe('ready');
+  });
 });

@@ -16,24 +16,25 @@ import { decodeEntry, emptyRoot, extendChain, leafHash } from '@countersign/ledg
 import {
   checkpointName,
   checkpointsOf,
-  claimedPoint,
   decodeMirrored,
-  decodePoint,
   entriesOf,
   entryName,
   everyName,
   indexOf,
-  LINES,
   type Line,
-  lineOf,
   type MirroredEntry,
   type MirrorPoint,
-  sizeOf,
 } from './mirror-objects.ts';
-import type { Journal, Mirror, PresentHead, Restorer } from './ports.ts';
-
-/** Objects read at once. */
-const AT_ONCE = 16;
+import {
+  AT_ONCE,
+  asDoubt,
+  Doubt,
+  newestPoint,
+  type Reading,
+  readLines,
+  readPoint,
+} from './mirror-reading.ts';
+import type { Journal, PresentHead, Restorer } from './ports.ts';
 
 /** As a statement names it. */
 export interface TreeName {
@@ -68,38 +69,43 @@ export interface Found {
   readonly newest: number;
 }
 
-export interface Compared {
-  readonly mirror: Mirror;
+export interface Compared extends Reading {
   readonly journal: Journal;
   readonly restorer: Restorer;
   readonly state: AuthorityState;
-  /** 32 bytes: what genesis names. */
-  readonly ledgerKey: Uint8Array;
 }
-
-/** Thrown where something is in doubt, and answered as `doubtful`. */
-class Doubt extends Error {}
 
 /** @throws whatever reading the mirror or the database throws */
 export async function compareWithMirror(compared: Compared): Promise<Comparison> {
-  const { mirror, journal, state } = compared;
-  const lines = await knownLines(mirror);
-  const newest = lines.at(-1) ?? null;
+  const { journal, state } = compared;
+  const lines = await readLines(compared);
   const own = presentLine(state);
-  if (newest === null) return { kind: 'unwritten', line: own, isEmpty: true };
-  const point = await newestPoint(mirror, newest);
-  const named = (point === null ? null : claimedPoint(point)) ?? NOTHING;
+  if (lines.named.length === 0) return { kind: 'unwritten', line: own, isEmpty: true };
+  const [newest, another] = lines.newest;
+  const point =
+    newest === undefined
+      ? new Doubt('nothing in it is signed by this broker')
+      : await newestPoint(compared, newest).catch(asDoubt);
+  // Law 1: humans are shown, and the ledger keeps, what the mirror proves and nothing that it only says.
+  const named = point instanceof Doubt ? NOTHING : nameOf(point);
   try {
-    if (own.number > newest.number) return beyond(state, named);
-    if (lines.filter(({ number }) => number === newest.number).length > 1) {
+    if (newest === undefined || own.number > newest.number) {
+      return beyond(state, named, lines.named);
+    }
+    if (another !== undefined) {
       throw new Doubt('it holds two histories that both go on from the same point');
     }
-    return await compareLine(compared, newest, pointOf(compared.ledgerKey, point));
+    if (point instanceof Doubt) throw point;
+    return await compareLine(compared, newest, point);
   } catch (error) {
-    const why = doubtOf(error);
+    const { message: why } = asDoubt(error);
     const { size, root } = await journal.head();
     const database = nameOf({ size, root });
-    return { kind: 'doubtful', why, found: { mirror: named, database, newest: newest.number } };
+    return {
+      kind: 'doubtful',
+      why,
+      found: { mirror: named, database, newest: newest?.number ?? 0 },
+    };
   }
 }
 
@@ -107,32 +113,6 @@ const NOTHING: TreeName = nameOf({ size: 0, root: emptyRoot() });
 
 function nameOf({ size, root }: { size: number; root: Uint8Array }): TreeName {
   return { size, root: Buffer.from(root).toString('base64url') };
-}
-
-/** The words of a doubt, or of what cannot be read; anything else goes on. */
-function doubtOf(error: unknown): string {
-  if (error instanceof Doubt) return error.message;
-  // What is malformed or not signed; not what the database or the storage said.
-  if (error instanceof CountersignError && error.code === 'invalid_request') {
-    return `what it holds is not this broker's: ${error.message.replace(/\.$/, '')}`;
-  }
-  throw error;
-}
-
-async function knownLines(mirror: Mirror): Promise<readonly Line[]> {
-  const names = await everyName(mirror, LINES, null);
-  const lines = names.flatMap((name) => lineOf(name) ?? []);
-  return lines.sort((a, b) => a.number - b.number);
-}
-
-async function newestPoint(mirror: Mirror, line: Line): Promise<Uint8Array | null> {
-  const [name] = await mirror.list(checkpointsOf(line), { after: null, limit: 1 });
-  return name === undefined ? null : await mirror.get(name);
-}
-
-function pointOf(ledgerKey: Uint8Array, bytes: Uint8Array | null): MirrorPoint {
-  if (bytes === null) throw new Doubt('its checkpoints are gone');
-  return decodePoint(bytes, ledgerKey);
 }
 
 async function compareLine(
@@ -163,9 +143,18 @@ async function compareLine(
  * The database was restored and said so, and the mirror did not hear it: it heard nothing else since. By name
  * only, since two humans may have gone on beside a mirror that proves nothing.
  */
-function beyond(state: AuthorityState, { size, root }: TreeName): Comparison {
+function beyond(
+  state: AuthorityState,
+  { size, root }: TreeName,
+  named: readonly Line[],
+): Comparison {
   const restored = latestRestoration(state);
-  if (restored?.mirror.size !== size || restored.mirror.root !== root) {
+  if (restored === null) throw new Doubt('nothing in it is signed by this broker');
+  // What was written over was there before: the mirror did hear it.
+  if (named.some(({ id }) => id === restored.line.id)) {
+    throw new Doubt('what it had of this database is not signed by this broker');
+  }
+  if (restored.mirror.size !== size || restored.mirror.root !== root) {
     throw new Doubt('it went on after the database was restored, with another one');
   }
   return { kind: 'unwritten', line: restored.line, isEmpty: false };
@@ -201,19 +190,14 @@ async function requireSigned(restorer: Restorer, { size, root }: MirrorPoint): P
 }
 
 /** That the database is the beginning of the mirror's tree, by the latest checkpoint it reaches. */
-async function requirePrefix(
-  { mirror, restorer, ledgerKey }: Compared,
-  line: Line,
-  head: PresentHead,
-): Promise<void> {
+async function requirePrefix(compared: Compared, line: Line, head: PresentHead): Promise<void> {
+  const { mirror, restorer } = compared;
   const [name] = await mirror.list(checkpointsOf(line), {
     after: checkpointName(line, head.size + 1),
     limit: 1,
   });
   if (name === undefined) return;
-  const point = pointOf(ledgerKey, await mirror.get(name));
-  if (point.size !== sizeOf(name)) throw new Doubt('a checkpoint has the name of another one');
-  await requireSigned(restorer, point);
+  await requireSigned(restorer, await readPoint(compared, line, name));
 }
 
 async function behind(

@@ -107,13 +107,27 @@ export async function encodeLine(
   return Buffer.from(await signNote(`${origin}\n${lineName(line)}\n`, signer), 'utf8');
 }
 
+/** Whether the object is the one that the ledger key signed under that line's name. */
+export function isLine(bytes: Uint8Array, ledgerKey: Uint8Array, line: Line): boolean {
+  try {
+    const { note, vkey } = claimed(bytes, ledgerKey);
+    const [, name, ...more] = linesOf(note, vkey);
+    return name === lineName(line) && more.length === 0;
+  } catch (error) {
+    if (error instanceof CountersignError) return false;
+    throw error;
+  }
+}
+
 export async function encodePoint(
   origin: string,
+  line: Line,
   { size, root, chain }: MirrorPoint,
   signer: NoteSigner,
 ): Promise<Uint8Array> {
-  // An extension line (C2SP tlog-checkpoint), so that an entry that was left out is missed.
-  const text = `${checkpointBody({ origin, size, root })}authority ${base64(chain)}\n`;
+  // Extension lines (C2SP tlog-checkpoint), so that an entry that was left out is missed, and that none is
+  // another line's.
+  const text = `${checkpointBody({ origin, size, root })}authority ${base64(chain)}\n${lineName(line)}\n`;
   return Buffer.from(await signNote(text, signer), 'utf8');
 }
 
@@ -126,14 +140,17 @@ export async function encodeMirrored(
   return Buffer.from(await signNote(text, signer), 'utf8');
 }
 
-/** @throws CountersignError `invalid_request` for what the ledger key has not signed as this */
-export function decodePoint(bytes: Uint8Array, ledgerKey: Uint8Array): MirrorPoint {
+/** @throws CountersignError `invalid_request` for what the ledger key has not signed as one of this line */
+export function decodePoint(bytes: Uint8Array, ledgerKey: Uint8Array, line: Line): MirrorPoint {
   const { note, vkey } = claimed(bytes, ledgerKey);
   const { size, root } = openCheckpoint(note, vkey);
-  const extension = linesOf(note, vkey)[3];
-  const [word, chain, ...more] = extension?.split(' ') ?? [];
+  const [statements, name, ...others] = linesOf(note, vkey).slice(3);
+  const [word, chain, ...more] = statements?.split(' ') ?? [];
   if (word !== 'authority' || chain === undefined || more.length > 0) {
     throw inputError('invalid_request', 'A checkpoint of the mirror says nothing of statements.');
+  }
+  if (name !== lineName(line) || others.length > 0) {
+    throw inputError('invalid_request', 'A checkpoint of the mirror is not of the line it is in.');
   }
   return { size, root, chain: bytesOf(chain) };
 }
@@ -147,14 +164,6 @@ export function decodeMirrored(bytes: Uint8Array, ledgerKey: Uint8Array): Mirror
     throw inputError('invalid_request', 'An entry of the mirror is not of the form they have.');
   }
   return { index: Number(index), bytes: bytesOf(entry), chain: bytesOf(chain) };
-}
-
-/** What a checkpoint says of itself, whoever wrote it; null for what cannot be read. Only to be named. */
-export function claimedPoint(bytes: Uint8Array): { size: number; root: string } | null {
-  const [, decimal, root] = Buffer.from(bytes).toString('utf8').split('\n');
-  const hash = Buffer.from(root ?? '', 'base64');
-  if (!/^(0|[1-9]\d{0,14})$/.test(decimal ?? '') || hash.length !== 32) return null;
-  return { size: Number(decimal), root: hash.toString('base64url') };
 }
 
 /** Whether two objects say the same. A server may have got another name since, which is on the first line. */

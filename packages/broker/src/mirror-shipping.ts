@@ -19,12 +19,11 @@ import {
   type MirrorPoint,
   saysTheSame,
 } from './mirror-objects.ts';
+import { AT_ONCE } from './mirror-reading.ts';
 import type { Journal, Mirror } from './ports.ts';
 
 /** Milliseconds between two checkpoints while nothing is signed: what a mirror may not know of decisions. */
 const CHECKPOINT_EVERY = 10_000;
-/** Objects on their way at once. */
-const AT_ONCE = 16;
 
 /** What an operator sees of it. */
 export interface MirrorStanding {
@@ -114,7 +113,7 @@ export function createShipping(standing: Standing): Shipping {
     }
     const { size, root } = head;
     // Behind its entries: a checkpoint says that all of them are there.
-    const point = await encodePoint(origin, { size, root, chain }, signer);
+    const point = await encodePoint(origin, line, { size, root, chain }, signer);
     await put(checkpointName(line, size), point);
     if (!isNamed) await put(lineName(line), await encodeLine(origin, line, signer));
     checkpointAt = clock.now();
