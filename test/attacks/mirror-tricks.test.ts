@@ -5,9 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { verifyExport } from '@countersign/verify';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { withoutLostTime } from '../../apps/cli/src/lost-time.ts';
+import { type Profile, withVerified } from '../../apps/cli/src/profile.ts';
 import { details, grantDraft } from '../support/deployment.ts';
 import type { Person } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
@@ -260,4 +263,48 @@ describe('who may write into the mirror, and not delete there', () => {
     await at.start();
     expect(await whatIsServed()).toBe('ready');
   });
+});
+
+describe('a rollback behind a gap that is known', () => {
+  test('is noticed by whoever verified since, though it ends in the time that was lost before', async () => {
+    await at.backUp();
+    for (let n = 0; n < 12; n += 1) await at.deployment.cursor.agent.token(null);
+    await reaches(await size());
+    await at.restore();
+    await at.start();
+    await signIn();
+    await at.backUp();
+    await signIn();
+    const before = await verify(PROFILE);
+    expect(before).toMatchObject({ ok: true, gaps: [{ accepted: null }] });
+    const profile = withVerified(PROFILE, before);
+    const [{ size: seen } = { size: 0 }] = profile.seen;
+    expect(before.gaps[0]?.lost?.last).toBeGreaterThan(seen);
+    // Emptied as well, so that only profiles can notice.
+    await at.restore();
+    for (const name of await readdir(at.mirror))
+      await rm(join(at.mirror, name), { recursive: true });
+    await at.start();
+    alice = await at.signIn(alice);
+    const { gaps } = await verify(PROFILE);
+    expect(withoutLostTime(PROFILE_OF(seen), gaps).seen).toEqual([]);
+    expect(withoutLostTime(profile, gaps)).toEqual(profile);
+    expect(await verify(profile)).toMatchObject({ ok: false });
+  });
+
+  const PROFILE: Profile = {
+    server: '',
+    issuer: '',
+    broker: '',
+    name: 'alice',
+    kid: '',
+    seen: [],
+    gaps: [],
+  };
+
+  /** Of somebody who saw a tree of that size, and no ledger with a gap. */
+  const PROFILE_OF = (seen: number): Profile => ({ ...PROFILE, seen: [{ size: seen, root: '' }] });
+
+  const verify = ({ seen }: Profile) =>
+    verifyExport(alice.client.exportLines({ authority: false }), { seen });
 });

@@ -89,7 +89,7 @@ async function keepProfile(
 ): Promise<void> {
   await sealKey(paths.key, key, passphrase);
   const { server } = client;
-  await writeProfile(paths, { server, issuer, broker, name, kid: key.kid, seen: [] });
+  await writeProfile(paths, { server, issuer, broker, name, kid: key.kid, seen: [], gaps: [] });
 }
 
 /** What `--json` says of a newcomer. */

@@ -2,10 +2,11 @@
  * Authority as this terminal computes it from the ledger's signatures (Law 1): what is shown to a
  * signer comes from here, never from what a server says a statement means.
  */
-import { type AuthorityState, nameKey, type Restoration } from '@countersign/authority';
+import { type AuthorityState, nameKey } from '@countersign/authority';
 import { replayAuthority } from '@countersign/verify';
 import type { Context } from './context.ts';
 import { failed, unverified } from './failure.ts';
+import { withoutLostTime } from './lost-time.ts';
 import type { Seat } from './session.ts';
 
 /** @throws Failure `verification_failed` when the ledger is not this broker's, or has become shorter */
@@ -18,35 +19,15 @@ export async function ownAuthority(context: Context, seat: Seat): Promise<Author
   if (!replay.ok) {
     throw unverified(`${replay.finding.reason} Nothing was signed.`, 'countersign audit verify');
   }
-  const newest = profile.seen.at(-1);
-  const restored = [...replay.state.restorations.values()];
-  if (
-    newest !== undefined &&
-    replay.size < newest.size &&
-    !restored.some((gap) => isOfLostTime(gap, newest.size))
-  ) {
+  const gaps = [...replay.state.restorations.values()];
+  const newest = withoutLostTime(profile, gaps).seen.at(-1);
+  if (newest !== undefined && replay.size < newest.size) {
     throw unverified(
       `The ledger counts ${replay.size} entries; ${newest.size} were verified here before.`,
       'countersign audit verify',
     );
   }
   return replay.state;
-}
-
-/** Whether a tree of that size counted entries that a restored database says are lost. */
-export function isOfLostTime(
-  {
-    lost,
-    database,
-    mirror,
-  }: Pick<Restoration, 'database' | 'mirror'> & {
-    readonly lost: { readonly last: number } | null;
-  },
-  size: number,
-): boolean {
-  // Where two humans went on all the same, only the mirror's last checkpoint is known of that time.
-  const last = lost === null ? mirror.size : lost.last + 1;
-  return size > database.size && size <= last;
 }
 
 type Kind = 'human' | 'environment' | 'agent' | 'connection' | 'guardrail';

@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Digest, Id, Name } from '@countersign/contract';
-import type { SeenTree } from '@countersign/verify';
+import type { SeenTree, VerifyReport } from '@countersign/verify';
 import { failed, usageFailure } from './failure.ts';
 import { jsonOf, recordOf } from './key-file.ts';
 import { readOptional, writePrivate } from './private-files.ts';
@@ -21,6 +21,8 @@ export interface Profile {
   readonly kid: string;
   /** Trees verified here, oldest first. */
   readonly seen: readonly SeenTree[];
+  /** Ids of the lines of the gaps that were found in a ledger that verified: they excuse nothing any more. */
+  readonly gaps: readonly string[];
 }
 
 export interface ProfilePaths {
@@ -68,28 +70,37 @@ export async function readProfile(paths: ProfilePaths): Promise<Profile | null> 
   const broker = Digest.safeParse(file?.['broker']);
   const kid = Digest.safeParse(file?.['kid']);
   const seen = seenIn(file?.['seen']);
+  const gaps = idsIn(file?.['gaps']);
   if (
     !broker.success ||
     !kid.success ||
     seen === null ||
+    gaps === null ||
     typeof server !== 'string' ||
     typeof issuer !== 'string' ||
     typeof name !== 'string'
   ) {
     throw failed('damaged', `${paths.profile} cannot be read.`, 'restore it from a backup');
   }
-  return { server, issuer, name, broker: broker.data, kid: kid.data, seen };
+  return { server, issuer, name, broker: broker.data, kid: kid.data, seen, gaps };
 }
 
 export async function writeProfile(paths: ProfilePaths, profile: Profile): Promise<void> {
   await writePrivate(paths.profile, `${JSON.stringify(profile, null, 2)}\n`);
 }
 
-/** The profile after one more tree was verified. */
-export function withTree(profile: Profile, tree: SeenTree): Profile {
-  const others = profile.seen.filter(({ size }) => size !== tree.size);
-  const seen = [...others, { size: tree.size, root: tree.root }];
-  return { ...profile, seen: seen.toSorted((a, b) => a.size - b.size).slice(-TREES_KEPT) };
+/** The profile after a ledger verified, all of whose gaps it knows from now on. */
+export function withVerified(
+  profile: Profile,
+  { checkpoint, gaps }: Pick<VerifyReport, 'checkpoint' | 'gaps'>,
+): Profile {
+  const ids = new Set([...profile.gaps, ...gaps.map(({ line }) => line.id)]);
+  const known = { ...profile, gaps: [...ids] };
+  if (checkpoint === null) return known;
+  const { size, root } = checkpoint;
+  const others = profile.seen.filter((tree) => tree.size !== size);
+  const seen = [...others, { size, root }];
+  return { ...known, seen: seen.toSorted((a, b) => a.size - b.size).slice(-TREES_KEPT) };
 }
 
 function seenIn(value: unknown): SeenTree[] | null {
@@ -100,6 +111,12 @@ function seenIn(value: unknown): SeenTree[] | null {
     return typeof size === 'number' && digest.success ? { size, root: digest.data } : null;
   });
   return trees.some((tree) => tree === null) ? null : trees.filter((tree) => tree !== null);
+}
+
+function idsIn(value: unknown): string[] | null {
+  if (!Array.isArray(value)) return null;
+  const ids = value.map((item: unknown) => Id.safeParse(item).data ?? null);
+  return ids.some((id) => id === null) ? null : ids.filter((id) => id !== null);
 }
 
 /** A full id, or the one of `ids` that begins so. @throws Failure when none or several do */

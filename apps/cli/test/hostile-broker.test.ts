@@ -106,7 +106,15 @@ beforeAll(async () => {
   const directory = join(home, 'profiles', 'default');
   await mkdir(directory, { recursive: true });
   const issuer = 'http://localhost:8420';
-  const profile = { server, issuer, broker: DIGEST, name: 'alice', kid: DIGEST, seen: [] };
+  const profile = {
+    server,
+    issuer,
+    broker: DIGEST,
+    name: 'alice',
+    kid: DIGEST,
+    seen: [],
+    gaps: [],
+  };
   await writeFile(join(directory, 'profile.json'), JSON.stringify(profile));
   const session = {
     v: 1,

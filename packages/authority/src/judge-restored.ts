@@ -38,7 +38,7 @@ function refusalOf(
   }
   if (body.accepted === null) {
     // Not at which index: this entry may have been replayed itself, behind fewer than there were.
-    return body.lost !== null && body.replayed <= index
+    return body.lost !== null && body.replayed <= index && isGap(body, body.lost)
       ? null
       : inputError('invalid_request', 'It lost nothing, or replayed more than there is.');
   }
@@ -55,6 +55,14 @@ function refusalOf(
   return isAccepted
     ? null
     : inputError('forbidden', 'No two humans have accepted this database beside this mirror.');
+}
+
+/** From the end of the database to that of the mirror: profiles excuse trees of that time, and of no other. */
+function isGap(
+  { database, mirror }: RestoredBody,
+  { first, last }: { readonly first: number; readonly last: number },
+): boolean {
+  return first === database.size && last >= first && last >= mirror.size - 1;
 }
 
 function applyRestored(

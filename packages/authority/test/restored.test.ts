@@ -114,6 +114,8 @@ describe('a restored database', () => {
   test.each<[string, Body]>([
     ['that lost nothing', { lost: null }],
     ['that replayed more than there is', { replayed: 1_000_000 }],
+    ['that lost what the database had', { lost: { first: 0, last: 39 } }],
+    ['that lost less than the mirror counts', { mirror: { ...TREE, size: 41 } }],
   ])('is refused %s', async (_, change) => {
     expectRefusal(await restored(change), 'invalid_request', /lost nothing, or replayed more/);
   });

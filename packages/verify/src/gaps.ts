@@ -2,7 +2,7 @@
 import type { AuthorityState, Restoration } from '@countersign/authority';
 
 export interface Gap
-  extends Pick<Restoration, 'database' | 'mirror' | 'lost' | 'replayed' | 'accepted'> {
+  extends Pick<Restoration, 'line' | 'database' | 'mirror' | 'lost' | 'replayed' | 'accepted'> {
   /** Of the entry that says so. */
   readonly index: number;
   /** Instant. */
@@ -11,9 +11,10 @@ export interface Gap
 
 export function restorationsIn(state: AuthorityState): readonly Gap[] {
   return [...state.restorations.values()].map(
-    ({ index, at, database, mirror, lost, replayed, accepted }) => ({
+    ({ index, at, line, database, mirror, lost, replayed, accepted }) => ({
       index,
       at,
+      line,
       database,
       mirror,
       lost,

@@ -9,9 +9,10 @@ import type { Context } from '../context.ts';
 import { parseCount } from '../duration.ts';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
 import { failed, usageFailure } from '../failure.ts';
-import { isOfLostTime, ownAuthority } from '../own-authority.ts';
+import { withoutLostTime } from '../lost-time.ts';
+import { ownAuthority } from '../own-authority.ts';
 import { everyPage } from '../pages.ts';
-import { type Profile, withTree, writeProfile } from '../profile.ts';
+import { type Profile, withVerified, writeProfile } from '../profile.ts';
 import { type Act, noun, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
@@ -142,15 +143,14 @@ const verify: Act = async (context, given) => {
       }),
     );
   let report = await verified(profile.seen);
+  let kept = profile;
   if (!report.ok) {
     // A restored database says so in its ledger: what was seen of the time it lost is no prefix of it.
     const { ok, gaps } = await verified([]);
-    const kept = profile.seen.filter(({ size }) => !gaps.some((gap) => isOfLostTime(gap, size)));
-    if (ok && kept.length < profile.seen.length) report = await verified(kept);
+    kept = withoutLostTime(profile, gaps);
+    if (ok && kept.seen.length < profile.seen.length) report = await verified(kept.seen);
   }
-  if (report.ok && report.checkpoint !== null) {
-    await writeProfile(context.paths, withTree(profile, report.checkpoint));
-  }
+  if (report.ok) await writeProfile(context.paths, withVerified(kept, report));
   return printReport(context, report);
 };
 
