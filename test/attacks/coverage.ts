@@ -115,6 +115,10 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       'the name of the line written over: what it holds is replayed all the same',
       'all of it written over is no empty mirror',
     ),
+    'a pipe, a link, a terabyte in the mirror': at('test/conformance/mirrors.test.ts')(
+      'takes %s for no object, and waits for nobody',
+      'reads no more of an object than any of ours has',
+    ),
     'a rollback behind a gap': mirror('is noticed by whoever verified since'),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
       "another deployment's, with a grant that nobody signed here",

@@ -1,4 +1,6 @@
 /** Both kinds of mirror against one contract: a directory, and a server that speaks S3. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -37,6 +39,27 @@ describe('a mirror in a directory', () => {
     expect(await readdir(join(directory, 'kept'))).toEqual(['a']);
   });
 
+  it.each<[string, (path: string) => void]>([
+    ['a pipe, which nobody writes to', (path) => execFileSync('mkfifo', [path])],
+    ['a link', (path) => symlinkSync('/dev/zero', path)],
+    ['a folder', (path) => mkdirSync(path)],
+    [
+      'a file of a terabyte with nothing in it',
+      (path) => {
+        writeFileSync(path, '');
+        truncateSync(path, 2 ** 40);
+      },
+    ],
+  ])('takes %s for no object, and waits for nobody', async (what, lay) => {
+    const root = await mkdtemp(join(tmpdir(), 'countersign-laid-'));
+    mkdirSync(join(root, 'at'));
+    const mirror = directoryMirror(root);
+    lay(join(root, 'at/1'));
+    expect(await mirror.put('at/1', Buffer.from('x')), what).toBe('different');
+    await expect(mirror.get('at/1')).rejects.toMatchObject({ code: 'invalid_request' });
+    await rm(root, { recursive: true });
+  });
+
   it('lists nothing of what a crash left half written', async () => {
     const mirror = directoryMirror(directory);
     await mirror.put('crashed/a', Buffer.from('a'));
@@ -66,6 +89,19 @@ describe('a mirror in S3-compatible storage', () => {
     const mirror = inBucket('mirrors', careless.url);
     await expect(mirror?.put('a', Buffer.from('a'))).rejects.toThrow(/If-None-Match/);
     await careless.stop();
+  });
+
+  it('reads no more of an object than any of ours has', async () => {
+    const endless = await answering((_, answer) => {
+      const more = (): void => {
+        while (answer.write(Buffer.alloc(65_536)));
+        answer.once('drain', more);
+      };
+      more();
+    });
+    const mirror = inBucket('mirrors', endless.url);
+    await expect(mirror?.get('a')).rejects.toMatchObject({ code: 'invalid_request' });
+    await endless.stop();
   });
 
   it.each([

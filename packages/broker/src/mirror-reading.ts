@@ -100,7 +100,7 @@ export async function isSigned(reading: Reading, line: Line): Promise<boolean> {
 }
 
 /** Null for what is malformed. */
-async function unlessMalformed<T>(work: () => Promise<T>): Promise<T | null> {
+export async function unlessMalformed<T>(work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
   } catch (error) {

@@ -19,7 +19,7 @@ import {
   type MirrorPoint,
   saysTheSame,
 } from './mirror-objects.ts';
-import { AT_ONCE } from './mirror-reading.ts';
+import { AT_ONCE, unlessMalformed } from './mirror-reading.ts';
 import type { Journal, Mirror } from './ports.ts';
 
 /** Milliseconds between two checkpoints while nothing is signed: what a mirror may not know of decisions. */
@@ -77,7 +77,7 @@ export function createShipping(standing: Standing): Shipping {
 
   async function put(name: string, bytes: Uint8Array): Promise<void> {
     if ((await mirror.put(name, bytes)) !== 'different') return;
-    const there = await mirror.get(name);
+    const there = await unlessMalformed(() => mirror.get(name));
     if (there !== null && saysTheSame(there, bytes, signer.publicKey)) return;
     differs = true;
     throw new CountersignError(

@@ -468,6 +468,7 @@ export interface Mirror {
    * `different` where it does not, which no server of ours has done.
    */
   put(name: string, bytes: Uint8Array): Promise<'stored' | 'same' | 'different'>;
+  /** @throws CountersignError `invalid_request` for what is no object, or larger than any of ours */
   get(name: string): Promise<Uint8Array | null>;
   /** Names that begin so, ascending, beyond `after`; 1,000 at most at a time. */
   list(

@@ -6,6 +6,7 @@ import type { Mirror } from '@countersign/broker';
 import { CountersignError } from '@countersign/core';
 import { AwsClient } from 'aws4fetch';
 import type { AwsCredentials } from './aws-credentials.ts';
+import { LARGEST_OBJECT, noObject } from './objects.ts';
 
 export interface S3Place {
   readonly bucket: string;
@@ -20,6 +21,12 @@ export interface S3Place {
 const LONGEST = 10_000;
 /** Tries of a request that found the storage busy. */
 const TRIES = 3;
+/** Bytes of a page of a thousand keys, each of a kilobyte at most, and what is said of each. */
+const LARGEST_LISTING = 8_388_608;
+/** Bytes of an error that are looked at. */
+const LARGEST_REFUSAL = 65_536;
+/** Stands for an object that is none of ours. */
+const OTHER = Buffer.alloc(0);
 const FORMAT = Buffer.from('countersign-mirror/1\n');
 
 /** @param credentials asked for before each request, since they are replaced while the server runs */
@@ -78,7 +85,9 @@ export function s3Mirror(place: S3Place, credentials: () => Promise<AwsCredentia
       return null;
     }
     if (!response.ok) throw await refused(response);
-    return new Uint8Array(await response.arrayBuffer());
+    const bytes = await bodyOf(response, LARGEST_OBJECT);
+    if (bytes === null) throw noObject(name);
+    return bytes;
   }
 
   /** Whether the storage keeps what is there. Asked once, with an object that all servers write alike. */
@@ -96,7 +105,10 @@ export function s3Mirror(place: S3Place, credentials: () => Promise<AwsCredentia
       });
       await isKept;
       if (await create(name, bytes)) return 'stored';
-      const there = await get(name);
+      const there = await get(name).catch((error: unknown) => {
+        if (error instanceof CountersignError && error.code === 'invalid_request') return OTHER;
+        throw error;
+      });
       if (there === null) throw unavailable('says that an object is there, and does not give it');
       return Buffer.compare(there, bytes) === 0 ? 'same' : 'different';
     },
@@ -115,8 +127,8 @@ export function s3Mirror(place: S3Place, credentials: () => Promise<AwsCredentia
         });
         const response = await send(`/?${query}`, { method: 'GET' });
         if (!response.ok) throw await refused(response);
-        const text = await response.text();
-        if (!text.includes('<ListBucketResult')) throw unavailable('answered a listing with none');
+        const text = (await bodyOf(response, LARGEST_LISTING))?.toString('utf8');
+        if (!text?.includes('<ListBucketResult')) throw unavailable('answered a listing with none');
         const page = [...text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) =>
           unescaped(key ?? '').slice(folder.length),
         );
@@ -127,6 +139,22 @@ export function s3Mirror(place: S3Place, credentials: () => Promise<AwsCredentia
       return names;
     },
   };
+}
+
+/** Null beyond that many bytes, the rest of which is not read. @throws CountersignError `broker_unavailable` */
+async function bodyOf(response: Response, most: number): Promise<Buffer | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length;
+      if (size > most) return null;
+      chunks.push(chunk);
+    }
+  } catch {
+    throw unavailable('broke off its answer');
+  }
+  return Buffer.concat(chunks);
 }
 
 /** XML's five, for prefixes that hold one. */
@@ -141,7 +169,7 @@ function unescaped(text: string): string {
 
 /** By status and the storage's own code, a closed list; its other words stay out. */
 async function refused(response: Response): Promise<CountersignError> {
-  const text = await response.text().catch(() => '');
+  const text = (await bodyOf(response, LARGEST_REFUSAL).catch(() => null))?.toString('utf8') ?? '';
   const code = /<Code>([A-Za-z]{1,64})<\/Code>/.exec(text)?.[1];
   return unavailable(`answered ${[response.status, code].filter(Boolean).join(' ')}`);
 }
