@@ -119,6 +119,9 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       'takes %s for no object, and waits for nobody',
       'reads no more of an object than any of ours has',
     ),
+    'two servers on two copies': mirror(
+      'a use and a revocation at one stop the other, and an honest server goes on',
+    ),
     'a rollback behind a gap': mirror('is noticed by whoever verified since'),
     'a snapshot of authority': at('test/attacks/snapshot.test.ts')(
       "another deployment's, with a grant that nobody signed here",

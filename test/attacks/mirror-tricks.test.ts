@@ -5,12 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createAgent, createClient } from '@countersign/client';
 import { verifyExport } from '@countersign/verify';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { withoutLostTime } from '../../apps/cli/src/lost-time.ts';
 import { type Profile, withVerified } from '../../apps/cli/src/profile.ts';
+import { besides } from '../support/besides.ts';
 import { details, grantDraft } from '../support/deployment.ts';
 import type { Person } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
@@ -89,8 +91,8 @@ async function reaches(entries: number): Promise<void> {
     .toBeGreaterThanOrEqual(entries);
 }
 
-async function whatIsServed(): Promise<string> {
-  const answer = await fetch(`${at.deployment.broker.url}/readyz`);
+async function whatIsServed(server = at.deployment.broker.url): Promise<string> {
+  const answer = await fetch(`${server}/readyz`);
   return Readiness.parse(await answer.json()).reason;
 }
 
@@ -111,7 +113,7 @@ async function accept(): Promise<void> {
   const before = await lines();
   const { id } = await alice.propose(ACCEPT);
   await bob.sign(id);
-  await expect.poll(whatIsServed, { timeout: 30_000 }).toBe('ready');
+  await expect.poll(() => whatIsServed(), { timeout: 30_000 }).toBe('ready');
   await expect.poll(lines, { timeout: 30_000 }).toHaveLength(before.length + 1);
   await signIn();
 }
@@ -307,4 +309,37 @@ describe('a rollback behind a gap that is known', () => {
 
   const verify = ({ seen }: Profile) =>
     verifyExport(alice.client.exportLines({ authority: false }), { seen });
+});
+
+describe('two servers on two copies, beside one mirror', () => {
+  const OTHER = 'drop database if exists other with (force)';
+  afterEach(() => besides(at.deployment, OTHER));
+
+  test('a use and a revocation at one stop the other, and an honest server goes on', async () => {
+    const { cursor } = at.deployment;
+    const plain = await granted({});
+    const once = await granted({ operations: ['postgres:delete'], max_uses: 1 });
+    await bob.sign(once.id);
+    await at.stop();
+    await besides(at.deployment, OTHER);
+    await besides(at.deployment, 'create database other template countersign');
+    await at.start();
+    const url = new URL(at.deployment.databaseUrl.reveal());
+    url.pathname = '/other';
+    const another = await at.deployment.anotherServer({ env: { DATABASE_URL: url.href } });
+    const there = createAgent(createClient({ server: another.url }), cursor);
+    alice = await at.signIn(alice);
+    await cursor.agent.exchange(await cursor.agent.token(DELETE), null);
+    await alice.propose({ kind: 'grant.revoke', body: { grant: plain.id, reason: 'over' } });
+    await reaches(await size());
+    await expect.poll(() => whatIsServed(another.url), { timeout: 40_000 }).toBe('mirror');
+    await refused(there.token(DELETE), 'broker_unavailable');
+    await refused(there.token(SELECT), 'broker_unavailable');
+    await another.stop();
+    // Whatever the other one had written by then, this one goes on: at once, or by two.
+    await at.stop();
+    await at.start();
+    if ((await whatIsServed()) === 'mirror') await accept();
+    await refused(cursor.agent.token(SELECT), 'resource_not_granted');
+  });
 });

@@ -13,6 +13,7 @@ import {
 import { isAuthorityEntryType } from '@countersign/contract';
 import { CountersignError, UnfaithfulLedger } from '@countersign/core';
 import { decodeEntry, emptyRoot, extendChain, leafHash } from '@countersign/ledger';
+import { type Held, requireOneHistory } from './mirror-forks.ts';
 import {
   checkpointName,
   checkpointsOf,
@@ -25,16 +26,8 @@ import {
   type MirroredEntry,
   type MirrorPoint,
 } from './mirror-objects.ts';
-import {
-  AT_ONCE,
-  asDoubt,
-  Doubt,
-  newestPoint,
-  type Reading,
-  readLines,
-  readPoint,
-} from './mirror-reading.ts';
-import type { Journal, PresentHead, Restorer } from './ports.ts';
+import { AT_ONCE, asDoubt, Doubt, newestPoint, readLines, readPoint } from './mirror-reading.ts';
+import type { PresentHead } from './ports.ts';
 
 /** As a statement names it. */
 export interface TreeName {
@@ -69,9 +62,7 @@ export interface Found {
   readonly newest: number;
 }
 
-export interface Compared extends Reading {
-  readonly journal: Journal;
-  readonly restorer: Restorer;
+export interface Compared extends Held {
   readonly state: AuthorityState;
 }
 
@@ -111,7 +102,7 @@ export async function compareWithMirror(compared: Compared): Promise<Comparison>
 
 const NOTHING: TreeName = nameOf({ size: 0, root: emptyRoot() });
 
-function nameOf({ size, root }: { size: number; root: Uint8Array }): TreeName {
+export function nameOf({ size, root }: { size: number; root: Uint8Array }): TreeName {
   return { size, root: Buffer.from(root).toString('base64url') };
 }
 
@@ -131,6 +122,7 @@ async function compareLine(
   if (point.size <= head.size) {
     await requireSameHistory(compared, point, head);
     if (missing.length === 0 && own.id === newest.id) {
+      await requireOneHistory(compared, newest, new Set());
       return { kind: 'level', line: newest, from: point };
     }
     if (missing.length === 0) throw new Doubt('it has another name for this history');

@@ -6,6 +6,7 @@ import type { Clock } from '@countersign/core';
 import { CountersignError } from '@countersign/core';
 import { EMPTY_CHAIN, type NoteSigner } from '@countersign/ledger';
 import type { BrokerLog } from './deps.ts';
+import { requireOneHistory } from './mirror-forks.ts';
 import {
   checkpointName,
   encodeLine,
@@ -19,8 +20,8 @@ import {
   type MirrorPoint,
   saysTheSame,
 } from './mirror-objects.ts';
-import { AT_ONCE, unlessMalformed } from './mirror-reading.ts';
-import type { Journal, Mirror } from './ports.ts';
+import { AT_ONCE, Doubt, unlessMalformed } from './mirror-reading.ts';
+import type { Journal, Mirror, Restorer } from './ports.ts';
 
 /** Milliseconds between two checkpoints while nothing is signed: what a mirror may not know of decisions. */
 const CHECKPOINT_EVERY = 10_000;
@@ -46,6 +47,9 @@ export interface Shipping {
 }
 
 interface Standing {
+  readonly restorer: Restorer;
+  /** Once another database was found to go on with the mirror; nothing is written until it begins anew. */
+  readonly onFork: (why: string) => void;
   readonly mirror: Mirror;
   readonly journal: Journal;
   readonly clock: Clock;
@@ -64,7 +68,7 @@ interface Shipped {
 }
 
 export function createShipping(standing: Standing): Shipping {
-  const { mirror, journal, clock, log, origin, signer } = standing;
+  const { mirror, journal, restorer, clock, log, origin, signer } = standing;
   let shipped: Shipped | null = null;
   let running: Promise<void> | null = null;
   let checkpointAt = Number.NEGATIVE_INFINITY;
@@ -74,6 +78,9 @@ export function createShipping(standing: Standing): Shipping {
   let differs = false;
   /** Whether the mirror was looked through for what somebody took out of it. */
   let isMended = true;
+  /** Names that others wrote and that were held against the database. */
+  let held: ReadonlySet<string> = new Set();
+  let heldAt = Number.NEGATIVE_INFINITY;
 
   async function put(name: string, bytes: Uint8Array): Promise<void> {
     if ((await mirror.put(name, bytes)) !== 'different') return;
@@ -140,14 +147,31 @@ export function createShipping(standing: Standing): Shipping {
     }
   }
 
+  /** Law 1: neither revocations nor uses of a server on another copy of the database pass unseen for long. */
+  async function holdAgainst(): Promise<void> {
+    if (shipped === null || clock.now() - heldAt < CHECKPOINT_EVERY) return;
+    const { line, isNamed } = shipped;
+    if (isNamed) {
+      const reading = { mirror, journal, restorer, ledgerKey: signer.publicKey };
+      held = await requireOneHistory(reading, line, held);
+    }
+    heldAt = clock.now();
+  }
+
   async function attempt(urgent: boolean): Promise<void> {
     try {
+      if (!urgent) await holdAgainst();
       await pass(urgent);
       if (!urgent) await mend();
       if (trouble !== null) log.info({}, 'the mirror is written to again');
       trouble = null;
       differs = false;
     } catch (error) {
+      if (error instanceof Doubt) {
+        shipped = null;
+        standing.onFork(error.message);
+        return;
+      }
       // Its words are ours, or a file system's; never a credential's.
       const reason = error instanceof Error ? error.message : 'unknown';
       if (reason !== trouble)
@@ -172,6 +196,7 @@ export function createShipping(standing: Standing): Shipping {
     },
     begin(line, from) {
       isMended = from === null;
+      held = new Set();
       shipped = {
         line,
         size: from?.size ?? 0,

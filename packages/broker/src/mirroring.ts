@@ -13,6 +13,7 @@ import {
   type Comparison,
   compareWithMirror,
   type Found,
+  nameOf,
   type TreeName,
 } from './mirror-comparison.ts';
 import { LINES } from './mirror-objects.ts';
@@ -61,8 +62,27 @@ const ACCEPT = 'countersign audit restore --reason TEXT';
 
 export function createMirroring(options: MirroringOptions): Mirroring {
   const { mirror, journal, restorer, authority, clock, random, log, origin, signer } = options;
-  const shipping = createShipping({ mirror, journal, clock, log, origin, signer });
+  const shipping = createShipping({
+    mirror,
+    journal,
+    restorer,
+    clock,
+    log,
+    origin,
+    signer,
+    onFork(why) {
+      // Law 5: compared anew at the next round, and until then as before the first look.
+      halt = UNCOMPARED;
+      isForked = true;
+      log.warn(
+        { reason: why },
+        'nothing is decided: the mirror has another history of this ledger',
+      );
+    },
+  });
   let halt: Halt | null = UNCOMPARED;
+  /** Found while this server ran: the other database may have a server that runs as well. */
+  let isForked = false;
   let looking: Promise<void> | null = null;
 
   async function compare(): Promise<Comparison> {
@@ -92,6 +112,8 @@ export function createMirroring(options: MirroringOptions): Mirroring {
         shipping.begin(comparison.line, null);
         return 'open';
       case 'behind':
+        // Caught up with, each of two would be behind the other again and again.
+        if (isForked) return await settleDoubt(forked(comparison));
         // Judged on authority that is the head's, or else judged again.
         if (comparison.head.authorityVersion === authority.version) await catchUp(comparison);
         return 'again';
@@ -108,7 +130,7 @@ export function createMirroring(options: MirroringOptions): Mirroring {
         : {
             line: { number: line.number + 1, id: newId() },
             mirror: latest,
-            database: { size: head.size, root: Buffer.from(head.root).toString('base64url') },
+            database: nameOf(head),
             lost,
             replayed: missing.length,
             accepted: null,
@@ -173,6 +195,7 @@ export function createMirroring(options: MirroringOptions): Mirroring {
       // What a start records is recorded before anyone is served; where that fails it is tried again.
       await options.onOpen();
       halt = null;
+      isForked = false;
       void shipping.ship(true);
     } else {
       halt = found;
@@ -236,6 +259,11 @@ function haltOver(why: string, found: Found): Halt {
     sentence: `The broker decides nothing: its database and the mirror do not agree (${why}). Restore the latest backup, or two humans go on with this database: ${ACCEPT}`,
     found,
   };
+}
+
+function forked({ head, mirror, line }: Extract<Comparison, { kind: 'behind' }>) {
+  const found = { mirror, database: nameOf(head), newest: line.number };
+  return { kind: 'doubtful' as const, why: 'another database goes on with it', found };
 }
 
 class EmptyDatabase extends CountersignError {}
