@@ -27,7 +27,7 @@ import {
   type MirrorPoint,
 } from './mirror-objects.ts';
 import { AT_ONCE, asDoubt, Doubt, newestPoint, readLines, readPoint } from './mirror-reading.ts';
-import type { PresentHead } from './ports.ts';
+import type { PresentHead, Restorer } from './ports.ts';
 
 /** As a statement names it. */
 export interface TreeName {

@@ -61,15 +61,9 @@ const LOOKS = 8;
 const ACCEPT = 'countersign audit restore --reason TEXT';
 
 export function createMirroring(options: MirroringOptions): Mirroring {
-  const { mirror, journal, restorer, authority, clock, random, log, origin, signer } = options;
+  const { mirror, journal, restorer, authority, clock, random, log } = options;
   const shipping = createShipping({
-    mirror,
-    journal,
-    restorer,
-    clock,
-    log,
-    origin,
-    signer,
+    ...options,
     onFork(why) {
       // Law 5: compared anew at the next round, and until then as before the first look.
       halt = UNCOMPARED;
