@@ -13,6 +13,7 @@ import {
 } from '@countersign/contract';
 import type { Secret } from '@countersign/core';
 import { unverified } from './failure.ts';
+import { recordOf } from './key-file.ts';
 import { idNamed } from './own-authority.ts';
 
 export interface Asked {
@@ -57,7 +58,8 @@ export function requireAsAsked(asked: Asked, statement: Statement): void {
   }
   if (request.kind === 'connection.set' && statement.kind === 'connection.set') {
     for (const [member, value] of Object.entries(request.body.config ?? {})) {
-      requireSame(`config.${member}`, statement.body.config[member], value);
+      const drafted = statement.body.config[member];
+      if (!isCompletion(drafted, value)) requireSame(`config.${member}`, drafted, value);
     }
   }
 }
@@ -342,4 +344,16 @@ function differs(how: string): Error {
     `The broker drafted another statement. ${how} Nothing was signed.`,
     'countersign audit verify',
   );
+}
+
+/** A list of ids as asked, in its order, where each may have become the object that it is the id of. */
+function isCompletion(drafted: unknown, asked: unknown): boolean {
+  if (!Array.isArray(drafted) || !Array.isArray(asked) || drafted.length !== asked.length) {
+    return false;
+  }
+  return asked.every((each: unknown, at) => {
+    const found: unknown = drafted[at];
+    const isNamed = typeof each === 'string' && recordOf(found)?.['id'] === each;
+    return isNamed || isDeepStrictEqual(found, each);
+  });
 }

@@ -1,6 +1,6 @@
 /** A broker that drafts another thing than was asked for gets no signature. */
 import { emptyState } from '@countersign/authority';
-import type { DraftRequest, Statement } from '@countersign/contract';
+import type { DraftRequest, Statement, StatementOf } from '@countersign/contract';
 import { Secret } from '@countersign/core';
 import { hash } from '@node-rs/argon2';
 import { describe, expect, test } from 'vitest';
@@ -193,6 +193,46 @@ test('a connection keeps its credential, configuration and mapping', () => {
     expect(() => check(request, { ...drafted, body: { ...body, ...change } })).toThrow(
       /is not what/,
     );
+  }
+});
+
+test('ids of a configuration may come back as what they name, and no others', () => {
+  const [one, other] = ['1f6c1a52-9d2e-4c55-a7f4-0a8f5f3f2b10', OTHER];
+  const request: DraftRequest = {
+    kind: 'connection.set',
+    id: ID,
+    body: {
+      name: 'railway',
+      provider: 'railway',
+      config: { token: 'account', projects: [one] },
+      environments: {},
+    },
+  };
+  const body = {
+    connection: null,
+    name: 'railway',
+    provider: 'railway',
+    endpoint: 'https://backboard.railway.com',
+    account: 'user/1',
+    mapping: {},
+    credential: OTHER,
+  };
+  const hold = (projects: StatementOf<'connection.set'>['body']['config'][string]) =>
+    check(request, {
+      ...around,
+      kind: 'connection.set' as const,
+      body: { ...body, config: { token: 'account', projects } },
+    });
+  expect(() => hold([{ id: one, name: 'rental', environments: [] }])).not.toThrow();
+  for (const projects of [
+    [{ id: other, name: 'rental', environments: [] }],
+    [{ id: one, name: 'rental' }, { id: other }],
+    [{ name: one }],
+    [[one]],
+    [],
+    { 0: { id: one } },
+  ]) {
+    expect(() => hold(projects), JSON.stringify(projects)).toThrow(/config.projects is not what/);
   }
 });
 
