@@ -163,7 +163,9 @@ function environmentOf(deps: Deps, asked: Asked, ids: readonly string[]): string
   if (others.length > 0) {
     return obstacle(
       'environment_mismatch',
-      'It concerns several environments at once. Send what concerns each by itself.',
+      calls.length > 1
+        ? 'It concerns several environments at once. Send what concerns each by itself.'
+        : 'What it concerns belongs to several environments, and no grant is for more than one.',
       { reason: `It concerns ${[...found].join(', ')}: ${ids.join(', ')}.`, calls },
     );
   }
