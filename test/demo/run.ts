@@ -1,0 +1,85 @@
+/** `npm run demo`: the incident replayed, without Countersign and with it. Exits 0 only if every claim held. */
+import { parseArgs } from 'node:util';
+import { openPremises, Undo } from './premises.ts';
+import { theIncident, theLedger, theRightDelete, theSameAgain, theSharedVolume } from './scenes.ts';
+import { Stage } from './stage.ts';
+
+const USAGE = `npm run demo -- [options]
+
+  --fast   no pauses to read in (so without a terminal anyway)
+  --json   one JSON document of what was claimed and held, instead of the scenes
+
+Example: npm run demo -- --fast`;
+
+async function main(args: readonly string[]): Promise<number> {
+  const { stdout, env } = process;
+  let options: { readonly fast: boolean; readonly json: boolean; readonly help: boolean };
+  try {
+    const flag = { type: 'boolean', default: false } as const;
+    options = parseArgs({
+      args: [...args],
+      options: { fast: flag, json: flag, help: flag },
+    }).values;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : 'unknown'}\n\n${USAGE}\n`);
+    return 2;
+  }
+  if (options.help) {
+    stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  const { fast, json } = options;
+  const isWatched = stdout.isTTY === true && !json;
+  const stage = new Stage({
+    write: json ? null : (text) => stdout.write(text),
+    paced: isWatched && !fast,
+    colour: isWatched && !env['NO_COLOR'],
+  });
+  const undo = new Undo();
+  const interrupted = untilInterrupted(undo);
+  const began = performance.now();
+  try {
+    await Promise.race([play(stage, undo), interrupted]);
+  } finally {
+    await undo.close();
+  }
+  const elapsed = (performance.now() - began) / 1000;
+  const { held, scenes } = stage;
+  if (json) stdout.write(`${JSON.stringify({ held, seconds: elapsed, scenes })}\n`);
+  else {
+    const claims = scenes.reduce((sum, each) => sum + each.claims.length, 0);
+    const end = held ? `All ${claims} claims held.` : 'Not every claim held: see ✗ above.';
+    stdout.write(`\n${end} It took ${Math.round(elapsed)} s; nothing is left running.\n`);
+  }
+  return held ? 0 : 1;
+}
+
+async function play(stage: Stage, undo: Undo): Promise<void> {
+  await stage.tell('Countersign: the nine seconds of April 2026, twice. Takes under a minute.');
+  const premises = await openPremises(undo);
+  // Awaited after the first scene: until then its failure is nobody's but the demo's.
+  premises.company.catch(() => undefined);
+  await theIncident(stage, premises);
+  const company = await premises.company;
+  const waiting = await theSameAgain(stage, premises, company);
+  await theSharedVolume(stage, premises, company, waiting);
+  await theRightDelete(stage, premises, company);
+  await theLedger(stage, premises, company);
+}
+
+/** Never resolves. A Ctrl-C, or what a terminal says when it goes, ends everything and then this process. */
+function untilInterrupted(undo: Undo): Promise<never> {
+  return new Promise(() => {
+    for (const [signal, status] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+      ['SIGHUP', 129],
+    ] as const) {
+      process.once(signal, () => {
+        void undo.close().finally(() => process.exit(status));
+      });
+    }
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2));
