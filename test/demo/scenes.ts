@@ -20,8 +20,14 @@ const RequestList = z.object({
 const Decision = z.object({
   index: z.number(),
   time: z.string(),
-  body: z.object({ verdict: z.string(), code: z.string().nullish(), stage: z.string() }),
+  body: z.object({
+    verdict: z.string(),
+    stage: z.string(),
+    code: z.string().optional(),
+    reason: z.string().optional(),
+  }),
 });
+const DECISIONS = ['audit', 'log', '--agent', AGENT, '--type', 'decision'];
 
 export async function theIncident(stage: Stage, { before, agentAlone }: Premises): Promise<void> {
   await stage.scene('The incident: an agent, and a token that lay in a file');
@@ -93,16 +99,28 @@ export async function theSharedVolume(
 ): Promise<void> {
   await stage.scene('Two humans sign a mistake, and production is proven to be in the way');
   await stage.tell(
-    'Both take the agent at its word: it is a volume of staging. (Passphrases from files.)',
+    'Both take the agent at its word: a volume of staging. (Passphrases come from files.)',
   );
-  const count = await countersign(stage, { alice, bob }, request);
-  await stage.claim('Two of two signatures: the grant is in force.', count, () => 'it is not.');
+  const { inForce, shown } = await countersign(stage, { alice, bob }, request);
+  // Where Railway could be asked before, the text to sign names what goes along.
+  if (shown.some((line) => line.startsWith('! It reaches beyond'))) {
+    await stage.claim(
+      'The text they signed named it: production, and its backups.',
+      /production: volume bookings, .*backup/.test(shown.join(' ')),
+      () => shown.join(' '),
+    );
+  }
+  await stage.claim('Two of two signatures: the grant is in force.', inForce, () => 'it is not.');
   const lines = await listen(stage, run, null);
   const exit = await run.exited;
+  const { body } = Decision.parse(await alice.json(...DECISIONS, '--limit', '1'));
+  await stage.quote('ledger', body.reason ?? '');
   await stage.claim(
-    'Refused all the same: the broker asked Railway, and that volume is in production too.',
+    'Refused all the same: by Railway’s own data that volume is in production too.',
     lines.some((line) => line.startsWith('Refused: environment_mismatch')) &&
       exit === HALTED &&
+      body.code === 'environment_mismatch' &&
+      /\bproduction\b/.test(body.reason ?? '') &&
       behind.bookingsIn() === 2,
     () => `${lines.at(-1) ?? 'nothing was said'} (exit ${exit})`,
   );
@@ -146,15 +164,14 @@ export async function theLedger(
   { alice, bob }: Company,
 ): Promise<void> {
   await stage.scene('The ledger of it all');
-  const log = ['audit', 'log', '--agent', AGENT, '--type', 'decision'];
-  await type(stage, alice, ...log);
+  await type(stage, alice, ...DECISIONS);
   const verified = await type(stage, bob, 'audit', 'verify');
   await stage.claim(
     'Every entry, signature and decision verifies, on bob’s side.',
     verified.exit === 0,
     () => verified.output.join(' '),
   );
-  const last = Decision.parse(await alice.json(...log, '--limit', '1'));
+  const last = Decision.parse(await alice.json(...DECISIONS, '--limit', '1'));
   const sent = behind.harm().filter(({ operation }) => operation.field === 'volumeDelete');
   await stage.claim(
     `Entry ${last.index} is the one delete that was allowed, written before it was sent.`,
@@ -167,12 +184,18 @@ export async function theLedger(
   );
 }
 
-/** Alice turns the request into a grant and signs, bob signs. Resolves to whether it is in force then. */
+interface Countersigned {
+  readonly inForce: boolean;
+  /** The lines they were shown before they signed. */
+  readonly shown: readonly string[];
+}
+
+/** Alice turns the request into a grant and signs, bob signs. */
 async function countersign(
   stage: Stage,
   { alice, bob }: Pick<Company, 'alice' | 'bob'>,
   request: string,
-): Promise<boolean> {
+): Promise<Countersigned> {
   const proposed = await type(stage, alice, 'request', 'answer', short(request), '--valid', '10m');
   const { statements } = PendingList.parse(await bob.json('pending'));
   const signed = await bob.type('sign', short(statements[0]?.id ?? ''));
@@ -184,7 +207,7 @@ async function countersign(
   const same = meant.length > 1 && meant.every((line) => signed.output.includes(line));
   if (same) await stage.tell('Bob, at his own terminal, is shown the same, line by line.');
   await stage.typed(bob.who, signed.command, same ? signed.output.slice(-1) : signed.output);
-  return proposed.exit === 4 && signed.exit === 0;
+  return { inForce: proposed.exit === 4 && signed.exit === 0, shown: proposed.output };
 }
 
 async function type(stage: Stage, terminal: Terminal, ...argv: string[]): Promise<Typed> {

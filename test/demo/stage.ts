@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 
 const WIDTH = 80;
 /** Milliseconds after a line, after a claim, and before a scene, where somebody watches. */
-const PACE = { line: 170, claim: 450, scene: 900 } as const;
+const PACE = { line: 150, claim: 400, scene: 700 } as const;
 
 interface Claim {
   readonly text: string;
