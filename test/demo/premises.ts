@@ -19,7 +19,7 @@ export interface Premises {
   agentAlone(mount: string): Promise<AgentRun>;
   /** The same script as an agent of the broker. */
   agentBehindBroker(company: Company, mount: string): Promise<AgentRun>;
-  close(): Promise<void>;
+  readonly company: Promise<Company>;
 }
 
 /** Behind the broker, once everything is signed that an ordinary day takes. */
@@ -37,10 +37,14 @@ export class Undo {
   readonly #steps: (() => unknown)[] = [];
   #closed: Promise<void> | null = null;
 
+  /** @throws Error where everything is being ended already; what was just started ends with it */
   add(step: () => unknown): void {
-    // What came up while everything was ended already ends at once.
-    if (this.#closed === null) this.#steps.push(step);
-    else void step();
+    this.#steps.push(step);
+    if (this.#closed !== null) throw new Error('interrupted');
+  }
+
+  get isClosing(): boolean {
+    return this.#closed !== null;
   }
 
   close(): Promise<void> {
@@ -49,18 +53,23 @@ export class Undo {
   }
 
   async #run(): Promise<void> {
-    for (const step of this.#steps.reverse()) await step();
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
   }
 }
 
-export async function openPremises(undo: Undo): Promise<Premises & { company: Promise<Company> }> {
+export async function openPremises(undo: Undo): Promise<Premises> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-demo-'));
   undo.add(() => rm(directory, { recursive: true, force: true }));
   const [before, behind] = await Promise.all([startRailway(), startRailway()]);
   undo.add(() => before.close());
   undo.add(() => behind.close());
+  // While the first scene is watched, the broker of the second is set up.
+  const company = openCompany(directory, behind, undo);
+  // A broker that is still starting is waited for, so that it ends too.
+  undo.add(() => company.catch(() => undefined));
   let runs = 0;
   const agent = async (railway: Railway, env: Readonly<Record<string, string>>) => {
+    if (undo.isClosing) throw new Error('interrupted');
     runs += 1;
     const { rental } = railway;
     const run = await runAgent(join(directory, `agent-${runs}`), rental.tokens.account.secret, {
@@ -86,9 +95,7 @@ export async function openPremises(undo: Undo): Promise<Premises & { company: Pr
         COUNTERSIGN_AGENT_KEY_FILE: keyFile,
         TASK_MOUNT: mount,
       }),
-    // While the first scene is watched, the broker of the second is set up.
-    company: openCompany(directory, behind, undo),
-    close: () => undo.close(),
+    company,
   };
 }
 

@@ -36,13 +36,18 @@ async function main(args: readonly string[]): Promise<number> {
     colour: isWatched && !env['NO_COLOR'],
   });
   const undo = new Undo();
-  const interrupted = untilInterrupted(undo);
+  endWhenInterrupted(stage, undo);
   const began = performance.now();
   try {
-    await Promise.race([play(stage, undo), interrupted]);
-  } finally {
+    await play(stage, undo);
+  } catch (error) {
     await undo.close();
+    process.stderr.write(
+      `The demo broke off: ${error instanceof Error ? error.message : 'unknown'}\n`,
+    );
+    return 1;
   }
+  await undo.close();
   const elapsed = (performance.now() - began) / 1000;
   const { held, scenes } = stage;
   if (json) stdout.write(`${JSON.stringify({ held, seconds: elapsed, scenes })}\n`);
@@ -57,8 +62,6 @@ async function main(args: readonly string[]): Promise<number> {
 async function play(stage: Stage, undo: Undo): Promise<void> {
   await stage.tell('Countersign: the nine seconds of April 2026, twice. Takes under a minute.');
   const premises = await openPremises(undo);
-  // Awaited after the first scene: until then its failure is nobody's but the demo's.
-  premises.company.catch(() => undefined);
   await theIncident(stage, premises);
   const company = await premises.company;
   const waiting = await theSameAgain(stage, premises, company);
@@ -67,19 +70,18 @@ async function play(stage: Stage, undo: Undo): Promise<void> {
   await theLedger(stage, premises, company);
 }
 
-/** Never resolves. A Ctrl-C, or what a terminal says when it goes, ends everything and then this process. */
-function untilInterrupted(undo: Undo): Promise<never> {
-  return new Promise(() => {
-    for (const [signal, status] of [
-      ['SIGINT', 130],
-      ['SIGTERM', 143],
-      ['SIGHUP', 129],
-    ] as const) {
-      process.once(signal, () => {
-        void undo.close().finally(() => process.exit(status));
-      });
-    }
-  });
+/** A Ctrl-C, or what a terminal says when it goes, ends everything that was started and then this process. */
+function endWhenInterrupted(stage: Stage, undo: Undo): void {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => {
+      stage.silence();
+      void undo.close().finally(() => process.exit(status));
+    });
+  }
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -28,6 +28,7 @@ export interface StageOptions {
 export class Stage {
   readonly scenes: Scene[] = [];
   readonly #options: StageOptions;
+  #silent = false;
   /** Lines of others, word for word, that were shown in whole. */
   readonly #quoted = new Set<string>();
 
@@ -38,6 +39,11 @@ export class Stage {
   /** Whether everything that was claimed was so. */
   get held(): boolean {
     return this.scenes.every(({ claims }) => claims.every(({ held }) => held));
+  }
+
+  /** Nothing is shown from here on. */
+  silence(): void {
+    this.#silent = true;
   }
 
   async scene(title: string): Promise<void> {
@@ -92,7 +98,7 @@ export class Stage {
   }
 
   #print(text: string): void {
-    this.#options.write?.(`${text.trimEnd()}\n`);
+    if (!this.#silent) this.#options.write?.(`${text.trimEnd()}\n`);
   }
 
   #style(how: 'bold' | 'dim' | 'green' | 'red', text: string): string {

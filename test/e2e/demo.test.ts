@@ -82,18 +82,23 @@ test(
   LONGEST,
 );
 
-test(
-  'a Ctrl-C ends all of it',
-  async () => {
+test.each([
+  ['a Ctrl-C', 'SIGINT', '2. The same agent', 130],
+  ['a SIGTERM to it alone, while the broker starts,', 'SIGTERM', '1. The incident', 143],
+] as const)(
+  '%s ends all of it',
+  async (_, signal, scene, status) => {
     const child = demo('--fast');
     const exited = once(child, 'exit');
     let shown = '';
     for await (const chunk of child.stdout) {
-      const began = shown.includes('2. The same agent');
+      const began = shown.includes(scene);
       shown += String(chunk);
-      if (!began && shown.includes('2. The same agent')) process.kill(-Number(child.pid), 'SIGINT');
+      // A terminal tells everybody in the group.
+      const told = Number(child.pid) * (signal === 'SIGINT' ? -1 : 1);
+      if (!began && shown.includes(scene)) process.kill(told, signal);
     }
-    expect(await exited).toEqual([130, null]);
+    expect(await exited).toEqual([status, null]);
     expect(shown).not.toContain('claims held');
     expect(shown.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
     expect(await readdir(directory)).toEqual([]);
