@@ -69,13 +69,14 @@ export async function openPremises(undo: Undo): Promise<Premises> {
   undo.add(() => company.catch(() => undefined));
   let runs = 0;
   const agent = async (railway: Railway, env: Readonly<Record<string, string>>) => {
-    if (undo.isClosing) throw new Error('interrupted');
     runs += 1;
     const { rental } = railway;
     const run = await runAgent(join(directory, `agent-${runs}`), rental.tokens.account.secret, {
       RAILWAY_ENVIRONMENT_ID: rental.staging.id,
       ...env,
     });
+    // What it would ask is going away already.
+    if (undo.isClosing) run.kill();
     undo.add(() => run.kill());
     return run;
   };
