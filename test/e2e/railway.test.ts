@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createClient } from '@countersign/client';
-import type { RequestedDetail } from '@countersign/contract';
+import type { DraftRequest, RequestedDetail } from '@countersign/contract';
 import {
   buildRental,
   type Effect,
@@ -15,6 +15,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
 import { verifyLedger } from '../support/ledger.ts';
+import { envelopeOf, newId } from '../support/people.ts';
 
 const RATE = { perHour: 1e9, perSecond: 1e9 };
 
@@ -133,6 +134,62 @@ describe('an agent in staging', () => {
       true,
     );
     await expect(send(query, wanted)).rejects.toMatchObject({ code: 'grant_exhausted' });
+  });
+
+  test('is granted no delete before humans were shown what goes with it', async () => {
+    const { alice, cursor } = deployment;
+    const { id } = rental.volumes.bookings;
+    const wanted = details(['railway:volumeDelete'], [`volume/${id}`], at);
+    const asked = await cursor.agent.ask({ authorization_details: wanted, reason: 'x' });
+    const request: DraftRequest = {
+      kind: 'grant.create',
+      id: newId(),
+      body: { request: asked.id, reason: 'ok' },
+    };
+    const { statement } = await alice.client.call('draft', { body: request });
+    if (statement.kind !== 'grant.create') throw new Error('it is a grant');
+    expect(statement.body.assessment).toMatchObject({
+      kind: 'deletion',
+      body: {
+        omitted: 0,
+        deletions: [
+          {
+            losses: [
+              { place: 'production', object: 'volume bookings', used_by: 'postgres', backups: 2 },
+              { place: 'staging', object: 'volume bookings', used_by: 'postgres', backups: 2 },
+            ],
+          },
+        ],
+      },
+    });
+    const body = statement.body.assessment?.body ?? {};
+    for (const assessment of [
+      null,
+      { kind: 'deletion', v: 1, body: { ...body, deletions: [] } },
+      { kind: 'soothing', v: 1, body: { nothing: 'at all' } },
+    ]) {
+      const forged = { ...statement, body: { ...statement.body, assessment } };
+      await expect(
+        alice.client.call('propose', {
+          body: { envelope: await envelopeOf(forged, alice.privateJwk) },
+        }),
+      ).rejects.toMatchObject({ code: 'invalid_request' });
+    }
+  });
+
+  test('is granted one all the same where Railway does not tell, and the statement says so', async () => {
+    const { alice, cursor } = deployment;
+    const wanted = details(['railway:volumeDelete'], [`volume/${newId()}`], at);
+    const asked = await cursor.agent.ask({ authorization_details: wanted, reason: 'x' });
+    const { statement } = await alice.client.call('draft', {
+      body: { kind: 'grant.create', id: newId(), body: { request: asked.id, reason: 'ok' } },
+    });
+    expect(statement.body).toMatchObject({
+      assessment: { body: { deletions: [{ losses: [], unassessed: 'refused' }] } },
+    });
+    await alice.client.call('propose', {
+      body: { envelope: await envelopeOf(statement, alice.privateJwk) },
+    });
   });
 
   test('does not delete the volume that production uses too, whoever signed it for staging', async () => {

@@ -5,6 +5,7 @@
 import type { Statement, StatementOf } from '@countersign/contract';
 import { isDeleteCapable, isNarrowed } from '@countersign/core';
 import { isOvertaken } from './basis.ts';
+import { deletionFacts, deletionWarnings } from './describe-deletion.ts';
 import { describeEnrolment, describeRecovery } from './describe-humans.ts';
 import { describeConnection, describeEnvironment } from './describe-objects.ts';
 import {
@@ -23,14 +24,7 @@ import {
 import { progressOf } from './progress.ts';
 import { delayOf, requirementOf, slowPathOf } from './requirement.ts';
 import { type AuthorityState, holdersOf, registeredKeys, secondHumanEver } from './state.ts';
-import {
-  duration,
-  nameWithMark,
-  nameWithMarkBetween,
-  readAloud,
-  type Sentence,
-  visible,
-} from './words.ts';
+import { duration, nameWithMark, nameWithMarkBetween, readAloud, type Sentence } from './words.ts';
 
 export interface Description {
   /** One sentence. */
@@ -244,7 +238,10 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
   const resources = [...new Set(body.permissions.flatMap((permission) => permission.resources))];
   if (body.sql !== null) {
     warnings.unshift(...dryRunWarnings(body.assessment));
-  } else if (operations.some((operation) => operation.effect === 'execute')) {
+  } else {
+    warnings.unshift(...deletionWarnings(state, body));
+  }
+  if (body.sql === null && operations.some((operation) => operation.effect === 'execute')) {
     warnings.push(`What it runs ${agent} chooses, not you: it can do whatever can be done there.`);
   }
   return {
@@ -254,7 +251,7 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
         : `Run this SQL once ${where}, with the rights of the owner of ${resources.join(', ')}.`,
     facts: [
       // Law 1: what it would do comes before anything else that could fill the screen.
-      ...(body.sql === null ? [] : dryRunFacts(body.assessment)),
+      ...(body.sql === null ? deletionFacts(body) : dryRunFacts(body.assessment)),
       ...(body.sql === null ? [] : sqlFacts(body.sql)),
       ...(body.sql === null ? [] : [{ label: 'run by', value: `${agent}, or who signs this` }]),
       ...body.permissions.map((permission) => ({
@@ -268,9 +265,6 @@ function describeGrant(state: AuthorityState, body: StatementOf<'grant.create'>[
       { label: 'each lease', value: `at most ${duration(body.ttl)}` },
       { label: 'stands for', value: `${duration(body.valid_for)} once it is signed` },
       { label: 'reason', value: body.reason },
-      ...(body.assessment === null || body.sql !== null
-        ? []
-        : [{ label: 'takes with it', value: visible(JSON.stringify(body.assessment.body)) }]),
     ],
     warnings,
   };

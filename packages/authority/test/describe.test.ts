@@ -184,13 +184,14 @@ ${SLOW}`,
         },
       ),
     () => `Let ci do this in production on main.
+  takes with it: {"note":"a\\nb\\u{202e}c","rows":12}
   db:drop (delete), db:run (execute), db:select (read): orders
   uses: 1
   each lease: at most 15 min
   stands for: 1 h once it is signed
   reason: nightly report
-  takes with it: {"note":"a\\nb\\u{202e}c","rows":12}
   needs: 0 of 2 signatures; missing: 2 × approver; an admin
+! What it takes with it cannot be read here. Do not sign it.
 ! Delete-capable: db:drop (delete), db:run (execute). What it does cannot be taken back.
 ! Tokens are bound to a key of the access request: ${readAloud(zoe.kid)}
 ! What it runs ci chooses, not you: it can do whatever can be done there.`,

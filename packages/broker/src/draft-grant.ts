@@ -15,6 +15,7 @@ import {
 } from '@countersign/contract';
 import { inputError } from '@countersign/core';
 import { ProviderError } from '@countersign/provider-kit';
+import { assessDeletions } from './assess-deletions.ts';
 import { openConnection } from './connection-credential.ts';
 import type { Deps } from './deps.ts';
 import { dryRun } from './dry-run.ts';
@@ -53,7 +54,10 @@ export async function draftGrant(
   const permissions = await completePermissions(deps, { connectionId, environment, wanted });
   const assessment =
     sql === null
-      ? null
+      ? await assessDeletions(deps, caller, {
+          ...{ agent, environment, permissions },
+          connection: connectionId,
+        })
       : await tryScript(deps, caller, { connectionId, environment, agent, sql, permissions });
   const shape = {
     agent,

@@ -2,6 +2,7 @@
 import { type DecodedStatement, registeredKeys } from '@countersign/authority';
 import type { ProposeRequest, StatementOf } from '@countersign/contract';
 import { inputError } from '@countersign/core';
+import { requireOwnAssessment } from './assess-deletions.ts';
 import { sealedEffects } from './connection-proposal.ts';
 import { isUsable } from './deciding.ts';
 import type { Deps } from './deps.ts';
@@ -44,7 +45,10 @@ export async function effectsOf(
       return await sealedEffects(deps, statement, request.credential);
     case 'grant.create':
       requireUsable(deps, statement);
-      if (statement.body.sql !== null) await requireOwnDryRun(deps, statement.body);
+      await (statement.body.sql === null ? requireOwnAssessment : requireOwnDryRun)(
+        deps,
+        statement.body,
+      );
       return await requestEffect(deps, statement);
     case 'guardrail.add':
       requireGuardrail(deps, statement.body);

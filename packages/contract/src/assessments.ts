@@ -24,3 +24,35 @@ export const DryRunAssessment = z.object({
   dry_run: z.string(),
 });
 export type DryRunAssessment = z.infer<typeof DryRunAssessment>;
+
+/** Kind `deletion`, version 1: what deletions would take with them, by the provider's own account when it was drafted. */
+export const DeletionAssessment = z.object({
+  deletions: z.array(
+    z.object({
+      operation: z.string(),
+      resource: z.string(),
+      losses: z.array(
+        z.object({
+          /** An environment of the provider's, by name and by id. */
+          place: z.string(),
+          place_id: z.string(),
+          object: z.string(),
+          used_by: z.string().nullable(),
+          /** Bytes. */
+          size: Count.nullable(),
+          backups: Count.nullable(),
+          newest_backup: z.string().nullable(),
+        }),
+      ),
+      /** How many losses were left out, so that it fits into a statement. */
+      omitted: Count,
+      /** Why nobody could tell; null: it was told. */
+      unassessed: z.string().nullable(),
+    }),
+  ),
+  /** How many deletions nobody looked at. */
+  omitted: Count,
+  /** The ledger entry by which the broker vouches for it. */
+  assessed: z.string(),
+});
+export type DeletionAssessment = z.infer<typeof DeletionAssessment>;

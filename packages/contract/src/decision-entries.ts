@@ -96,6 +96,16 @@ export const DryRunFinishedBody = z.object({
 });
 export type DryRunFinishedBody = z.infer<typeof DryRunFinishedBody>;
 
+/** What deletions would take with them, looked up for a draft. */
+export const DeletionAssessedBody = z.object({
+  human: Id,
+  agent: Id,
+  connection: Id,
+  environment: Id,
+  assessment: Digest,
+});
+export type DeletionAssessedBody = z.infer<typeof DeletionAssessedBody>;
+
 const ofDecision = { agent: Id, decision: Id };
 /** The lease's row had been edited by hand: all but its id is what the row said. */
 const edited = z.literal(true).exactOptional();

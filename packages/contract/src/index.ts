@@ -1,4 +1,4 @@
-export { DryRunAssessment } from './assessments.ts';
+export { DeletionAssessment, DryRunAssessment } from './assessments.ts';
 export { GrantedDetail, RequestedDetail, RequestedDetails } from './authorization-details.ts';
 export { csvRecord, IDENTITY_COLUMNS, identityCells } from './csv.ts';
 export {
@@ -6,6 +6,7 @@ export {
   AccessRequestRejectedBody,
   ConnectionRemovedBody,
   CredentialDestroyedBody,
+  DeletionAssessedBody,
   DenialsSummedBody,
   DeniedBody,
   DryRunAllowedBody,

@@ -13,7 +13,9 @@ export {
 export type {
   AcceptedEscape,
   Assessment,
+  Assessor,
   ConnectionCheck,
+  Deletion,
   DryRun,
   DryRunOrder,
   Escape,
@@ -21,6 +23,8 @@ export type {
   Issuer,
   LeaseOrder,
   LeaseRight,
+  Loss,
+  Losses,
   Provider,
   ProviderConnection,
   Ran,

@@ -202,11 +202,50 @@ export interface Runner {
   outcome(connection: ProviderConnection, mark: string): Promise<RunOutcome>;
 }
 
-/** What a delete would take with it, for the humans who are asked to sign. */
+/** What SQL did when it was tried, for the humans who are asked to sign. */
 export interface Assessment {
   readonly kind: string;
   readonly v: number;
   readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Something that would be gone, as it stands in the statement that humans sign. */
+export interface Loss {
+  /** Name of the provider's environment, or whatever else it stands in. */
+  readonly place: string;
+  /** The provider's own id of that place, as connections map it. */
+  readonly place_id: string;
+  /** Kind and name, e.g. `volume bookings`. */
+  readonly object: string;
+  readonly used_by: string | null;
+  /** Bytes. */
+  readonly size: number | null;
+  /** Backups that would be gone with it. */
+  readonly backups: number | null;
+  /** RFC 3339. */
+  readonly newest_backup: string | null;
+}
+
+/** What a deletion would take with it, by the provider's own account. */
+export interface Losses {
+  /** Names are short, and hold nothing that steers a terminal. */
+  readonly losses: readonly Loss[];
+  /** How many more there are. */
+  readonly omitted: number;
+}
+
+/** One granted operation on one named resource, both canonical. */
+export interface Deletion {
+  readonly operation: string;
+  readonly resource: string;
+}
+
+/** Optional capability: says before humans sign a delete what goes with it. */
+export interface Assessor {
+  /** False where a deletion takes only what it names, and nothing has to be looked up. */
+  assesses(deletion: Deletion): boolean;
+  /** Looks, and changes nothing. @throws ProviderError */
+  assess(connection: ProviderConnection, deletion: Deletion): Promise<Losses>;
 }
 
 export interface Provider {
@@ -257,6 +296,7 @@ export interface Provider {
   readonly issuer?: Issuer;
   readonly runner?: Runner;
   readonly gateway?: Gateway;
+  readonly assessor?: Assessor;
   /** Closes pools. */
   close(): Promise<void>;
 }

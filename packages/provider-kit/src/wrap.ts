@@ -3,7 +3,7 @@
  * new method of the contract cannot be forgotten by one of them.
  */
 import type { Gateway } from './gateway.ts';
-import type { Issuer, Provider, Runner } from './provider.ts';
+import type { Assessor, Issuer, Provider, Runner } from './provider.ts';
 
 /** The calls of a provider that ask somebody else something. */
 export type ProviderCall =
@@ -20,15 +20,16 @@ export type ProviderCall =
   | 'run'
   | 'outcome'
   | 'classify'
-  | 'resolve';
+  | 'resolve'
+  | 'assess';
 
 /** Runs one call of a provider; `work` starts it. */
 export type AroundCall = <T>(call: ProviderCall, work: () => Promise<T>) => Promise<T>;
 
 /** The same provider with `around` around each asynchronous call. The pure methods are untouched. */
 export function wrapCalls(provider: Provider, around: AroundCall): Provider {
-  const { issuer, runner, gateway } = provider;
-  const wrapped: Omit<Provider, 'issuer' | 'runner' | 'gateway'> = {
+  const { issuer, runner, gateway, assessor } = provider;
+  const wrapped: Omit<Provider, 'issuer' | 'runner' | 'gateway' | 'assessor'> = {
     name: provider.name,
     catalog: provider.catalog,
     canonicalResource: (operation, resource) => provider.canonicalResource(operation, resource),
@@ -49,6 +50,7 @@ export function wrapCalls(provider: Provider, around: AroundCall): Provider {
     ...(issuer === undefined ? {} : { issuer: wrapIssuer(issuer, around) }),
     ...(runner === undefined ? {} : { runner: wrapRunner(runner, around) }),
     ...(gateway === undefined ? {} : { gateway: wrapGateway(gateway, around) }),
+    ...(assessor === undefined ? {} : { assessor: wrapAssessor(assessor, around) }),
   };
 }
 
@@ -91,5 +93,12 @@ function wrapGateway(gateway: Gateway, around: AroundCall): Gateway {
     },
     inject: (connection) => gateway.inject(connection),
     refused: (status) => gateway.refused(status),
+  };
+}
+
+function wrapAssessor(assessor: Assessor, around: AroundCall): Assessor {
+  return {
+    assesses: (deletion) => assessor.assesses(deletion),
+    assess: (connection, deletion) => around('assess', () => assessor.assess(connection, deletion)),
   };
 }

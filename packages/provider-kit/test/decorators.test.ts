@@ -31,6 +31,7 @@ function failing(call: () => Promise<never>): Provider {
     issuer: { ...issuer, issue: call, revoke: call, reap: call },
     runner: { operations: [], longestRun: 1, dryRun: call, run: call, outcome: call },
     gateway: { ...gateway, classify: call },
+    assessor: { assesses: () => true, assess: call },
   };
 }
 
@@ -71,6 +72,8 @@ const CALLS = {
       ...SCRIPT,
     }),
   outcome: (provider: Provider) => provider.runner?.outcome(connection, '1'),
+  assess: (provider: Provider) =>
+    provider.assessor?.assess(connection, { operation: 'keys:open', resource: 'door/a' }),
   classify: (provider: Provider) => provider.gateway?.classify(connection, REQUEST),
 } as const;
 
@@ -110,11 +113,12 @@ describe.each(Object.entries(CALLS))('%s', (name, call) => {
   });
 });
 
-it('has no issuer, runner and gateway where the provider has none', () => {
+it('has no issuer, runner, gateway and assessor where the provider has none', () => {
   const { issuer: _, gateway: __, ...provider } = createKeyProvider();
   expect('issuer' in sanitizeErrors(provider)).toBe(false);
   expect('runner' in sanitizeErrors(provider)).toBe(false);
   expect('gateway' in sanitizeErrors(provider)).toBe(false);
+  expect('assessor' in sanitizeErrors(provider)).toBe(false);
 });
 
 describe('a request that is refused', () => {

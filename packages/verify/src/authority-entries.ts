@@ -4,6 +4,7 @@
  */
 import { digestOfDocument, judge, latestRestoration } from '@countersign/authority';
 import type { AuthorityEntryType, StatementOf } from '@countersign/contract';
+import { deletionProblem } from './deletions.ts';
 import { ExportFault, entryFault, type Finding } from './finding.ts';
 import type { Entry, LedgerSoFar, Unanswered } from './ledger-so-far.ts';
 import { digestOfScript, subjectOf } from './runs.ts';
@@ -60,7 +61,10 @@ function grantProblem(
   { index, id }: Entry,
   statement: StatementOf<'grant.create'>,
 ): string | null {
-  const why = requestProblem(ledger, statement) ?? dryRunProblem(ledger, statement);
+  const why =
+    requestProblem(ledger, statement) ??
+    dryRunProblem(ledger, statement) ??
+    deletionProblem(ledger, statement);
   if (why === null || !isMissing(ledger, statement)) return why;
   ledger.unanswered = [...ledger.unanswered, { index, id, why }];
   return null;
@@ -71,10 +75,10 @@ function isMissing(
   { requests, assessments }: LedgerSoFar,
   { body }: StatementOf<'grant.create'>,
 ): boolean {
-  const entry = body.assessment?.body['dry_run'];
+  const entry = body.assessment?.body[body.sql === null ? 'assessed' : 'dry_run'];
   return (
     (body.request !== null && !requests.has(body.request)) ||
-    (body.sql !== null && typeof entry === 'string' && !assessments.has(entry))
+    (typeof entry === 'string' && !assessments.has(entry))
   );
 }
 

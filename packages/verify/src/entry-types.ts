@@ -9,6 +9,7 @@ import {
   type AuthorityEntryType,
   ConnectionRemovedBody,
   CredentialDestroyedBody,
+  DeletionAssessedBody,
   DenialsSummedBody,
   DeniedBody,
   DryRunAllowedBody,
@@ -30,6 +31,7 @@ import {
 } from '@countersign/contract';
 import { judgeAuthority, requireAnswered } from './authority-entries.ts';
 import { humanProblem } from './callers.ts';
+import { judgeDeletionAssessed } from './deletions.ts';
 import { judgeForward, judgeForwardRefused } from './forwards.ts';
 import { judgeExchange, judgeFailed, judgeRevoked } from './leases.ts';
 import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
@@ -84,6 +86,7 @@ const TYPES: ReadonlyMap<string, Judge> = new Map([
   ['lease.revoked', shaped(LeaseRevokedBody, judgeRevoked)],
   ['lease.failed', shaped(LeaseFailedBody, judgeFailed)],
   ['forward.refused', shaped(ForwardRefusedBody, judgeForwardRefused)],
+  ['deletion.assessed', shaped(DeletionAssessedBody, judgeDeletionAssessed)],
   ['dry_run.finished', shaped(DryRunFinishedBody, judgeDryRunFinished)],
   ['run.committing', shaped(RunCommittingBody, judgeCommitting)],
   ['run.finished', shaped(RunFinishedBody, judgeFinished)],

@@ -2,33 +2,16 @@
  * What a delete would take with it, by Railway's own account, for the humans who are asked to sign. In the incident
  * nobody saw that the volume served production, and that its backups lay on it.
  */
-import { type Assessment, ProviderError } from '@countersign/provider-kit';
+import { type Deletion, type Loss, type Losses, ProviderError } from '@countersign/provider-kit';
 import { z } from 'zod';
 import type { Ask } from './ask.ts';
 import { everyNode, PAGE_INFO, PAGE_SIZE, pageOf } from './pages.ts';
 import { kindOf } from './resource.ts';
 
-/** What stands in one environment and would go. */
-interface Loss {
-  readonly environment: string;
-  readonly environment_id: string;
-  /** Names of services that would be deleted, or that use a volume that would. */
-  readonly services: readonly string[];
-  readonly volumes: readonly VolumeLoss[];
-}
+/** Empties every volume that a service uses. */
+const WIPE = 'railway:volumeWipe';
 
-interface VolumeLoss {
-  readonly id: string;
-  readonly name: string;
-  readonly mounted_by: string | null;
-  readonly used_mb: number;
-  /** At Railway backups lie with the volume, so all of them go too. */
-  readonly backups: number;
-  /** RFC 3339; null: there is none. */
-  readonly newest_backup: string | null;
-}
-
-/** Names of one list; more are counted. */
+/** Volumes of one environment; more are counted. */
 const NAMED = 20;
 /** Characters of a name, which anybody in the project may have written. */
 const LONGEST_NAME = 64;
@@ -43,20 +26,38 @@ const disk = z.object({
 type Named = z.infer<typeof named>;
 type Disk = z.infer<typeof disk>;
 
+type Kind = 'volume' | 'service' | 'environment' | 'project';
+
+/** Operations by which something is gone, or may be, that stands on or below what they name. */
+const TAKING: Readonly<Record<string, Kind>> = {
+  'railway:environmentDelete': 'environment',
+  'railway:placementChange': 'volume',
+  'railway:projectDelete': 'project',
+  'railway:projectScheduleDelete': 'project',
+  'railway:projectScheduleDeleteForce': 'project',
+  'railway:serviceDelete': 'service',
+  'railway:volumeDelete': 'volume',
+  'railway:volumeResize': 'volume',
+  [WIPE]: 'service',
+};
+
+/** `Assessor.assesses`: false where a deletion takes only itself. */
+export function takesMore({ operation, resource }: Deletion): boolean {
+  return TAKING[operation] !== undefined && TAKING[operation] === kindOf(resource);
+}
+
 /**
- * The assessment of deleting a volume, service, environment or project; null where a deletion takes only itself.
+ * What a deletion of a volume, service, environment or project takes, itself included.
  * @param projects ids of the connection's
  * @throws ProviderError, `refused` for what is not in these projects
  */
 export async function assessDeletion(
   ask: Ask,
   projects: readonly string[],
-  resource: string,
-): Promise<Assessment | null> {
-  const kind = kindOf(resource);
-  if (kind !== 'volume' && kind !== 'service' && kind !== 'environment' && kind !== 'project') {
-    return null;
-  }
+  { operation, resource }: Deletion,
+): Promise<Losses> {
+  const kind = TAKING[operation];
+  if (kind === undefined || kind !== kindOf(resource)) return { losses: [], omitted: 0 };
   const id = resource.slice(kind.length + 1);
   for (const project of projects) {
     const inventory = await takeInventory(ask, project);
@@ -66,21 +67,13 @@ export async function assessDeletion(
         [environment, ...services, ...volumes].some((each) => each.id === id),
       );
     if (!isHere) continue;
-    const losses: Loss[] = [];
+    const found: Losses[] = [];
     for (const place of inventory) {
-      const loss = await lossIn(ask, place, kind, id);
-      if (loss !== null) losses.push(loss);
+      found.push(await lossesIn(ask, place, { kind, id, isWipe: operation === WIPE }));
     }
     return {
-      kind: 'railway-deletion',
-      v: 1,
-      body: {
-        resource,
-        environments: losses.slice(0, NAMED),
-        omitted: Math.max(0, losses.length - NAMED),
-        // Nothing that Railway keeps outlives what it lies on.
-        backups_left: 0,
-      },
+      losses: found.flatMap(({ losses }) => losses),
+      omitted: found.reduce((sum, { omitted }) => sum + omitted, 0),
     };
   }
   throw new ProviderError('refused', `${resource} is not in the projects of this connection.`);
@@ -121,44 +114,39 @@ async function takeInventory(ask: Ask, projectId: string): Promise<readonly Plac
   return places;
 }
 
-/** Null: nothing of it stands there. */
-async function lossIn(
+/** What of it stands in one environment. */
+async function lossesIn(
   ask: Ask,
   { environment, services, volumes, instances, disks }: Place,
-  kind: 'volume' | 'service' | 'environment' | 'project',
-  id: string,
-): Promise<Loss | null> {
-  if (kind === 'environment' && environment.id !== id) return null;
-  const isWhole = kind === 'environment' || kind === 'project';
+  { kind, id, isWipe }: { readonly kind: Kind; readonly id: string; readonly isWipe: boolean },
+): Promise<Losses> {
+  const isWhole = kind === 'project' || (kind === 'environment' && environment.id === id);
+  const lostServices = isWipe
+    ? []
+    : services.filter((each) => instances.has(each.id) && (isWhole || each.id === id));
   // A service that is deleted leaves its volumes, detached.
-  const lost = disks.filter((each) => isWhole || (kind === 'volume' && each.volumeId === id));
-  const used = new Set(lost.map(({ serviceId }) => serviceId));
-  const touched = services.filter((each) =>
-    kind === 'service'
-      ? each.id === id && instances.has(id)
-      : isWhole
-        ? instances.has(each.id)
-        : used.has(each.id),
+  const lostDisks = disks.filter(
+    (each) => isWhole || (isWipe ? each.serviceId === id : each.volumeId === id),
   );
-  if (touched.length === 0 && lost.length === 0 && !isWhole) return null;
-  const details: VolumeLoss[] = [];
-  for (const each of lost.slice(0, NAMED)) {
+  const alone = { used_by: null, size: null, backups: null, newest_backup: null };
+  const place = { place: shown(environment.name), place_id: environment.id };
+  const losses: Loss[] = [
+    ...(isWhole ? [`environment ${shown(environment.name)}`] : []),
+    ...lostServices.map(({ name }) => `service ${shown(name)}`),
+  ].map((object) => ({ ...place, object, ...alone }));
+  for (const each of lostDisks.slice(0, NAMED)) {
+    // At Railway backups lie with the volume, so all of them go too.
     const backups = await backupsOf(ask, each.id);
-    details.push({
-      id: each.volumeId,
-      name: shown(volumes.find((one) => one.id === each.volumeId)?.name ?? each.volumeId),
-      mounted_by: nameOf(services, each.serviceId),
-      used_mb: Math.ceil(each.currentSizeMB),
+    losses.push({
+      ...place,
+      object: `volume ${shown(volumes.find((one) => one.id === each.volumeId)?.name ?? each.volumeId)}`,
+      used_by: nameOf(services, each.serviceId),
+      size: Math.ceil(each.currentSizeMB) * 1_000_000,
       backups: backups.length,
       newest_backup: [...backups].sort().at(-1) ?? null,
     });
   }
-  return {
-    environment: shown(environment.name),
-    environment_id: environment.id,
-    services: touched.slice(0, NAMED).map(({ name }) => shown(name)),
-    volumes: details,
-  };
+  return { losses, omitted: Math.max(0, lostDisks.length - NAMED) };
 }
 
 async function backupsOf(ask: Ask, volumeInstanceId: string): Promise<readonly string[]> {

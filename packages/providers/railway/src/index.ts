@@ -1,7 +1,6 @@
 /** Railway as a provider: it narrows no token to an operation, so the broker forwards what it has judged. */
 import type { Clock, Secret } from '@countersign/core';
 import {
-  type Assessment,
   type Provider,
   type ProviderConnection,
   ProviderError,
@@ -11,7 +10,7 @@ import {
   withDeadline,
 } from '@countersign/provider-kit';
 import { askAs, askOver, headerOf } from './ask.ts';
-import { assessDeletion } from './assess.ts';
+import { assessDeletion, takesMore } from './assess.ts';
 import { LONGEST_BODY } from './body.ts';
 import { Cache } from './cache.ts';
 import { canonicalResource, catalog, covers } from './catalog.ts';
@@ -31,6 +30,7 @@ export interface RailwayProviderPorts {
 const DEADLINES = {
   resolveConfig: 30_000,
   check: 60_000,
+  assess: 20_000,
 } as const;
 
 /** Statuses by which Railway says that it did nothing: who asked is not known, may not, or asks too often. */
@@ -81,23 +81,17 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
         inject: ({ config, credential }) => headerOf(parseConfig(config).token, credential),
         refused: (status) => REFUSED.has(status),
       },
+      assessor: {
+        assesses: takesMore,
+        assess: async (connection, deletion) => {
+          const projects = parseConfig(connection.config).projects.map(({ id }) => id);
+          return await assessDeletion(askOver(upstream, connection), projects, deletion);
+        },
+      },
       close: async () => {},
     }),
     DEADLINES,
   );
-}
-
-/**
- * What deleting that resource would take with it; null where it takes only itself.
- * @throws ProviderError
- */
-export async function assessRailwayDeletion(
-  upstream: Upstream,
-  connection: ProviderConnection,
-  resource: string,
-): Promise<Assessment | null> {
-  const projects = parseConfig(connection.config).projects.map(({ id }) => id);
-  return await assessDeletion(askOver(upstream, connection), projects, resource);
 }
 
 async function resolveConfig(

@@ -1,68 +1,73 @@
 /** Before a human signs a delete, what goes with it. */
 import { describe, expect, test } from 'vitest';
-import { assessRailwayDeletion } from '../src/index.ts';
 import { openGate } from './support/gateway.ts';
 
 describe('an assessment', () => {
   const gated = openGate();
-  const { rental, connection, upstream } = gated;
-  const assess = (resource: string) => assessRailwayDeletion(upstream, connection, resource);
+  const { rental, connection, provider } = gated;
+  const { assessor } = provider;
+  const assess = async (operation: string, resource: string) =>
+    await assessor?.assess(connection, { operation: `railway:${operation}`, resource });
+  /** What goes, by where it stands. */
+  const taken = async (operation: string, resource: string) => {
+    const { losses = [] } = (await assess(operation, resource)) ?? {};
+    return losses.map(({ place, object }) => `${place}: ${object}`);
+  };
 
   test('of the incident names production, what uses the volume, and the backups that lie on it', async () => {
-    expect(await assess(`volume/${rental.volumes.bookings.id}`)).toMatchObject({
-      kind: 'railway-deletion',
-      body: {
-        backups_left: 0,
-        environments: ['production', 'staging'].map((environment) => ({
-          environment,
-          services: ['postgres'],
-          volumes: [
-            {
-              id: rental.volumes.bookings.id,
-              name: 'bookings',
-              mounted_by: 'postgres',
-              used_mb: 2500,
-              backups: 2,
-              newest_backup: expect.stringMatching(/^2026-/),
-            },
-          ],
-        })),
-      },
+    expect(await assess('volumeDelete', `volume/${rental.volumes.bookings.id}`)).toEqual({
+      omitted: 0,
+      losses: [rental.production, rental.staging].map(({ id, name }) => ({
+        place: name,
+        place_id: id,
+        object: 'volume bookings',
+        used_by: 'postgres',
+        size: 2_500_000_000,
+        backups: 2,
+        newest_backup: expect.stringMatching(/^2026-/),
+      })),
     });
   });
 
   test('of an environment names everything in it, and nothing elsewhere', async () => {
-    const assessed = await assess(`environment/${rental.staging.id}`);
-    expect(assessed?.body).toMatchObject({
-      environments: [
-        {
-          environment: 'staging',
-          services: ['api', 'web', 'worker', 'postgres'],
-          volumes: [{ name: 'bookings' }, { name: 'uploads-staging' }],
-        },
-      ],
-    });
+    expect(await taken('environmentDelete', `environment/${rental.staging.id}`)).toEqual([
+      'staging: environment staging',
+      ...['api', 'web', 'worker', 'postgres'].map((name) => `staging: service ${name}`),
+      'staging: volume bookings',
+      'staging: volume uploads-staging',
+    ]);
   });
 
   test('of a service names where it runs, and no volume: those stay, detached', async () => {
-    const assessed = await assess(`service/${rental.services.postgres}`);
-    expect(assessed?.body).toMatchObject({
-      environments: [
-        { environment: 'production', services: ['postgres'], volumes: [] },
-        { environment: 'staging', services: ['postgres'], volumes: [] },
-      ],
-    });
+    expect(await taken('serviceDelete', `service/${rental.services.postgres}`)).toEqual([
+      'production: service postgres',
+      'staging: service postgres',
+    ]);
+  });
+
+  test('of wiping a service names its volumes, and not the service', async () => {
+    expect(await taken('volumeWipe', `service/${rental.services.postgres}`)).toEqual([
+      'production: volume bookings',
+      'staging: volume bookings',
+    ]);
   });
 
   test('of a project names all of it', async () => {
-    const assessed = await assess(`project/${rental.projectId}`);
-    expect(assessed?.body['environments']).toHaveLength(2);
+    const all = await taken('projectDelete', `project/${rental.projectId}`);
+    expect(all).toContain('production: environment production');
+    expect(all).toContain('staging: volume uploads-staging');
   });
 
   test('of what takes only itself is none, and of what is elsewhere is refused', async () => {
     const id = '0b0b0b0b-0000-4000-8000-000000000000';
-    expect(await assess(`custom-domain/${id}`)).toBeNull();
-    await expect(assess(`volume/${id}`)).rejects.toMatchObject({ kind: 'refused' });
+    const domain = { operation: 'railway:customDomainDelete', resource: `custom-domain/${id}` };
+    expect(assessor?.assesses(domain)).toBe(false);
+    expect(await taken('customDomainDelete', domain.resource)).toEqual([]);
+    const volume = { operation: 'railway:volumeDelete', resource: `volume/${id}` };
+    expect(assessor?.assesses(volume)).toBe(true);
+    await expect(assess('volumeDelete', volume.resource)).rejects.toMatchObject({
+      kind: 'refused',
+    });
   });
 
   test('shows names as they may stand on a terminal', async () => {
@@ -70,7 +75,7 @@ describe('an assessment', () => {
       ...rental.volumes.stagingUploads,
       name: `\u001b[2J${'x'.repeat(100)}`,
     });
-    const assessed = await assess(`volume/${rental.volumes.stagingUploads.id}`);
+    const assessed = await assess('volumeDelete', `volume/${rental.volumes.stagingUploads.id}`);
     const text = JSON.stringify(assessed);
     expect(text).not.toContain('\\u001b');
     expect(text).not.toContain('x'.repeat(65));
