@@ -22,6 +22,7 @@ const LONG = [
   'test/e2e/days/day-one.test.ts',
   'test/e2e/days/rules-and-people.test.ts',
   'test/attacks/database.test.ts',
+  'test/attacks/gateway-fuzz.test.ts',
   'test/faults/leases-at-once.test.ts',
   'test/attacks/leases.test.ts',
   'packages/providers/postgres/test/escapes.test.ts',

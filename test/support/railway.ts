@@ -28,6 +28,7 @@ type Manner = (outgoing: ServerResponse, received: Received) => boolean;
 
 export interface StandIn {
   readonly url: string;
+  /** The present one. */
   readonly simulator: RailwaySimulator;
   readonly rental: Rental;
   /** Everything it was sent, the broker's own questions too. */
@@ -35,11 +36,13 @@ export interface StandIn {
   /** What it was sent until now is no matter any more. */
   forget(): void;
   behave(manner: Manner | null): void;
+  /** The same world as at first, to the last id, with an empty record. */
+  renew(): void;
   close(): Promise<void>;
 }
 
 export async function startRailway(): Promise<StandIn> {
-  const simulator = new RailwaySimulator({ seed: 'attacks', rate: UNLIMITED });
+  let simulator = new RailwaySimulator({ seed: 'attacks', rate: UNLIMITED });
   const rental = buildRental(simulator);
   const received: Received[] = [];
   let manner: Manner | null = null;
@@ -66,7 +69,15 @@ export async function startRailway(): Promise<StandIn> {
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
     url: `http://127.0.0.1:${address.port}`,
-    ...{ simulator, rental, received },
+    ...{ rental, received },
+    get simulator() {
+      return simulator;
+    },
+    renew() {
+      simulator = new RailwaySimulator({ seed: 'attacks', rate: UNLIMITED });
+      buildRental(simulator);
+      received.splice(0);
+    },
     forget: () => void received.splice(0),
     behave(next) {
       manner = next;
@@ -81,7 +92,7 @@ export async function startRailway(): Promise<StandIn> {
 /** Connects it as `railway`, with the account's token and both of its environments. */
 export async function connectRailway(
   { alice, bob }: Pick<Deployment, 'alice' | 'bob'>,
-  { url, rental }: StandIn,
+  { url, rental }: Pick<StandIn, 'url' | 'rental'>,
 ): Promise<void> {
   const answer = await alice.propose(
     {

@@ -14,7 +14,6 @@ import {
 } from 'graphql';
 import { MUTATIONS, QUERIES } from '../../src/catalog.ts';
 import { knownSchema } from '../../src/known-schema.ts';
-import type { RailwaySimulator } from '../../src/simulator/index.ts';
 import type { Kind } from '../../src/simulator/world/world.ts';
 
 export interface RandomRequest {
@@ -24,6 +23,11 @@ export interface RandomRequest {
 }
 
 type Gen = fc.GeneratorValue;
+
+/** Whatever knows ids to put into documents, as a simulator does. */
+export interface KnownIds {
+  readonly world: { where(kind: Kind): readonly { readonly id: string }[] };
+}
 
 /** Arguments by what they name. */
 const NAMED: Readonly<Record<string, Kind>> = {
@@ -48,14 +52,14 @@ const NAMED: Readonly<Record<string, Kind>> = {
 
 class Writer {
   readonly #g: Gen;
-  readonly #simulator: RailwaySimulator;
+  readonly #known: KnownIds;
   readonly variables: Record<string, unknown> = {};
   readonly declared: string[] = [];
   readonly fragments: string[] = [];
 
-  constructor(g: Gen, simulator: RailwaySimulator) {
+  constructor(g: Gen, known: KnownIds) {
     this.#g = g;
-    this.#simulator = simulator;
+    this.#known = known;
   }
 
   chance(outOf: number): boolean {
@@ -69,7 +73,7 @@ class Writer {
   }
 
   id(kind: Kind): string {
-    const ids = this.#simulator.world.where(kind).map(({ id }) => id);
+    const ids = this.#known.world.where(kind).map(({ id }) => id);
     return ids.length === 0 ? '0b0b0b0b-0000-4000-8000-000000000000' : this.pick(ids);
   }
 
@@ -242,8 +246,8 @@ function literal(type: GraphQLInputType, value: unknown): string {
 }
 
 /** One request. It need not be valid: what is not is refused. */
-export function randomRequest(g: Gen, simulator: RailwaySimulator): RandomRequest {
-  const writer = new Writer(g, simulator);
+export function randomRequest(g: Gen, known: KnownIds): RandomRequest {
+  const writer = new Writer(g, known);
   const isQuery = writer.chance(3);
   const count = writer.pick([1, 1, 1, 2, 3]);
   const roots = Array.from({ length: count }, (_, index) => writer.root(isQuery, `r${index}`));

@@ -22,7 +22,7 @@ export function isHarmless(calls: readonly GatewayCall[]): boolean {
 }
 
 /** Objects that are the same in every environment: looking at one shows no environment. */
-const SHARED = /^(?:user|workspace|project|service|volume|bucket)\//;
+export const SHARED = /^(?:user|workspace|project|service|volume|bucket)\//;
 
 /** What admits an effect; any of them does. Escalating admits all that the new power could do. */
 const ADMITS: Readonly<Record<Effect['effect'], readonly string[]>> = {
