@@ -10,6 +10,9 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+/** One request at a time is asked, so these are the last bytes of its answer. */
+const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
+
 export interface KeepAlive {
   /** @throws Error when the connection ends before the answer does */
   send(request: Buffer): Promise<Answer>;
@@ -22,12 +25,20 @@ export function formRequest(
   form: URLSearchParams,
   headers: readonly string[] = [],
 ): Buffer {
-  const body = form.toString();
+  return postOf(url, 'application/x-www-form-urlencoded', form.toString(), headers);
+}
+
+/** A JSON document as the bytes of a whole POST. */
+export function jsonRequest(url: URL, body: string, headers: readonly string[] = []): Buffer {
+  return postOf(url, 'application/json', body, headers);
+}
+
+function postOf(url: URL, type: string, body: string, headers: readonly string[]): Buffer {
   return Buffer.from(
     [
       `POST ${url.pathname} HTTP/1.1`,
       `Host: ${url.host}`,
-      'Content-Type: application/x-www-form-urlencoded',
+      `Content-Type: ${type}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       ...headers,
       '',
@@ -74,14 +85,21 @@ function overSocket(socket: Socket): KeepAlive {
   };
 }
 
-/** Null while it is not all there. Every subject answers with a length. */
+/** Null while it is not all there. Token servers answer with a length, what is streamed comes in chunks. */
 function wholeAnswer(received: Buffer): Answer | null {
   const end = received.indexOf('\r\n\r\n');
   if (end === -1) return null;
   const head = received.toString('latin1', 0, end);
   const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-  if (length === undefined) throw new Error(`an answer without a length: ${head.slice(0, 120)}`);
   const from = end + 4;
+  if (length === undefined) {
+    if (!/\r\ntransfer-encoding: chunked/i.test(head)) {
+      throw new Error(`an answer without a length: ${head.slice(0, 120)}`);
+    }
+    return received.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK)
+      ? { status: Number(head.slice(9, 12)), body: received.subarray(from) }
+      : null;
+  }
   if (received.length < from + Number(length)) return null;
   return {
     status: Number(head.slice(9, 12)),

@@ -11,6 +11,7 @@ import { type Options, readOptions, USAGE } from './options.ts';
 import { measureRestart, type RestartFigure } from './restart.ts';
 import { type ClientIdentity, startBareLimit, startOidcProvider } from './subjects/bare.ts';
 import { startCountersign } from './subjects/countersign.ts';
+import { startGateway } from './subjects/gateway.ts';
 import { findOpenBao, startOpenBao } from './subjects/openbao.ts';
 import { peakMemory, type Subject } from './subjects/subject.ts';
 import { renderTable, round } from './table.ts';
@@ -19,12 +20,14 @@ import { measureVerify, type VerifyFigure } from './verify.ts';
 const CLIENTS = [1, 8, 64] as const;
 const VERIFIED = { entries: 100_000, statements: 1_000 } as const;
 
-type Work = 'issue' | 'exchange' | 'denied';
+type Work = 'issue' | 'exchange' | 'denied' | 'forward';
 
 interface Row extends Figure {
   readonly work: Work;
   /** This figure's rate beside that of each yardstick for the same work and clients. */
   readonly beside: Readonly<Record<string, number>>;
+  /** Milliseconds that the gateway adds to what a pass-through takes; null for other work. */
+  readonly added: { readonly p50: number; readonly p99: number } | null;
 }
 
 interface Report {
@@ -84,22 +87,42 @@ async function measure(options: Options, say: (line: string) => unknown): Promis
     if (bao === null) say('no bao on PATH: OpenBao is left out');
     else yardsticks.push(await started(startOpenBao(bao, identity)));
 
-    const workOf = (work: Work) => ({ name: ours.name, ports: ours.ports, ask: ours[work] });
+    const gateway = await startGateway(ours);
+    undo.push(() => gateway.stop());
+    await gateway.refresh();
+
+    const workOf = (work: Exclude<Work, 'forward'>) => ({
+      name: ours.name,
+      ports: ours.ports,
+      ask: ours[work],
+    });
     const issueOf = ({ name, ports, issue }: Subject) => ({ name, ports, ask: issue });
     say('warming up');
-    await warmUp([workOf('issue'), workOf('denied'), ...yardsticks.map(issueOf)]);
+    const { passThrough } = gateway;
+    await warmUp([
+      ...[workOf('issue'), workOf('denied'), ...yardsticks.map(issueOf)],
+      ...[gateway.ours, passThrough],
+    ]);
     const rows: Row[] = [];
     for (const clients of CLIENTS) {
-      for (const work of ['issue', 'denied', 'exchange'] as const) {
+      for (const work of ['issue', 'denied', 'exchange', 'forward'] as const) {
         say(`${work}, ${clients} ${clients === 1 ? 'client' : 'clients'}`);
+        if (work === 'forward') await gateway.refresh();
         // Nobody else makes a database login; what that takes is PostgreSQL's own.
-        const others = { issue: yardsticks, denied: [bare], exchange: [] }[work];
-        const contenders: Contender[] = [workOf(work), ...others.map(issueOf)];
+        const contenders: readonly Contender[] = {
+          issue: () => [workOf('issue'), ...yardsticks.map(issueOf)],
+          denied: () => [workOf('denied'), issueOf(bare)],
+          exchange: () => [workOf('exchange')],
+          forward: () => [gateway.ours, passThrough],
+        }[work]();
         rows.push(...rowsOf(work, await compare(contenders, { clients, ...turn })));
       }
     }
     const memory = Object.fromEntries(
-      [ours, ...yardsticks].map(({ name, pids }) => [name, Math.max(...pids.map(peakMemory))]),
+      [ours, ...yardsticks, gateway].map(({ name, pids }) => [
+        name,
+        Math.max(...pids.map(peakMemory)),
+      ]),
     );
     const growth = options.growth ? await measureGrowth(bare, options, turn, say) : [];
     const restart = options.restart ? await measureRestart(options, say) : [];
@@ -129,24 +152,31 @@ function rowsOf(work: Work, figures: readonly Figure[]): Row[] {
   if (ours === undefined) return [];
   const beside = Object.fromEntries(others.map(({ name, rate }) => [name, ours.rate / rate]));
   // Yardsticks stand in the table once, beside the work that is like theirs.
-  const shown = work === 'issue' ? others : [];
-  return [{ ...ours, work, beside }, ...shown.map((other) => ({ ...other, work, beside: {} }))];
+  const shown = work === 'issue' || work === 'forward' ? others : [];
+  const [other] = work === 'forward' ? others : [];
+  const added =
+    other === undefined ? null : { p50: ours.p50 - other.p50, p99: ours.p99 - other.p99 };
+  return [
+    { ...ours, work, beside, added },
+    ...shown.map((each) => ({ ...each, work, beside: {}, added: null })),
+  ];
 }
 
 function render({ machine, seconds, rows, growth, restart, peakMemory: memory }: Report): string {
   const table = [
     ['', 'clients', 'req/s', 'p50 ms', 'p99 ms', 'refused', 'ratio'],
-    ...rows.map(({ name, work, clients, rate, p50, p99, refused, beside }) => [
+    ...rows.map(({ name, work, clients, rate, p50, p99, refused, beside, added }) => [
       // Yardsticks stand indented below the work that is like theirs.
-      work === 'issue' && Object.keys(beside).length === 0 ? `  ${name}` : `${name}, ${work}`,
+      isYardstick({ work, beside }) ? `  ${name}` : `${name}, ${work}`,
       String(clients),
       round(rate, 0),
       round(p50, 2),
       round(p99, 2),
       String(refused),
-      Object.entries(beside)
-        .map(([other, ratio]) => `${round(ratio, 2)} of ${other}`)
-        .join(', '),
+      [
+        ...Object.entries(beside).map(([other, ratio]) => `${round(ratio, 2)} of ${other}`),
+        ...(added === null ? [] : [`p50 + ${round(added.p50, 2)}, p99 + ${round(added.p99, 2)}`]),
+      ].join(', '),
     ]),
   ];
   const parts = [
@@ -160,6 +190,10 @@ function render({ machine, seconds, rows, growth, restart, peakMemory: memory }:
   if (growth.length > 0) parts.push(renderGrowth(growth));
   if (restart.length > 0) parts.push(renderRestart(restart));
   return parts.join('\n\n');
+}
+
+function isYardstick({ work, beside }: Pick<Row, 'work' | 'beside'>): boolean {
+  return (work === 'issue' || work === 'forward') && Object.keys(beside).length === 0;
 }
 
 function renderGrowth(growth: readonly GrowthPoint[]): string {

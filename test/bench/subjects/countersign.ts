@@ -20,7 +20,11 @@ export async function startCountersign(replicas: number): Promise<CountersignSub
   const deployment = await deploy({
     replicas,
     durability: 'full',
-    env: { COUNTERSIGN_LOG_LEVEL: 'warn', COUNTERSIGN_AGENT_RATE: '100000' },
+    env: {
+      COUNTERSIGN_LOG_LEVEL: 'warn',
+      COUNTERSIGN_AGENT_RATE: '100000',
+      COUNTERSIGN_AGENT_RESOLVER_RATE: '100000',
+    },
   });
   const { cursor, broker } = deployment;
   await deployment.grant({ operations: ['postgres:select'], resources: [TABLE], ttl: 60 });
