@@ -102,14 +102,12 @@ export async function theSharedVolume(
     'Both take the agent at its word: a volume of staging. (Passphrases come from files.)',
   );
   const { inForce, shown } = await countersign(stage, { alice, bob }, request);
-  // Where Railway could be asked before, the text to sign names what goes along.
-  if (shown.some((line) => line.startsWith('! It reaches beyond'))) {
-    await stage.claim(
-      'The text they signed named it: production, and its backups.',
+  await stage.claim(
+    'The text they signed named it: production, and its backups.',
+    shown.some((line) => line.startsWith('! It reaches beyond')) &&
       /production: volume bookings, .*backup/.test(shown.join(' ')),
-      () => shown.join(' '),
-    );
-  }
+    () => shown.join(' '),
+  );
   await stage.claim('Two of two signatures: the grant is in force.', inForce, () => 'it is not.');
   const lines = await listen(stage, run, null);
   const exit = await run.exited;
