@@ -50,6 +50,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     summary: 'Chooses what a service runs: a command, how it is built, a commit.',
     kinds: ['service'],
   },
+  environmentVariables: {
+    effect: 'reveal',
+    summary: 'Shows the values of every variable in an environment, or in a change to it.',
+    kinds: ['environment', 'patch'],
+  },
   environmentFork: {
     effect: 'execute',
     summary: 'Runs everything of an environment, with its secrets, in a copy of it.',
@@ -108,19 +113,6 @@ const BY_PATCH: Readonly<Record<string, readonly ResourceKind[]>> = {
   volumeInstanceUpdate: ['volume'],
   volumeInstanceBackupScheduleUpdate: ['volume'],
   variableDelete: ['service', 'environment'],
-  // Secrets can be selected below any object: the one that was asked for stands for them.
-  variables: [
-    'deployment',
-    'environment',
-    'patch',
-    'project',
-    'service',
-    'volume',
-    'volume-instance',
-    'workspace',
-    'account',
-    'custom-domain',
-  ],
 };
 
 const ROWS: Rows = { ...QUERIES, ...MUTATIONS };

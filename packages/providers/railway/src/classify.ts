@@ -80,7 +80,8 @@ function judgeRoot(
   const resources = judgeArguments(judged, name, row, args);
   const staged = row.content === undefined ? null : judgeContent(judged, node, row.content, args);
   const shown = shownBy(chosen, node, field.type);
-  if (shown.secrets) for (const resource of resources) judged.call('variables', resource);
+  if (shown.secrets)
+    for (const resource of resources) judged.call('environmentVariables', resource);
   for (const each of [`${type.name}.${name}`, ...shown.fields]) {
     if (drift.has(each)) {
       throw new RequestRefusal('unknown_operation', `${each} has changed at Railway.`);

@@ -56,7 +56,10 @@ const BEYOND_PROJECTS: ReadonlySet<string> = new Set(['User', 'Workspace']);
 /** The one field that leads from one environment to another. */
 const TO_ANOTHER = 'Environment.sourceEnvironment';
 
-/** Fields that show the values of variables, and the argument on which that depends. */
+/**
+ * Fields that show the values of variables, and the argument on which that depends. Law 3: they are judged only
+ * directly on the object that was asked for, since anything further down has another owner than what was granted.
+ */
 const REVEALS: ReadonlyMap<string, string | null> = new Map([
   ['Environment.config', 'decryptVariables'],
   ['Environment.variables', null],
@@ -64,7 +67,7 @@ const REVEALS: ReadonlyMap<string, string | null> = new Map([
 ]);
 
 export interface Shown {
-  /** Values of variables. */
+  /** Values of variables: every one of the environment, or of the patch, that was asked for. */
   secrets: boolean;
   /** Environments beyond the one it begins in: all of the project's, or whatever the credential reaches. */
   beyond: 'nothing' | 'project' | 'account';
@@ -80,8 +83,16 @@ export function shownBy(chosen: ChosenOperation, root: FieldNode, type: GraphQLO
   const named = getNamedType(type);
   if (root.selectionSet === undefined) return shown;
   if (!isObjectType(named)) throw unreadable('A selection on more than one type is not judged.');
-  new Walk(chosen, shown).enter(root.selectionSet, named, levelOf(named.name, 'environment'));
+  const level = levelOf(named.name, 'environment');
+  new Walk(chosen, shown).enter(root.selectionSet, named, { level, isOwn: true });
   return shown;
+}
+
+/** Where in a selection a field stands. */
+interface Standing {
+  readonly level: Level;
+  /** On the very object that the root field returns. */
+  readonly isOwn: boolean;
 }
 
 function levelOf(type: string, from: Level): Level {
@@ -93,7 +104,7 @@ function levelOf(type: string, from: Level): Level {
 class Walk {
   readonly #chosen: ChosenOperation;
   readonly #shown: Shown;
-  /** A fragment shows the same wherever it is used from the same level, so it is entered once for each. */
+  /** A fragment shows the same wherever it is used from the same standing, so it is entered once for each. */
   readonly #entered = new Set<string>();
 
   constructor(chosen: ChosenOperation, shown: Shown) {
@@ -101,48 +112,56 @@ class Walk {
     this.#shown = shown;
   }
 
-  enter({ selections }: SelectionSetNode, type: Composite, level: Level): void {
+  enter({ selections }: SelectionSetNode, type: Composite, at: Standing): void {
     for (const each of selections) {
-      if (each.kind === Kind.FIELD) this.#field(each, type, level);
+      if (each.kind === Kind.FIELD) this.#field(each, type, at);
       else if (each.kind === Kind.INLINE_FRAGMENT) {
         const condition = each.typeCondition?.name.value ?? type.name;
-        this.enter(each.selectionSet, compositeOf(condition), level);
-      } else this.#spread(each.name.value, level);
+        this.enter(each.selectionSet, compositeOf(condition), at);
+      } else this.#spread(each.name.value, at);
     }
   }
 
-  #spread(name: string, level: Level): void {
+  #spread(name: string, at: Standing): void {
     const fragment = this.#chosen.fragments.get(name);
     if (fragment === undefined) throw unreadable('A fragment that is used is not there.');
-    if (this.#entered.has(`${level} ${name}`)) return;
-    this.#entered.add(`${level} ${name}`);
-    this.enter(fragment.selectionSet, compositeOf(fragment.typeCondition.name.value), level);
+    const entered = `${at.level} ${at.isOwn} ${name}`;
+    if (this.#entered.has(entered)) return;
+    this.#entered.add(entered);
+    this.enter(fragment.selectionSet, compositeOf(fragment.typeCondition.name.value), at);
   }
 
-  #field(node: FieldNode, type: Composite, level: Level): void {
+  #field(node: FieldNode, type: Composite, { level, isOwn }: Standing): void {
     if (node.name.value === '__typename') return;
     const field = fieldOf(type, node.name.value);
     const name = `${type.name}.${node.name.value}`;
     this.#shown.fields.add(name);
-    this.#reveal(name, field, node);
+    if (this.#reveals(name, field, node)) {
+      if (!isOwn) {
+        throw unreadable(
+          `${name} shows values of variables, and is judged only directly below a root field: ask for it there.`,
+        );
+      }
+      this.#shown.secrets = true;
+    }
     const named = getNamedType(field.type);
     if (node.selectionSet === undefined) return;
     if (!isObjectType(named)) throw unreadable('A selection on more than one type is not judged.');
     if (name === TO_ANOTHER) this.#cross(level === 'account' ? level : 'project');
     else if (IN_AN_ENVIRONMENT.has(named.name) && level !== 'environment') this.#cross(level);
     const next = name === TO_ANOTHER && level === 'environment' ? 'project' : level;
-    this.enter(node.selectionSet, named, levelOf(named.name, next));
+    this.enter(node.selectionSet, named, { level: levelOf(named.name, next), isOwn: false });
   }
 
   #cross(level: 'project' | 'account'): void {
     if (this.#shown.beyond !== 'account') this.#shown.beyond = level;
   }
 
-  #reveal(name: string, field: GraphQLField<unknown, unknown>, node: FieldNode): void {
+  #reveals(name: string, field: GraphQLField<unknown, unknown>, node: FieldNode): boolean {
     const argument = REVEALS.get(name);
-    if (argument === undefined) return;
+    if (argument === undefined) return false;
     const args = argument === null ? {} : argumentsOf(field, node, this.#chosen.variables);
-    if (argument === null || (args[argument] ?? false) !== false) this.#shown.secrets = true;
+    return argument === null || (args[argument] ?? false) !== false;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Ways to say one thing and do another, each refused, or judged as what it does. */
 import type { InboundRequest, RequestRefusal } from '@countersign/provider-kit';
 import { describe, expect, test } from 'vitest';
+import { canonicalResource, covers } from '../src/catalog.ts';
 import { type Gated, inbound, judge, type Outcome, openGate } from './support/gateway.ts';
 import { expectLawful } from './support/law.ts';
 
@@ -593,7 +594,7 @@ describe('a selection shows more than it begins with', () => {
   const { rental } = gated;
   const { staging, production } = rental;
   const here = `environment(id: "${staging.id}")`;
-  const secrets = `variables environment/${staging.id}`;
+  const secrets = `environmentVariables environment/${staging.id}`;
 
   test.each<[string, string]>([
     ['variables', `{ ${here} { variables { edges { node { name } } } } }`],
@@ -607,15 +608,50 @@ describe('a selection shows more than it begins with', () => {
       `{ ${here} { ...F } } fragment F on Environment { config(decryptVariables: true) }`,
     ],
     [
-      'variables further down',
-      `{ ${here} { volumeInstances { edges { node { environment { variables { edges { node { id } } } } } } } } }`,
-    ],
-    [
       'variables that are skipped',
       `{ ${here} { variables @skip(if: true) { edges { node { name } } } } }`,
     ],
   ])('%s', async (_what, query) => {
     expect(calls(await send(gated, query))).toContain(secrets);
+  });
+
+  const web = `environmentId: "${staging.id}", serviceId: "${rental.services.web}"`;
+  const every = 'environment { config(decryptVariables: true) }';
+  test.each<[string, string]>([
+    [
+      'the deployment of one service',
+      `{ serviceInstance(${web}) { latestDeployment { ${every} } } }`,
+    ],
+    [
+      'the deployments of one service',
+      `{ deployments(input: { projectId: "${rental.projectId}", ${web} }) { edges { node { ${every} } } } }`,
+    ],
+    ['a disk', `{ volumeInstance(id: "${rental.disks.bookings.staging.id}") { ${every} } }`],
+    [
+      'its own disks',
+      `{ ${here} { volumeInstances { edges { node { environment { variables { edges { node { id } } } } } } } } }`,
+    ],
+    [
+      'a fragment that also stands directly on it',
+      `{ ${here} { ...F deployments { edges { node { environment { ...F } } } } } } fragment F on Environment { config(decryptVariables: true) }`,
+    ],
+    ['what is staged', `{ environmentStagedChanges(environmentId: "${staging.id}") { ${every} } }`],
+    [
+      'every change to it',
+      `{ environmentPatches(environmentId: "${staging.id}") { edges { node { patch(decryptVariables: true) } } } }`,
+    ],
+  ])('every variable of the environment by way of %s is refused', async (_what, query) => {
+    expect(await send(gated, query)).toMatchObject({ refused: 'unparseable_request' });
+  });
+
+  test('the variables of one service, or the shared ones, are not those of the environment', () => {
+    for (const resource of [`service/${rental.services.web}`, `environment/${staging.id}`]) {
+      expect(canonicalResource('railway:variables', resource)).toBe(resource);
+      expect(covers('railway:environmentVariables', resource, `environment/${staging.id}`)).toBe(
+        resource.startsWith('environment/'),
+      );
+    }
+    expect(canonicalResource('railway:variables', `deployment/${staging.id}`)).toBeNull();
   });
 
   test.each<[string, string]>([

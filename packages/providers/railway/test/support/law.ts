@@ -36,6 +36,34 @@ const ADMITS: Readonly<Record<Effect['effect'], readonly string[]>> = {
   'created credential': ['escalate'],
 };
 
+/** Reveals of variables; each admits only those of the holder it is called on. */
+const OF_VARIABLES: ReadonlySet<string> = new Set(
+  ['environmentVariables', 'variables', 'variablesForServiceDeployment'].map(
+    (each) => `railway:${each}`,
+  ),
+);
+
+interface Held {
+  readonly environmentId: string;
+  readonly serviceId: string | null;
+}
+
+/** Whether one of the calls admits that this very variable is shown. */
+function showsVariable(calls: readonly GatewayCall[], { environmentId, serviceId }: Held): boolean {
+  const holder = serviceId === null ? `environment/${environmentId}` : `service/${serviceId}`;
+  return calls.some(({ operation, resource }) => {
+    const shows =
+      EFFECTS.get(operation)?.some((each) => ADMITS['revealed'].includes(each)) ?? false;
+    if (!OF_VARIABLES.has(operation)) return shows;
+    const isWhole = operation === 'railway:environmentVariables';
+    return (
+      resource === holder ||
+      (isWhole && !resource.startsWith('environment/')) ||
+      (isWhole && resource === `environment/${environmentId}`)
+    );
+  });
+}
+
 /** Forwards it and holds what happened to the law. */
 export async function expectLawful(
   gated: Gated,
@@ -77,6 +105,10 @@ export async function expectLawful(
         ADMITS[kind].some((each) => admitted.has(each)),
         where,
       ).toBe(true);
+    if (effect === 'revealed') {
+      const variable = before.variable.get(object.replace(/^variable\//, ''));
+      if (variable !== undefined) expect(showsVariable(resolved.calls, variable), where).toBe(true);
+    }
     if (effect === 'read' && SHARED.test(object)) continue;
     // A project forgets which environment was its base when that is deleted.
     if (effect === 'changed' && object.startsWith('project/') && isDeletingBase) continue;
