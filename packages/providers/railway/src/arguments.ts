@@ -1,5 +1,6 @@
 /** Reading a row against the arguments of one field: which calls it makes, on what, and where. */
 import { type Anchor, WHOLE_ACCOUNT } from './anchor.ts';
+import { choosesCode } from './code-variables.ts';
 import { isObject, type Judgement, requireId, unreadable } from './judgement.ts';
 import { ACCOUNT, isVariableName } from './resource.ts';
 import type { Addition, Condition, Path, Place, Row, Target } from './rows/row.ts';
@@ -64,6 +65,9 @@ function holds(condition: Condition, value: unknown): boolean {
       return value === null || (typeof value === 'number' && value <= 0);
     case 'nulls':
       return isObject(value) && Object.values(value).includes(null);
+    case 'chooses code':
+      if (value === undefined || value === null) return false;
+      return (isObject(value) ? Object.keys(value) : [String(value)]).some(choosesCode);
   }
 }
 

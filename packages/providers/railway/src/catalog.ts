@@ -47,8 +47,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
   serviceCode: {
     effect: 'execute',
-    summary: 'Chooses what a service runs: a command, how it is built, a commit.',
-    kinds: ['service'],
+    summary: 'Chooses what services run: a command, how it is built, a variable that says so.',
+    kinds: ['service', 'environment', 'project'],
   },
   environmentVariables: {
     effect: 'reveal',

@@ -1,5 +1,6 @@
 /** Variables as patches and collections write them: a value sets one, a null removes it. */
 import { variable } from './arguments.ts';
+import { choosesCode } from './code-variables.ts';
 import { isObject, type Judgement, unreadable } from './judgement.ts';
 import { entriesOf } from './patch-members.ts';
 
@@ -18,7 +19,10 @@ export function judgeVariables(judged: Judgement, { kind, id }: Holder, variable
     const resource = variable(id, name);
     if (entry === null || (isObject(entry) && entry['value'] === null)) {
       judged.call('variableDelete', resource);
-    } else judged.call('variableUpsert', resource);
+    } else {
+      judged.call('variableUpsert', resource);
+      if (choosesCode(name)) judged.call('serviceCode', `${kind}/${id}`);
+    }
     requireValue(entry);
   }
 }

@@ -589,6 +589,95 @@ describe('an argument that does more', () => {
   });
 });
 
+describe('a variable chooses what runs', () => {
+  const gated = openGate();
+  const { staging, projectId, services } = gated.rental;
+  const place = `projectId: "${projectId}", environmentId: "${staging.id}"`;
+  const ofWeb = `${place}, serviceId: "${services.web}"`;
+  const service = `serviceCode service/${services.web}`;
+  const environment = `serviceCode environment/${staging.id}`;
+  const patch = 'mutation($p: EnvironmentConfig) { environmentPatchCommit(environmentId: "';
+
+  test.each(
+    [
+      'RAILPACK_START_CMD',
+      'NIXPACKS_BUILD_CMD',
+      'RAILWAY_DOCKERFILE_PATH',
+      'NODE_OPTIONS',
+      'BASH_ENV',
+      'ENV',
+      'LD_PRELOAD',
+      'PATH',
+      'PYTHONSTARTUP',
+      'RUBYOPT',
+      'PERL5OPT',
+      '_JAVA_OPTIONS',
+      'JAVA_TOOL_OPTIONS',
+      'JDK_JAVA_OPTIONS',
+      'GIT_SSH_COMMAND',
+      'DOTNET_STARTUP_HOOKS',
+      'npm_config_script_shell',
+    ].flatMap((name): [string, string, Record<string, unknown>, string][] => [
+      [
+        `${name} of a service`,
+        `mutation { variableUpsert(input: { ${ofWeb}, name: "${name}", value: "x" }) }`,
+        {},
+        service,
+      ],
+      [
+        `${name} shared by all`,
+        `mutation { variableUpsert(input: { ${place}, name: "${name}", value: "x" }) }`,
+        {},
+        environment,
+      ],
+      [
+        `${name} among others`,
+        `mutation { variableCollectionUpsert(input: { ${ofWeb}, variables: { A: "1", ${name}: "x" } }) }`,
+        {},
+        service,
+      ],
+      [
+        `${name} in a patch`,
+        `${patch}${staging.id}", patch: $p) }`,
+        { p: { services: { [services.web]: { variables: { [name]: { value: 'x' } } } } } },
+        service,
+      ],
+      [
+        `${name} shared by a patch`,
+        `${patch}${staging.id}", patch: $p) }`,
+        { p: { sharedVariables: { [name]: 'x' } } },
+        environment,
+      ],
+      [
+        `${name} of a new service`,
+        `mutation { serviceCreate(input: { projectId: "${projectId}", variables: { ${name}: "x" } }) { id } }`,
+        {},
+        `serviceCode project/${projectId}`,
+      ],
+    ]),
+  )('%s is code', async (_what, query, variables, call) => {
+    expect(calls(await send(gated, query, variables))).toContain(call);
+  });
+
+  test('a name with a second reading is code of a new service', async () => {
+    const variables = { v: { 'RAILPACK_START_CMD ': 'x' } };
+    const query = `mutation($v: EnvironmentVariables) { serviceCreate(input: { projectId: "${projectId}", variables: $v }) { id } }`;
+    expect(calls(await send(gated, query, variables))).toContain(
+      `serviceCode project/${projectId}`,
+    );
+  });
+
+  test.each(['LOG_LEVEL', 'DATABASE_URL', 'PORT', 'NODE_ENV', 'LDAP_URL', 'ENVIRONMENT'])(
+    '%s is none',
+    async (name) => {
+      const query = `mutation { variableUpsert(input: { ${ofWeb}, name: "${name}", value: "x" }) }`;
+      expect(calls(await send(gated, query))).toEqual([
+        `variableUpsert variable/${services.web}/${name}`,
+      ]);
+    },
+  );
+});
+
 describe('a selection shows more than it begins with', () => {
   const gated = openGate();
   const { rental } = gated;

@@ -35,7 +35,9 @@ export type Condition =
   | 'true'
   | 'zero or null'
   /** A map with a null in the place of an entry. */
-  | 'nulls';
+  | 'nulls'
+  /** The name of a variable that chooses what runs, or a map in which there is one. */
+  | 'chooses code';
 
 export interface Addition {
   readonly when: Path;

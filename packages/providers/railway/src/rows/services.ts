@@ -153,14 +153,22 @@ export const SERVICE_MUTATIONS: Rows = {
     summary: 'Creates a service, in every environment unless the one it names is a fork.',
     on: [['project', 'input.projectId']],
     at: [['fork-or-all', 'input.projectId', 'input.environmentId']],
-    adds: ['source', 'branch', 'registryCredentials', 'templateId', 'templateServiceId'].map(
-      (name): Addition => ({
-        when: `input.${name}`,
-        is: 'given',
-        operation: 'serviceConnect',
+    adds: [
+      ...['source', 'branch', 'registryCredentials', 'templateId', 'templateServiceId'].map(
+        (name): Addition => ({
+          when: `input.${name}`,
+          is: 'given',
+          operation: 'serviceConnect',
+          on: [['project', 'input.projectId']],
+        }),
+      ),
+      {
+        when: 'input.variables',
+        is: 'chooses code',
+        operation: 'serviceCode',
         on: [['project', 'input.projectId']],
-      }),
-    ),
+      },
+    ],
   },
   serviceUpdate: {
     effect: 'write',
@@ -250,6 +258,7 @@ export const SERVICE_MUTATIONS: Rows = {
     summary: 'Sets a variable, overwrites what it was, and redeploys.',
     on: VARIABLE,
     at: PLACED_AT,
+    adds: [{ when: 'input.name', is: 'chooses code', operation: 'serviceCode', on: HOLDER }],
   },
   variableCollectionUpsert: {
     effect: 'write',
