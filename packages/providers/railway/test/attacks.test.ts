@@ -573,6 +573,14 @@ describe('an argument that does more', () => {
       `serviceCode service/${api}`,
     ],
     [
+      `mutation { volumeInstanceUpdate(volumeId: "${rental.volumes.stagingUploads.id}", input: { mountPath: "/x" }) }`,
+      `volumeDetach volume/${rental.volumes.stagingUploads.id}`,
+    ],
+    [
+      `mutation { volumeInstanceUpdate(volumeId: "${rental.volumes.stagingUploads.id}", input: {}) }`,
+      `volumeDetach volume/${rental.volumes.stagingUploads.id}`,
+    ],
+    [
       `mutation { volumeInstanceUpdate(volumeId: "${rental.volumes.stagingUploads.id}", input: { serviceId: null }) }`,
       `volumeDetach volume/${rental.volumes.stagingUploads.id}`,
     ],
@@ -587,6 +595,21 @@ describe('an argument that does more', () => {
   ])('%s', async (query, call) => {
     expect(calls(await send(gated, query))).toContain(call);
   });
+});
+
+test('a volume that is only mounted elsewhere is taken from its service, so that is asked for too', async () => {
+  const gated = openGate();
+  const { rental, simulator } = gated;
+  const { id } = rental.disks.bookings.staging;
+  expect(simulator.world.state['volume-instance'].get(id)?.serviceId).not.toBeNull();
+  const outcome = await send(
+    gated,
+    `mutation { volumeInstanceUpdate(volumeId: "${rental.volumes.bookings.id}", environmentId: "${rental.staging.id}", input: { mountPath: "/x" }) }`,
+  );
+  expect(calls(outcome)).toContain(`volumeDetach volume/${rental.volumes.bookings.id}`);
+  if (outcome.refused !== null) throw new Error(outcome.refused);
+  await expectLawful(gated, outcome.resolved);
+  expect(simulator.world.state['volume-instance'].get(id)?.serviceId).toBeNull();
 });
 
 describe('a variable chooses what runs', () => {

@@ -71,9 +71,10 @@ export const STORAGE_MUTATIONS: Rows = {
     adds: [
       // DELETED and DELETING delete; what Railway does with the other values nobody says.
       { when: 'input.state', is: 'given', operation: 'volumeDelete', on: [['volume', 'volumeId']] },
+      // Railway: without a service "the volume will be disconnected", so leaving it out says it too.
       {
         when: 'input.serviceId',
-        is: 'named',
+        is: 'always',
         operation: 'volumeDetach',
         on: [['volume', 'volumeId']],
       },

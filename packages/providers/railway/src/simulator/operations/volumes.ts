@@ -129,9 +129,8 @@ export const volumeMutations: Operations = {
       change(context, 'volume-instance', each, {
         ...(mountPath === undefined ? {} : { mountPath }),
         ...(state === undefined ? {} : { state }),
-        ...(serviceId === undefined
-          ? {}
-          : { serviceId: typeof serviceId === 'string' ? serviceId : null }),
+        // Not provided, "the volume will be disconnected".
+        serviceId: typeof serviceId === 'string' ? serviceId : null,
       });
     }
     if (world.find('volume-instance', (each) => each.volumeId === volume.id) === undefined) {
