@@ -163,8 +163,15 @@ async function failed(
   });
 }
 
-/** Law 3: a use comes back only when the provider says that it refused. */
-async function returnUses(deps: Deps, { request, allowed, decision }: Sending): Promise<void> {
+/**
+ * Law 3: a use comes back only when the provider says that it refused. Of several calls a status does not say
+ * which, and the others may be done.
+ */
+async function returnUses(
+  deps: Deps,
+  { request, proven, allowed, decision }: Sending,
+): Promise<void> {
+  if (proven.calls.length !== 1) return;
   const grants = allowed.verdict.obligations.uses.map((use) => use.grant);
   if (grants.length === 0) return;
   const body = { agent: request.caller.claims.sub, decision, uses_returned: grants };

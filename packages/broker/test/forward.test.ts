@@ -349,6 +349,19 @@ describe('a use', () => {
     expect(await outcomeOf({ calls }, token)).toBe('grant_exhausted');
   });
 
+  test('does not come back from a request of which a part may be done', async () => {
+    broker = await forwarding([DELETE, RESIZE]);
+    broker.answerWith((outgoing) => outgoing.writeHead(409).end('no'));
+    const token = await broker.token();
+    const calls = [
+      ['delete', 'vol_1'],
+      ['resize', 'vol_1'],
+    ] as const;
+    expect(await outcomeOf({ calls }, token)).toBe('allowed');
+    expect(broker.entries.map(({ type }) => type)).toEqual(['decision']);
+    expect(await outcomeOf({ calls: [['delete', 'vol_1']] }, token)).toBe('grant_exhausted');
+  });
+
   test('does not come back when nobody knows what was done', async () => {
     broker = await forwarding([DELETE]);
     broker.answerWith((outgoing) => outgoing.destroy());
