@@ -6,7 +6,8 @@
 /**
  * `account`: everything that the credential reaches, so never one environment. `project`: the project, but none of
  * its environments; `everywhere`: all of them. `…-or-all` and `…-in`: the one within, and all of them where none is
- * given; `fork-or-all` and `service-in` heed the one within only if it is a fork, as Railway does.
+ * given; `fork-or-all` and `service-in` heed the one within only if it is a fork, as Railway does. `bucket`: each that
+ * holds it, if any; `bucket-in`: the one within, if it does.
  */
 export type AnchorKind =
   | 'account'
@@ -22,6 +23,8 @@ export type AnchorKind =
   | 'volume-in'
   | 'volume-instance'
   | 'backup'
+  | 'bucket'
+  | 'bucket-in'
   | 'deployment'
   | 'deployment-trigger'
   | 'custom-domain'

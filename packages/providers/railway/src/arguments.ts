@@ -76,8 +76,8 @@ function applies(args: Arguments, { when, is }: Addition): boolean {
 }
 
 function anchorsAt(args: Arguments, [kind, path, within, ifSet]: Place): readonly Anchor[] {
-  if (kind === 'account') return [WHOLE_ACCOUNT];
   if (ifSet !== undefined && !holds('true', valueAt(args, ifSet))) return [];
+  if (kind === 'account') return [WHOLE_ACCOUNT];
   const ids = idsAt(args, path);
   const [place = null] = within === undefined ? [] : idsAt(args, within);
   if (ids.length > 0) return ids.map((id) => ({ kind, id, within: place }));

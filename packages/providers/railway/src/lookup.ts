@@ -22,6 +22,11 @@ const instanceShape = z.object({
   domains: z.object({ serviceDomains: endpoints }),
 });
 const diskShape = z.object({ id: z.string(), volumeId: z.string() });
+const bucketsShape = z.object({
+  environment: z.object({
+    config: z.object({ buckets: z.record(z.string(), z.unknown()).nullish() }),
+  }),
+});
 const identified = z.object({ id: z.string() });
 
 /** A request that needs more questions than these is not placed at all. */
@@ -93,6 +98,24 @@ export class Lookup {
       { root: 'project', id: projectId, field: 'volumes', node: 'id' },
       identified,
     );
+  }
+
+  buckets(projectId: string) {
+    return this.#list(
+      `buckets ${projectId}`,
+      { root: 'project', id: projectId, field: 'buckets', node: 'id' },
+      identified,
+    );
+  }
+
+  /** Ids of the buckets that stand in an environment, which only its configuration tells. */
+  bucketsIn(environmentId: string): Promise<readonly string[] | undefined> {
+    return this.#once(`config ${environmentId}`, async () => {
+      const query = 'query($id:String!){environment(id:$id){config(decryptVariables:false)}}';
+      const variables = { id: environmentId };
+      const answer = await this.#question({ query, variables, shape: bucketsShape });
+      return answer && Object.keys(answer.environment.config.buckets ?? {});
+    });
   }
 
   triggers(environmentId: string) {

@@ -77,6 +77,8 @@ function judgeVolume(judged: Judgement, environmentId: string, id: string, entry
 
 function judgeBucket(judged: Judgement, id: string, entry: unknown): void {
   if (isDeletion(entry)) judged.call('bucketDelete', `bucket/${id}`);
+  // Law 2: as with a volume, each environment that holds it counts.
+  judged.anchor('bucket', id);
   if (entry === null) return;
   if (!isObject(entry)) throw unreadable('An entry of buckets has to be an object.');
   if (!isDeletion(entry)) judged.call('bucketOpen', `bucket/${id}`);

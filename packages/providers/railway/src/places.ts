@@ -2,12 +2,7 @@
 import { RequestRefusal } from '@countersign/provider-kit';
 import type { Anchor } from './anchor.ts';
 import type { Environment, Lookup } from './lookup.ts';
-
-export interface Placed {
-  readonly project: string;
-  /** Their own ids, forks too. */
-  readonly environments: readonly Environment[];
-}
+import { filtered, known, notKnown, notTogether, type Placed, requireAccess } from './proof.ts';
 
 /** Forks of forks of forks. */
 const MOST_GENERATIONS = 5;
@@ -75,6 +70,10 @@ export class Places {
           const found = known(await this.#lookup.triggers(environment.id));
           return found.some((each) => each.id === id);
         });
+      case 'bucket':
+        return this.#bucket(id);
+      case 'bucket-in':
+        return this.#bucketIn(id, within);
       case 'token':
         return this.#token(id);
     }
@@ -175,6 +174,29 @@ export class Places {
     return placed;
   }
 
+  async #holdsBucket(environment: Environment, id: string): Promise<boolean> {
+    requireAccess(environment);
+    return known(await this.#lookup.bucketsIn(environment.id)).includes(id);
+  }
+
+  async #bucket(id: string): Promise<Placed> {
+    for (const project of this.#projects) {
+      const buckets = known(await this.#lookup.buckets(project));
+      if (!buckets.some((each) => each.id === id)) continue;
+      const all = known(await this.#lookup.environments(project));
+      const found = await filtered(all, (environment) => this.#holdsBucket(environment, id));
+      return { project, environments: found };
+    }
+    throw notKnown();
+  }
+
+  async #bucketIn(id: string, environmentId: string | null): Promise<Placed> {
+    const { project, environments } = await this.#bucket(id);
+    const found = environments.filter((each) => each.id === environmentId);
+    if (found.length === 0) throw notTogether();
+    return { project, environments: found };
+  }
+
   async #directly(
     field: 'deployment' | 'environmentPatch' | 'volumeInstance',
     id: string,
@@ -229,41 +251,4 @@ export class Places {
     }
     throw notKnown();
   }
-}
-
-/** Law 2: an environment that the credential cannot look into may hold anything. */
-export function requireAccess({ canAccess }: Environment): void {
-  if (canAccess) return;
-  throw new RequestRefusal(
-    'environment_unproven',
-    'The broker’s own credential cannot look into an environment that this may reach.',
-  );
-}
-
-async function filtered<T>(
-  all: readonly T[],
-  holds: (one: T) => Promise<boolean>,
-): Promise<readonly T[]> {
-  const found: T[] = [];
-  for (const each of all) if (await holds(each)) found.push(each);
-  return found;
-}
-
-function known<T>(answer: T | undefined): T {
-  if (answer === undefined) throw notKnown();
-  return answer;
-}
-
-function notKnown(): RequestRefusal {
-  return new RequestRefusal(
-    'environment_mismatch',
-    'It names an id that is not known in the projects of this connection.',
-  );
-}
-
-function notTogether(): RequestRefusal {
-  return new RequestRefusal(
-    'environment_mismatch',
-    'It names things together that do not belong together.',
-  );
 }

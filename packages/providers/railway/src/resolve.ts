@@ -15,7 +15,8 @@ import type { ChosenOperation } from './document.ts';
 import { isObject, Judgement, unreadable } from './judgement.ts';
 import { type Environment, Lookup } from './lookup.ts';
 import { judgePatch } from './patch.ts';
-import { Places, requireAccess } from './places.ts';
+import { Places } from './places.ts';
+import { requireAccess } from './proof.ts';
 import { type Replacement, render } from './render.ts';
 import type { Shown } from './selection.ts';
 

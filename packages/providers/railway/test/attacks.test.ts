@@ -612,6 +612,61 @@ test('a volume that is only mounted elsewhere is taken from its service, so that
   expect(simulator.world.state['volume-instance'].get(id)?.serviceId).toBeNull();
 });
 
+describe('nothing is done where it is not proven to be', () => {
+  const gated = openGate();
+  const { staging, production, projectId, tokens, bucketId, volumes } = gated.rental;
+  const unknown = '00000000-0000-4000-8000-000000000000';
+  const commit = (patch: unknown): Promise<Outcome> =>
+    send(
+      gated,
+      `mutation($p: EnvironmentConfig) { environmentPatchCommit(environmentId: "${staging.id}", patch: $p) }`,
+      { p: patch },
+    );
+  const key = (bucket: string, environment: string): string =>
+    `(bucketId: "${bucket}", environmentId: "${environment}", projectId: "${projectId}") { secretAccessKey }`;
+
+  test.each<[string, string]>([
+    ['a token of the account', `mutation { apiTokenDelete(id: "${tokens.workspace.id}") }`],
+    ['a key of the account', `mutation { sshPublicKeyDelete(id: "${unknown}") }`],
+    ['the tokens of the account', '{ apiTokens { edges { node { id } } } }'],
+    [
+      'code in a project of its own',
+      'mutation { projectCreate(input: { repo: { fullRepoName: "a/b", branch: "main" } }) { id } }',
+    ],
+    ['a bucket of production', `{ bucketS3Credentials${key(bucketId, staging.id)} }`],
+    ['a bucket nobody knows', `{ bucketS3Credentials${key(unknown, staging.id)} }`],
+    ['new keys of production', `mutation { bucketCredentialsReset${key(bucketId, staging.id)} }`],
+    ['new keys of nothing known', `mutation { bucketCredentialsReset${key(unknown, staging.id)} }`],
+  ])('%s is refused', async (_what, query) => {
+    expect(await send(gated, query)).toMatchObject({ refused: 'environment_mismatch' });
+  });
+
+  test('a bucket is where the configuration of an environment holds it', async () => {
+    const outcome = await send(gated, `{ bucketS3Credentials${key(bucketId, production.id)} }`);
+    expect(outcome).toMatchObject({ resolved: { environments: [production.id] } });
+  });
+
+  test.each<[string, unknown]>([
+    ['deletes', { isDeleted: true }],
+    ['takes away', null],
+    ['opens', { region: 'sjc' }],
+  ])('a patch of staging that %s a bucket of production is production’s', async (_what, entry) => {
+    const both = [staging.id, production.id].sort();
+    const outcome = await commit({ buckets: { [bucketId]: entry } });
+    expect(outcome).toMatchObject({ resolved: { environments: both } });
+    expect(await commit({ buckets: { [unknown]: entry } })).toMatchObject({
+      refused: 'environment_mismatch',
+    });
+  });
+
+  test('a volume in two environments is not deleted as one of one', async () => {
+    const query = `mutation { volumeInstanceUpdate(volumeId: "${volumes.bookings.id}", environmentId: "${staging.id}", input: { state: DELETED }) }`;
+    expect(await send(gated, query)).toMatchObject({
+      resolved: { environments: [staging.id, production.id].sort() },
+    });
+  });
+});
+
 describe('a variable chooses what runs', () => {
   const gated = openGate();
   const { staging, projectId, services } = gated.rental;

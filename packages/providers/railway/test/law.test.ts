@@ -19,8 +19,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   'environmentPatchCommit without a patch': 'ambiguous_request',
   // What reaches the whole account is never in one environment.
   apiTokenCreate: 'environment_mismatch',
+  apiTokenDelete: 'environment_mismatch',
   generateShellToken: 'environment_mismatch',
   sshPublicKeyCreate: 'environment_mismatch',
+  sshPublicKeyDelete: 'environment_mismatch',
   sshSignupApprove: 'environment_mismatch',
   userDelete: 'environment_mismatch',
   webhookTest: 'environment_mismatch',

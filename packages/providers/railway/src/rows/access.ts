@@ -13,7 +13,12 @@ export const ACCESS_QUERIES: Rows = {
   me: { effect: 'read', summary: 'Shows the account behind the credential.', on: ACCOUNT },
   apiToken: { effect: 'read', summary: 'Shows how far the credential reaches.', on: ACCOUNT },
   projectToken: { effect: 'read', summary: 'Shows how far the credential reaches.', on: ACCOUNT },
-  apiTokens: { effect: 'reveal', summary: 'Lists tokens, with the ends of them.', on: ACCOUNT },
+  apiTokens: {
+    effect: 'reveal',
+    summary: 'Lists tokens, with the ends of them.',
+    on: ACCOUNT,
+    at: WHOLE_ACCOUNT,
+  },
   projectTokens: {
     effect: 'reveal',
     summary: 'Lists the tokens of a project, with the ends of them.',
@@ -29,7 +34,12 @@ export const ACCESS_MUTATIONS: Rows = {
     on: [['workspace', 'input.workspaceId'], ['account']],
     at: WHOLE_ACCOUNT,
   },
-  apiTokenDelete: { effect: 'delete', summary: 'Ends a token.', on: [['token', 'id']] },
+  apiTokenDelete: {
+    effect: 'delete',
+    summary: 'Ends a token.',
+    on: [['token', 'id']],
+    at: WHOLE_ACCOUNT,
+  },
   projectTokenCreate: {
     effect: 'escalate',
     summary: 'Makes a token that reaches all of an environment, and shows it.',
@@ -51,7 +61,12 @@ export const ACCESS_MUTATIONS: Rows = {
     on: [['workspace', 'input.workspaceId'], ['account']],
     at: WHOLE_ACCOUNT,
   },
-  sshPublicKeyDelete: { effect: 'delete', summary: 'Ends a key.', on: [['ssh-key', 'id']] },
+  sshPublicKeyDelete: {
+    effect: 'delete',
+    summary: 'Ends a key.',
+    on: [['ssh-key', 'id']],
+    at: WHOLE_ACCOUNT,
+  },
   sshSignupApprove: {
     effect: 'escalate',
     summary: 'Lets whoever offered a key into every service.',

@@ -36,7 +36,9 @@ export const PROJECT_QUERIES: Rows = {
   },
 };
 
-const CODE: Pick<Row, 'adds'> = {
+/** With code of its own it runs wherever nobody has mapped anything. */
+const CODE: Pick<Row, 'adds' | 'at'> = {
+  at: [['account', '', undefined, 'input.repo']],
   adds: [{ when: 'input.repo', is: 'given', operation: 'serviceConnect', on: ACCOUNT }],
 };
 

@@ -32,7 +32,7 @@ export const STORAGE_QUERIES: Rows = {
     summary: 'Shows the secret key that opens a bucket.',
     on: [['bucket', 'bucketId']],
     at: [
-      ['environment', 'environmentId'],
+      ['bucket-in', 'bucketId', 'environmentId'],
       ['project', 'projectId'],
     ],
   },
@@ -66,6 +66,8 @@ export const STORAGE_MUTATIONS: Rows = {
     on: [['volume', 'volumeId']],
     at: [
       ['volume-in', 'volumeId', 'environmentId'],
+      // Law 2: whether Railway keeps the instances elsewhere nobody has seen, so each of them counts.
+      ['volume', 'volumeId', undefined, 'input.state'],
       ['service-member', 'input.serviceId'],
     ],
     adds: [
@@ -143,7 +145,7 @@ export const STORAGE_MUTATIONS: Rows = {
     summary: 'Makes a new secret key for a bucket and shows it; the old one no longer works.',
     on: [['bucket', 'bucketId']],
     at: [
-      ['environment', 'environmentId'],
+      ['bucket-in', 'bucketId', 'environmentId'],
       ['project', 'projectId'],
     ],
   },
