@@ -493,6 +493,14 @@ describe('arguments that mean all', () => {
 
   test.each<[string, string]>([
     [
+      'no environment of a bucket',
+      `mutation { bucketCreate(input: { projectId: "${rental.projectId}" }) { id } }`,
+    ],
+    [
+      'a null in the place of the environment of a bucket',
+      `mutation { bucketCreate(input: { projectId: "${rental.projectId}", environmentId: null }) { id } }`,
+    ],
+    [
       'no environment of a volume',
       `mutation { volumeInstanceUpdate(volumeId: "${bookings.id}", input: { mountPath: "/x" }) }`,
     ],

@@ -133,12 +133,9 @@ export const STORAGE_MUTATIONS: Rows = {
   },
   bucketCreate: {
     effect: 'write',
-    summary: 'Creates a bucket.',
+    summary: 'Creates a bucket, maybe in every environment where none is named.',
     on: [['project', 'input.projectId']],
-    at: [
-      ['project', 'input.projectId'],
-      ['environment', 'input.environmentId'],
-    ],
+    at: [['environment-or-all', 'input.projectId', 'input.environmentId']],
   },
   bucketCredentialsReset: {
     effect: 'escalate',
