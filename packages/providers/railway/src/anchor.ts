@@ -7,7 +7,8 @@
  * `account`: everything that the credential reaches, so never one environment. `project`: the project, but none of
  * its environments; `everywhere`: all of them. `…-or-all` and `…-in`: the one within, and all of them where none is
  * given; `fork-or-all` and `service-in` heed the one within only if it is a fork, as Railway does. `bucket`: each that
- * holds it, if any; `bucket-in`: the one within, if it does.
+ * holds it, if any; `bucket-in`: the one within, if it does. `new-…`: the one within, but if Railway knows the id it
+ * is what it was before.
  */
 export type AnchorKind =
   | 'account'
@@ -19,6 +20,9 @@ export type AnchorKind =
   | 'service-member'
   | 'service'
   | 'service-in'
+  | 'new-service'
+  | 'new-volume'
+  | 'new-bucket'
   | 'volume'
   | 'volume-in'
   | 'volume-instance'

@@ -92,19 +92,21 @@ export class Lookup {
     );
   }
 
-  volumes(projectId: string) {
+  volumes(projectId: string, afresh?: boolean) {
     return this.#list(
       `volumes ${projectId}`,
       { root: 'project', id: projectId, field: 'volumes', node: 'id' },
       identified,
+      afresh,
     );
   }
 
-  buckets(projectId: string) {
+  buckets(projectId: string, afresh?: boolean) {
     return this.#list(
       `buckets ${projectId}`,
       { root: 'project', id: projectId, field: 'buckets', node: 'id' },
       identified,
+      afresh,
     );
   }
 
@@ -192,16 +194,17 @@ export class Lookup {
     key: string,
     of: { root: 'project' | 'environment'; id: string; field: string; node: string },
     shape: z.ZodType<T>,
+    afresh?: boolean,
   ): Promise<readonly T[] | undefined> {
     const { root, id, field, node } = of;
     const query = `query($id:String!,$after:String){of:${root}(id:$id){list:${field}(first:${PAGE_SIZE},after:$after){edges{node{${node}}} ${PAGE_INFO}}}}`;
     const answer = z.object({ of: z.object({ list: pageOf(shape) }) });
-    return this.#once(key, () =>
+    const ask = () =>
       everyNode(async (after): Promise<Page<T> | undefined> => {
         const variables = { id, after };
         return (await this.#question({ query, variables, shape: answer }))?.of.list;
-      }),
-    );
+      });
+    return this.#once(key, ask, afresh);
   }
 
   #question<T>(question: Question<T>): Promise<T | undefined> {
@@ -217,12 +220,16 @@ export class Lookup {
   }
 
   /** Law 2: what is asked afresh is taken from no memory but this request's own. */
-  async #once<T>(key: string, work: () => Promise<T | undefined>): Promise<T | undefined> {
+  async #once<T>(
+    key: string,
+    work: () => Promise<T | undefined>,
+    afresh = this.#options.fresh,
+  ): Promise<T | undefined> {
     const scoped = `${this.#scope} ${key}`;
     const present = this.#asked.get(key);
     // Both memories hold under this key what this very work returned.
     if (present !== undefined) return present as Promise<T | undefined>;
-    const kept = this.#options.fresh ? undefined : this.#cache.get(scoped);
+    const kept = afresh ? undefined : this.#cache.get(scoped);
     if (kept !== undefined) return kept.value as T;
     const answer = work();
     this.#asked.set(key, answer);

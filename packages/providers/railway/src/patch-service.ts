@@ -154,7 +154,7 @@ export function judgeServicePatch(
   if (!isObject(entry)) throw unreadable('An entry of services has to be an object.');
   judged.call('serviceInstanceUpdate', `service/${id}`);
   const isNew = entry['isCreated'] === true;
-  if (!isNew) judged.anchor('service-member', id);
+  judged.anchor(isNew ? 'new-service' : 'service-member', id, environmentId);
   if (!isNew && ['name', 'icon', 'groupId'].some((name) => Object.hasOwn(entry, name))) {
     judged.anchor('service', id);
   }

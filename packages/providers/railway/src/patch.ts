@@ -53,7 +53,7 @@ export function judgePatch(judged: Judgement, environmentId: string, patch: unkn
       },
       buckets: (_, buckets) => {
         for (const [key, entry] of entriesOf(buckets, 'buckets')) {
-          judgeBucket(judged, requireId(key, 'buckets'), entry);
+          judgeBucket(judged, environmentId, requireId(key, 'buckets'), entry);
         }
       },
     },
@@ -71,14 +71,15 @@ function judgeVolume(judged: Judgement, environmentId: string, id: string, entry
   if (entry === null) return;
   if (!isObject(entry)) throw unreadable('An entry of volumes has to be an object.');
   judged.call('volumeInstanceUpdate', `volume/${id}`);
-  if (entry['isCreated'] !== true) judged.anchor('volume-in', id, environmentId);
+  judged.anchor(entry['isCreated'] === true ? 'new-volume' : 'volume-in', id, environmentId);
   judgeMembers('volumes', VOLUME, { judged, environmentId, id }, entry);
 }
 
-function judgeBucket(judged: Judgement, id: string, entry: unknown): void {
+function judgeBucket(judged: Judgement, environmentId: string, id: string, entry: unknown): void {
   if (isDeletion(entry)) judged.call('bucketDelete', `bucket/${id}`);
   // Law 2: as with a volume, each environment that holds it counts.
-  judged.anchor('bucket', id);
+  const isNew = isObject(entry) && entry['isCreated'] === true && !isDeletion(entry);
+  judged.anchor(isNew ? 'new-bucket' : 'bucket', id, environmentId);
   if (entry === null) return;
   if (!isObject(entry)) throw unreadable('An entry of buckets has to be an object.');
   if (!isDeletion(entry)) judged.call('bucketOpen', `bucket/${id}`);

@@ -76,6 +76,14 @@ export class Places {
         return this.#bucketIn(id, within);
       case 'token':
         return this.#token(id);
+      case 'new-service':
+        return this.#newOr(within, await this.#lookup.projectOfService(id), () =>
+          this.#service(id),
+        );
+      case 'new-volume':
+        return this.#newOr(within, await this.#owner('volumes', id), () => this.#volume(id));
+      case 'new-bucket':
+        return this.#newOr(within, await this.#owner('buckets', id), () => this.#bucket(id));
     }
   }
 
@@ -239,6 +247,26 @@ export class Places {
       }
     }
     throw notKnown();
+  }
+
+  /** Law 2: that something is new is Railway's to say. Who has it already stays where it is. */
+  async #newOr(
+    within: string | null,
+    owner: string | undefined,
+    present: () => Promise<Placed>,
+  ): Promise<Placed> {
+    if (owner !== undefined) return present();
+    if (within === null) throw notKnown();
+    return this.#environment(within);
+  }
+
+  /** Never from memory: what is not in a list of a moment ago may be there by now. */
+  async #owner(list: 'volumes' | 'buckets', id: string): Promise<string | undefined> {
+    for (const project of this.#projects) {
+      const all = known(await this.#lookup[list](project, true));
+      if (all.some((each) => each.id === id)) return project;
+    }
+    return undefined;
   }
 
   /** What can be found only by looking into one environment after the other. */

@@ -2,7 +2,7 @@
 import type { InboundRequest, RequestRefusal } from '@countersign/provider-kit';
 import { describe, expect, test } from 'vitest';
 import { canonicalResource, covers } from '../src/catalog.ts';
-import { type Gated, inbound, judge, type Outcome, openGate } from './support/gateway.ts';
+import { asking, type Gated, inbound, judge, type Outcome, openGate } from './support/gateway.ts';
 import { expectLawful } from './support/law.ts';
 
 const calls = ({ calls }: Outcome): readonly string[] =>
@@ -622,7 +622,7 @@ test('a volume that is only mounted elsewhere is taken from its service, so that
 
 describe('nothing is done where it is not proven to be', () => {
   const gated = openGate();
-  const { staging, production, projectId, tokens, bucketId, volumes } = gated.rental;
+  const { staging, production, projectId, tokens, bucketId, volumes, services } = gated.rental;
   const unknown = '00000000-0000-4000-8000-000000000000';
   const commit = (patch: unknown): Promise<Outcome> =>
     send(
@@ -664,6 +664,43 @@ describe('nothing is done where it is not proven to be', () => {
     expect(outcome).toMatchObject({ resolved: { environments: both } });
     expect(await commit({ buckets: { [unknown]: entry } })).toMatchObject({
       refused: 'environment_mismatch',
+    });
+  });
+
+  test.each<[string, unknown]>([
+    ['service', { services: { [services.api]: { isCreated: true, name: 'renamed' } } }],
+    ['volume', { volumes: { [volumes.bookings.id]: { isCreated: true, name: 'renamed' } } }],
+    ['bucket', { buckets: { [bucketId]: { isCreated: true, region: 'sjc' } } }],
+  ])('a %s that is said to be new is where it was before', async (_what, patch) => {
+    expect(await commit(patch)).toMatchObject({
+      resolved: { environments: [staging.id, production.id].sort() },
+    });
+  });
+
+  test('what Railway does not know is new, there', async () => {
+    const entry = { [unknown]: { isCreated: true } };
+    for (const part of ['services', 'volumes', 'buckets']) {
+      expect(await commit({ [part]: entry })).toMatchObject({
+        resolved: { environments: [staging.id] },
+      });
+    }
+  });
+
+  test('what was made a moment ago is not new', async () => {
+    const fresh = openGate();
+    const environmentId = fresh.rental.staging.id;
+    const rename = async (id: string): Promise<Outcome> => {
+      const query = `mutation($p: EnvironmentConfig) { environmentPatchCommit(environmentId: "${environmentId}", patch: $p) }`;
+      const body = { query, variables: { p: { volumes: { [id]: { isCreated: true } } } } };
+      return await judge(fresh, inbound(body), asking(false));
+    };
+    const { world } = fresh.simulator;
+    expect(await rename(unknown)).toMatchObject({ resolved: { environments: [environmentId] } });
+    const known = world.state.volume.get(fresh.rental.volumes.bookings.id);
+    if (known === undefined) throw new Error('there is a volume');
+    world.put('volume', { ...known, id: unknown });
+    expect(await rename(unknown)).toMatchObject({
+      resolved: { environments: [environmentId, fresh.rental.production.id].sort() },
     });
   });
 
