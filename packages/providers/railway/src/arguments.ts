@@ -64,7 +64,7 @@ function holds(condition: Condition, value: unknown): boolean {
     case 'zero or null':
       return value === null || (typeof value === 'number' && value <= 0);
     case 'nulls':
-      return isObject(value) && Object.values(value).includes(null);
+      return value === null || (isObject(value) && Object.values(value).includes(null));
     case 'chooses code':
       if (value === undefined || value === null) return false;
       return (isObject(value) ? Object.keys(value) : [String(value)]).some(choosesCode);

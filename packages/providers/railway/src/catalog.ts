@@ -92,7 +92,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   },
 };
 
-/** A member of a patch names no id of what it changes: the service, volume or environment stands for it. */
+/** What names no id of its own: members of a patch, by their service, volume or environment; selections. */
 const BY_PATCH: Readonly<Record<string, readonly ResourceKind[]>> = {
   customDomainCreate: ['service'],
   customDomainDelete: ['service'],
@@ -113,6 +113,8 @@ const BY_PATCH: Readonly<Record<string, readonly ResourceKind[]>> = {
   volumeInstanceUpdate: ['volume'],
   volumeInstanceBackupScheduleUpdate: ['volume'],
   variableDelete: ['service', 'environment'],
+  // A selection that goes on to it names no id.
+  workspace: ['account'],
 };
 
 const ROWS: Rows = { ...QUERIES, ...MUTATIONS };

@@ -82,6 +82,10 @@ function judgeRoot(
   const shown = shownBy(chosen, node, field.type);
   if (shown.secrets)
     for (const resource of resources) judged.call('environmentVariables', resource);
+  for (const above of shown.above) judged.call(above, ACCOUNT);
+  if (shown.tokens && row.effect === 'read') {
+    throw unreadable(`${name} is granted without the ends of tokens: leave out displayToken.`);
+  }
   for (const each of [`${type.name}.${name}`, ...shown.fields]) {
     if (drift.has(each)) {
       throw new RequestRefusal('unknown_operation', `${each} has changed at Railway.`);

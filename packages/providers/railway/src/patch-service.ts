@@ -15,7 +15,16 @@ function each(names: readonly string[], operation: string): Members<Of> {
   return Object.fromEntries(names.map((name) => [name, call]));
 }
 
-const SOURCE = each(['image', 'repo', 'branch', 'rootDirectory', 'commitSha'], 'serviceConnect');
+/** A null takes away what is there. */
+const SOURCE: Members<Of> = Object.fromEntries(
+  ['image', 'repo', 'branch', 'rootDirectory', 'commitSha'].map((name) => [
+    name,
+    ({ judged, id }: Of, value: unknown): void => {
+      judged.call('serviceConnect', `service/${id}`);
+      if (value === null) judged.call('serviceDisconnect', `service/${id}`);
+    },
+  ]),
+);
 
 const BUILD = each(
   ['buildCommand', 'builder', 'dockerfilePath', 'nixpacksPlan', 'watchPatterns'],
@@ -40,7 +49,7 @@ const DEPLOY: Members<Of> = {
     'serviceInstanceUpdate',
   ),
   numReplicas: ({ judged, id }, value) => {
-    const runs = typeof value === 'number' && value > 0;
+    const runs = Number.isSafeInteger(value) && Number(value) >= 1;
     judged.call(runs ? 'serviceInstanceUpdate' : 'deploymentStop', `service/${id}`);
   },
 };

@@ -90,10 +90,13 @@ function sameInput(type: GraphQLNamedType, theirs: GraphQLSchema, seen: Set<stri
   });
 }
 
-/** One comparison for each connection at a time, kept while it is fresh. A failed one is not kept. */
+/** Milliseconds for which a failed one stands: whoever asks, granted or not, has Railway asked no more often. */
+const FAILURE = 5_000;
+
+/** One comparison for each connection at a time, kept while it is fresh. */
 export class Drifts {
   readonly #clock: Clock;
-  readonly #known = new Map<string, { readonly at: number; readonly drift: Promise<Drift> }>();
+  readonly #known = new Map<string, { at: number; lifetime: number; drift: Promise<Drift> }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -102,13 +105,14 @@ export class Drifts {
   of(connectionId: string, ask: Ask): Promise<Drift> {
     const present = this.#known.get(connectionId);
     const age = this.#clock.now() - (present?.at ?? 0);
-    if (present !== undefined && age >= 0 && age < LIFETIME) return present.drift;
+    if (present !== undefined && age >= 0 && age < present.lifetime) return present.drift;
     if (this.#known.size >= MOST_CONNECTIONS) this.#known.clear();
     const drift = fetchDrift(ask);
-    const entry = { at: this.#clock.now(), drift };
+    const entry = { at: this.#clock.now(), lifetime: LIFETIME, drift };
     this.#known.set(connectionId, entry);
     drift.catch(() => {
-      if (this.#known.get(connectionId) === entry) this.#known.delete(connectionId);
+      entry.at = this.#clock.now();
+      entry.lifetime = FAILURE;
     });
     return drift;
   }

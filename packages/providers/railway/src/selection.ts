@@ -50,8 +50,17 @@ export const IN_A_PROJECT: ReadonlySet<string> = new Set([
   'Volume',
 ]);
 
-/** Types from which other projects are reached. */
-const BEYOND_PROJECTS: ReadonlySet<string> = new Set(['User', 'Workspace']);
+/** Types from which other projects are reached, and the operations that show them. */
+const BEYOND_PROJECTS: ReadonlyMap<string, string> = new Map([
+  ['User', 'me'],
+  ['Workspace', 'workspace'],
+]);
+
+/** Ends of tokens: secrets of the account, which only the lists of tokens are granted for. */
+const OF_TOKENS: ReadonlySet<string> = new Set([
+  'ApiToken.displayToken',
+  'ProjectToken.displayToken',
+]);
 
 /** The one field that leads from one environment to another. */
 const TO_ANOTHER = 'Environment.sourceEnvironment';
@@ -69,6 +78,10 @@ const REVEALS: ReadonlyMap<string, string | null> = new Map([
 export interface Shown {
   /** Values of variables: every one of the environment, or of the patch, that was asked for. */
   secrets: boolean;
+  /** Parts of tokens. */
+  tokens: boolean;
+  /** Operations that show what stands above projects, entered on the way. */
+  readonly above: Set<string>;
   /** Environments beyond the one it begins in: all of the project's, or whatever the credential reaches. */
   beyond: 'nothing' | 'project' | 'account';
   /** `Type.field` of everything that is selected. */
@@ -79,7 +92,13 @@ type Level = 'environment' | 'project' | 'account';
 
 /** What the selection below a root field shows. `@skip` and `@include` are taken as present. */
 export function shownBy(chosen: ChosenOperation, root: FieldNode, type: GraphQLOutputType): Shown {
-  const shown: Shown = { secrets: false, beyond: 'nothing', fields: new Set() };
+  const shown: Shown = {
+    secrets: false,
+    tokens: false,
+    above: new Set(),
+    beyond: 'nothing',
+    fields: new Set(),
+  };
   const named = getNamedType(type);
   if (root.selectionSet === undefined) return shown;
   if (!isObjectType(named)) throw unreadable('A selection on more than one type is not judged.');
@@ -144,9 +163,12 @@ class Walk {
       }
       this.#shown.secrets = true;
     }
+    if (OF_TOKENS.has(name)) this.#shown.tokens = true;
     const named = getNamedType(field.type);
     if (node.selectionSet === undefined) return;
     if (!isObjectType(named)) throw unreadable('A selection on more than one type is not judged.');
+    const above = BEYOND_PROJECTS.get(named.name);
+    if (above !== undefined) this.#shown.above.add(above);
     if (name === TO_ANOTHER) this.#cross(level === 'account' ? level : 'project');
     else if (IN_AN_ENVIRONMENT.has(named.name) && level !== 'environment') this.#cross(level);
     const next = name === TO_ANOTHER && level === 'environment' ? 'project' : level;

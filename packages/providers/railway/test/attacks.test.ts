@@ -712,6 +712,41 @@ describe('nothing is done where it is not proven to be', () => {
   });
 });
 
+describe('a null in the place of a source', () => {
+  const gated = openGate();
+  const { staging, services } = gated.rental;
+  const commit = 'mutation($p: EnvironmentConfig) { environmentPatchCommit(environmentId: "';
+  const disconnect = `serviceDisconnect service/${services.api}`;
+
+  test.each<[string, string, Record<string, unknown>]>([
+    ['of an image', '', { image: null }],
+    ['of a repository', '', { image: 'x', repo: null }],
+    ['of all', 'serviceInstanceUpdate(serviceId: "$", input: { source: null })', {}],
+    ['in it', 'serviceInstanceUpdate(serviceId: "$", input: { source: { image: null } })', {}],
+    ['in connecting', 'serviceConnect(id: "$", input: { repo: null, image: null }) { id }', {}],
+  ])('%s disconnects', async (_what, field, source) => {
+    const patch = { services: { [services.api]: { source } } };
+    const outcome =
+      field === ''
+        ? await send(gated, `${commit}${staging.id}", patch: $p) }`, { p: patch })
+        : await send(gated, `mutation { ${field.replace('$', services.api)} }`);
+    expect(calls(outcome)).toContain(disconnect);
+  });
+});
+
+test.each([0.4, 0, -1, '2', null, 1.5])(
+  '%j replicas are no service that runs',
+  async (numReplicas) => {
+    const gated = openGate();
+    const { staging, services } = gated.rental;
+    const patch = { services: { [services.api]: { deploy: { numReplicas } } } };
+    const query = `mutation($p: EnvironmentConfig) { environmentPatchCommit(environmentId: "${staging.id}", patch: $p) }`;
+    expect(calls(await send(gated, query, { p: patch }))).toContain(
+      `deploymentStop service/${services.api}`,
+    );
+  },
+);
+
 describe('a variable chooses what runs', () => {
   const gated = openGate();
   const { staging, projectId, services } = gated.rental;
@@ -898,6 +933,24 @@ describe('a selection shows more than it begins with', () => {
     expect(outcome.refused === null ? outcome.resolved.environments : outcome).toEqual(
       [staging.id, production.id].sort(),
     );
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'the workspace of a service',
+      `{ service(id: "${rental.services.web}") { project { workspace { members { email } } } } }`,
+      'workspace account/self',
+    ],
+    ['workspaces of the account', '{ me { workspaces { name } } }', 'workspace account/self'],
+  ])('%s is a call of its own', async (_what, query, call) => {
+    expect(calls(await send(gated, query))).toContain(call);
+  });
+
+  test.each([
+    '{ projectToken { displayToken } }',
+    '{ projectToken { ...T } } fragment T on ProjectToken { displayToken }',
+  ])('the end of the broker’s own token is refused: %s', async (query) => {
+    expect(await send(gated, query)).toMatchObject({ refused: 'unparseable_request' });
   });
 
   test.each<[string, string]>([

@@ -143,8 +143,15 @@ describe('a request', () => {
     expect(fetched - before).toBe(1);
     railway.clock.advance(3_600_000);
     broken = true;
-    await expect(judge(gated, environment)).rejects.toBeInstanceOf(ProviderError);
+    const asked = fetched;
+    for (const request of [environment, deletion, environment]) {
+      await expect(judge(gated, request)).rejects.toBeInstanceOf(ProviderError);
+    }
     broken = false;
+    await expect(judge(gated, environment)).rejects.toBeInstanceOf(ProviderError);
+    // Before anything was granted: whoever asks again makes the broker ask no more often than that.
+    expect(fetched - asked).toBe(1);
+    railway.clock.advance(5_000);
     expect((await judge(gated, environment)).refused).toBeNull();
   });
 });

@@ -34,7 +34,7 @@ export type Condition =
   | 'named'
   | 'true'
   | 'zero or null'
-  /** A map with a null in the place of an entry. */
+  /** Null, or a map with a null in the place of an entry. */
   | 'nulls'
   /** The name of a variable that chooses what runs, or a map in which there is one. */
   | 'chooses code';

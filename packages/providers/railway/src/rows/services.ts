@@ -69,6 +69,7 @@ const SETTINGS: readonly Addition[] = [
       on: ON_SERVICE,
     }),
   ),
+  { when: 'input.source', is: 'nulls', operation: 'serviceDisconnect', on: ON_SERVICE },
   { when: 'input.numReplicas', is: 'zero or null', operation: 'deploymentStop', on: ON_SERVICE },
 ];
 
@@ -187,6 +188,7 @@ export const SERVICE_MUTATIONS: Rows = {
     summary: 'Lets a service run another image, repository or branch, in every environment.',
     on: [['service', 'id']],
     at: [['service', 'id']],
+    adds: [{ when: 'input', is: 'nulls', operation: 'serviceDisconnect', on: [['service', 'id']] }],
   },
   serviceDisconnect: {
     effect: 'delete',
