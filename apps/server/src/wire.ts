@@ -94,11 +94,13 @@ export async function wire(
   const secretKey = await store.sealedKeys.ensure('client-secret', generateSigningKey);
   const authority = createAuthorityCache(journal, log, store.snapshots);
   const upstream = openUpstream();
+  // Connections of its own: what agents leave unread keeps the broker from proving nothing.
+  const questions = openUpstream();
   const providers = builtInProviders({
     clock,
     random,
     brokerSystemIdentifier: () => store.systemIdentifier(),
-    upstream,
+    upstream: questions,
     around: (provider) => measuredProvider(provider, instruments),
   });
   const ledgerSigner = noteSigner(originOf(config.issuer), ledgerKey.privateJwk);
@@ -194,7 +196,7 @@ export async function wire(
       if (!mirroring?.halt) await deps.denials.flush(true);
       if (mirroring?.halt === null) await mirroring.covers((await journal.head()).size, LAST_WORDS);
       await Promise.all([...providers.values()].map((provider) => provider.close()));
-      await upstream.close();
+      await Promise.all([upstream.close(), questions.close()]);
     },
   };
 }

@@ -53,10 +53,13 @@ export async function sendOn(deps: Deps, sending: Sending): Promise<Decided<Forw
   ending.add(() => cutting.abort());
   requireStartBefore(deadline);
   if (proven.held?.lost.aborted === true) throw UNAVAILABLE();
+  // From the commit on, since a provider may take its time before it answers.
+  ending.add(watchAuthority(deps, sending, () => cutting.abort()));
   let answer: UpstreamAnswer;
   try {
     answer = await deps.upstream.send(proven.outbound, place.gateway.inject(proven.opened), {
       patience: PATIENCE,
+      startBefore: deadline,
       signal: cutting.signal,
     });
   } catch (error) {
@@ -69,7 +72,6 @@ export async function sendOn(deps: Deps, sending: Sending): Promise<Decided<Forw
     return await failed(deps, sending, 'provider_refused', SAID.refused, `status ${answer.status}`);
   }
   releaseSoon(proven, ending);
-  ending.add(watchAuthority(deps, sending, () => cutting.abort()));
   return { allowed: true, decision, value: answerOf(answer, sending, cutting.signal) };
 }
 

@@ -415,6 +415,40 @@ describe('Law 4', () => {
     await expect(rest).rejects.toThrow();
   });
 
+  test('a request whose answer has not begun is cut when its authority ends', async () => {
+    broker = await forwarding([RESIZE]);
+    const arrived = Promise.withResolvers<void>();
+    broker.answerWith(() => arrived.resolve());
+    const token = await broker.token();
+    const outcome = outcomeOf({}, token);
+    await arrived.promise;
+    for (const [id, grant] of broker.state.grants) {
+      broker.state.grants.set(id, { ...grant, revokedAt: LONG_AGO });
+    }
+    broker.moved();
+    expect(await outcome).toBe('provider_unavailable');
+  });
+
+  test('a request that finds no connection within its two seconds is not sent', async () => {
+    broker = await forwarding([RESIZE]);
+    const { upstream } = broker.deps;
+    const started: (number | undefined)[] = [];
+    broker.withDeps({
+      upstream: {
+        ...upstream,
+        send: (request, credential, limits) => {
+          started.push(limits.startBefore);
+          // As if every connection had been taken until now.
+          return upstream.send(request, credential, { ...limits, startBefore: 0 });
+        },
+      },
+    });
+    const before = performance.now();
+    expect(await outcomeOf()).toBe('provider_unavailable');
+    expect(started[0]).toBeGreaterThan(before);
+    expect(broker.received).toEqual([]);
+  });
+
   test('an answer under way goes on when what changed is somebody else’s', async () => {
     broker = await forwarding([RESIZE]);
     let finish: () => void = () => undefined;

@@ -51,16 +51,31 @@ export function openUpstream(): Upstream {
     connect: { timeout: CONNECT, rejectUnauthorized: true },
   });
   return {
-    async send(request, credential, { patience, signal }) {
+    async send(request, credential, { patience, startBefore = Number.POSITIVE_INFINITY, signal }) {
       requireSendable(request, credential.name);
       if (signal.aborted) throw failure(false);
       const ending = new AbortController();
       const end = (): void => ending.abort();
       signal.addEventListener('abort', end, { once: true });
       const late = setTimeout(end, patience);
-      const sending = { begun: false };
+      const sending = {
+        begun: false,
+        isOver: () => ending.signal.aborted || performance.now() > startBefore,
+      };
+      // In a queue the driver heeds no signal until there is a connection.
+      const left = Promise.withResolvers<never>();
+      left.promise.catch(() => undefined);
+      ending.signal.addEventListener('abort', () => {
+        if (!sending.begun) left.reject(failure(false));
+      });
+      const unbegun = setTimeout(
+        () => {
+          if (!sending.begun) end();
+        },
+        Math.min(patience, Math.max(0, startBefore - performance.now())),
+      );
       try {
-        const answer = await agent.compose(noting(sending)).request({
+        const asked = agent.compose(noting(sending)).request({
           origin: request.url.origin,
           path: `${request.url.pathname}${request.url.search}`,
           // The provider's own method, which HTTP lets be any token.
@@ -69,6 +84,7 @@ export function openUpstream(): Upstream {
           body: request.body,
           signal: ending.signal,
         });
+        const answer = await Promise.race([asked, left.promise]);
         const body = bodyOf(answer.body, () => signal.removeEventListener('abort', end));
         if (isEncoded(answer.headers)) {
           body.destroy();
@@ -84,6 +100,7 @@ export function openUpstream(): Upstream {
         throw failure(sending.begun);
       } finally {
         clearTimeout(late);
+        clearTimeout(unbegun);
       }
     },
     close: () => agent.destroy(),
@@ -118,11 +135,21 @@ function headersOf(
   return { ...headers, 'accept-encoding': 'identity', [name]: value.reveal() };
 }
 
-/** Notes when a request is handed to a connection: from then on something of it may have been sent. */
-function noting(sending: { begun: boolean }): Dispatcher.DispatcherComposeInterceptor {
+/**
+ * Notes when a request is handed to a connection: from then on something of it may have been sent. Law 4: one that
+ * waited for that until it may not begin any more is not handed over.
+ */
+function noting(sending: {
+  begun: boolean;
+  readonly isOver: () => boolean;
+}): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) =>
     dispatch(options, {
       onRequestStart(controller, context) {
+        if (sending.isOver()) {
+          controller.abort(new Error('too late to begin'));
+          return;
+        }
         sending.begun = true;
         handler.onRequestStart?.(controller, context);
       },

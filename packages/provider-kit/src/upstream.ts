@@ -27,6 +27,8 @@ export interface Upstream {
     limits: {
       /** Milliseconds until its headers are there. */
       readonly patience: number;
+      /** Of `performance.now()`. Law 4: not begun by then, in whichever queue, it is `unavailable`. */
+      readonly startBefore?: number;
       readonly signal: AbortSignal;
     },
   ): Promise<UpstreamAnswer>;

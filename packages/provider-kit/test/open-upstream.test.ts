@@ -64,6 +64,47 @@ async function failure(call: Promise<unknown>): Promise<ProviderError> {
   throw new Error(`expected a ProviderError, got ${String(outcome)}`);
 }
 
+describe('Law 4: what waited too long for a connection', () => {
+  it('is not sent any more, and nothing of it was', async () => {
+    const held: ServerResponse[] = [];
+    const seen: (string | undefined)[] = [];
+    const url = await serving((incoming, outgoing) => {
+      seen.push(incoming.url);
+      outgoing.write('x');
+      held.push(outgoing);
+    });
+    const upstream = opened();
+    // Each holds a connection, and nobody reads what it answers.
+    await Promise.all(
+      Array.from({ length: 64 }, () => upstream.send(request(`${url}/held`), CREDENTIAL, limits())),
+    );
+    const late = upstream.send(request(`${url}/late`), CREDENTIAL, {
+      ...limits(60_000),
+      startBefore: performance.now() + 100,
+    });
+    expect((await failure(late)).kind).toBe('unavailable');
+    for (const each of held) each.end();
+    expect(seen).toHaveLength(64);
+    expect(seen).not.toContain('/late');
+  });
+
+  it('is not sent when its time was over before', async () => {
+    const seen: unknown[] = [];
+    const url = await serving((incoming, outgoing) => {
+      seen.push(incoming.url);
+      outgoing.end();
+    });
+    const upstream = opened();
+    await textOf((await upstream.send(request(`${url}/warm`), CREDENTIAL, limits())).body);
+    const late = upstream.send(request(`${url}/late`), CREDENTIAL, {
+      ...limits(),
+      startBefore: performance.now() - 1,
+    });
+    expect((await failure(late)).kind).toBe('unavailable');
+    expect(seen).toEqual(['/warm']);
+  });
+});
+
 describe('what is sent', () => {
   it('is the request as it stands, with the credential and a plea for plain bytes', async () => {
     const seen: IncomingMessage[] = [];
