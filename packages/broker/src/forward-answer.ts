@@ -21,6 +21,8 @@ import type { Decided, ForwardedAnswer } from './use-cases.ts';
 const PATIENCE = 60_000;
 /** Milliseconds: what an agent reads slowly keeps nobody else from the object for longer. */
 const LONGEST_HOLD = 10_000;
+/** Bytes of an answer that has to be whole before any of it is shown. */
+const LONGEST_CONCEALED = 1_048_576;
 
 /** All that an agent sees of an answer's headers. Cookies, challenges and redirects are the broker's own. */
 const SHOWN_HEADERS = [
@@ -86,9 +88,11 @@ function answerOf(
   cut: AbortSignal,
 ): ForwardedAnswer {
   const writings = writingsOf(proven.opened.credential);
+  const { conceal } = proven;
+  const shown = conceal === undefined ? body : concealed(body, conceal);
   async function* streamed(): AsyncGenerator<Uint8Array> {
     try {
-      for await (const chunk of scrubbed(body, writings)) {
+      for await (const chunk of scrubbed(shown, writings)) {
         if (cut.aborted) break;
         yield chunk;
       }
@@ -109,6 +113,21 @@ function answerOf(
     body: streamed(),
     close: () => void ending.end(),
   };
+}
+
+/** Only the whole answer tells what of it may be seen. */
+async function* concealed(
+  body: AsyncIterable<Uint8Array>,
+  conceal: (answer: Uint8Array) => Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > LONGEST_CONCEALED) throw new ProviderError('unknown_outcome', 'It is too long.');
+    chunks.push(chunk);
+  }
+  yield conceal(Buffer.concat(chunks));
 }
 
 /** Until the end of the answer, and no longer than that takes a provider. */

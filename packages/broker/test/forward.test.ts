@@ -467,6 +467,28 @@ describe('Law 4', () => {
 });
 
 describe('what the provider says to the broker', () => {
+  test('is shown only as far as the agent may see of the whole answer', async () => {
+    broker = await forwarding([RESIZE]);
+    const gateway = broker.deps.providers.get('volumes')?.gateway;
+    if (gateway === undefined) throw new Error('there is a gateway');
+    const { classify } = gateway;
+    gateway.classify = async (connection, request) => {
+      const understood = await classify(connection, request);
+      const conceal = (answer: Uint8Array): Uint8Array => Buffer.from(`${answer.length} bytes`);
+      return {
+        ...understood,
+        resolve: async (ask) => ({ ...(await understood.resolve(ask)), conceal }),
+      };
+    };
+    broker.answerWith((outgoing) => {
+      outgoing.write('a secret ');
+      outgoing.end('that was staged');
+    });
+    const decided = await broker.ask(await broker.token());
+    if (!decided.allowed) throw new Error(decided.denial.code);
+    expect(await textOf(decided.value)).toBe('24 bytes');
+  });
+
   test.each([301, 302, 307, 308, 401, 407])(
     'is not said to the agent: status %d',
     async (status) => {

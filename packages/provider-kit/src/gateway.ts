@@ -61,6 +61,11 @@ export interface ResolvedRequest {
   readonly holds: readonly string[];
   /** What to send: made from what was judged, never from the bytes that came. */
   readonly outbound: OutboundRequest;
+  /**
+   * Where what is sent holds secrets that its agent was not granted: what the agent may see of the whole answer.
+   * Absent: all of it.
+   */
+  readonly conceal?: (answer: Uint8Array) => Uint8Array;
 }
 
 export interface OutboundRequest {

@@ -11,6 +11,7 @@ import type { Arguments } from './arguments.ts';
 import type { Ask } from './ask.ts';
 import { ENDPOINT_PATH, LONGEST_BODY } from './body.ts';
 import type { Cache } from './cache.ts';
+import { withoutWords } from './conceal.ts';
 import type { ChosenOperation } from './document.ts';
 import { isObject, Judgement, unreadable } from './judgement.ts';
 import { type Environment, Lookup } from './lookup.ts';
@@ -76,6 +77,7 @@ export async function resolveRequest(
     environments: await mappedIds(places, [...found.environments.values()]),
     holds: [...found.projects].map((id) => `project/${id}`).sort(),
     outbound: outboundOf(resolving.origin, chosen, replaced),
+    ...(replaced.size === 0 ? {} : { conceal: withoutWords }),
   };
 }
 

@@ -2,7 +2,15 @@
 import type { InboundRequest, RequestRefusal } from '@countersign/provider-kit';
 import { describe, expect, test } from 'vitest';
 import { canonicalResource, covers } from '../src/catalog.ts';
-import { asking, type Gated, inbound, judge, type Outcome, openGate } from './support/gateway.ts';
+import {
+  asking,
+  forward,
+  type Gated,
+  inbound,
+  judge,
+  type Outcome,
+  openGate,
+} from './support/gateway.ts';
 import { expectLawful } from './support/law.ts';
 
 const calls = ({ calls }: Outcome): readonly string[] =>
@@ -456,6 +464,33 @@ describe('what was staged', () => {
     expect(effects.some(({ effect }) => effect === 'destroyed')).toBe(false);
     expect(effects.some(({ object }) => object.startsWith('variable/'))).toBe(true);
     expect(answer).toMatchObject({ data: { done: expect.any(String) } });
+  });
+
+  test.each([
+    JSON.stringify({
+      errors: [{ message: 'Invalid value s3cret', extensions: { patch: 's3cret' } }],
+    }),
+    JSON.stringify({ data: { commit: null }, errors: [{ message: 's3cret' }], extra: 's3cret' }),
+    JSON.stringify({ data: 's3cret' }),
+    's3cret is no JSON',
+  ])('answers without Railway’s words, which may quote it: %s', async (answer) => {
+    const gated = openGate();
+    const { id } = gated.rental.staging;
+    const stage = `mutation { environmentStageChanges(environmentId: "${id}", input: { sharedVariables: { A: "s3cret" } }) { id } }`;
+    const staging = await send(gated, stage);
+    if (staging.refused !== null) throw new Error(staging.refused);
+    expect(staging.resolved.conceal).toBeUndefined();
+    await forward(gated, staging.resolved);
+    const outcome = await send(
+      gated,
+      `mutation { environmentPatchCommitStaged(environmentId: "${id}") }`,
+    );
+    if (outcome.refused !== null) throw new Error(outcome.refused);
+    const shown = outcome.resolved.conceal?.(new TextEncoder().encode(answer));
+    expect(new TextDecoder().decode(shown)).toMatch(/"errors":\[\{"message":"Railway refused it/);
+    expect(new TextDecoder().decode(shown)).not.toContain('s3cret');
+    const done = outcome.resolved.conceal?.(new TextEncoder().encode('{"data":{"a":"id"}}'));
+    expect(new TextDecoder().decode(done)).toBe('{"data":{"a":"id"}}');
   });
 
   test('is refused where it holds what nobody knows', async () => {
