@@ -33,8 +33,11 @@ const DEADLINES = {
   assess: 20_000,
 } as const;
 
-/** Statuses by which Railway says that it did nothing: who asked is not known, may not, or asks too often. */
-const REFUSED: ReadonlySet<number> = new Set([401, 403, 429]);
+/**
+ * The status by which Railway says that it did nothing. A GraphQL server may take a 401 or 403 from one field
+ * of an answer, when another has been done.
+ */
+const TOO_OFTEN = 429;
 
 export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts): Provider {
   const cache = new Cache(clock);
@@ -79,7 +82,7 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
           });
         },
         inject: ({ config, credential }) => headerOf(parseConfig(config).token, credential),
-        refused: (status) => REFUSED.has(status),
+        refused: (status) => status === TOO_OFTEN,
       },
       assessor: {
         assesses: takesMore,

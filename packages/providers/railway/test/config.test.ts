@@ -129,6 +129,6 @@ describe('the credential', () => {
     const refused = [200, 400, 401, 403, 404, 429, 500, 502].filter((status) =>
       gateway.refused(status),
     );
-    expect(refused).toEqual([401, 403, 429]);
+    expect(refused).toEqual([429]);
   });
 });
