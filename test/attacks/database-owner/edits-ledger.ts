@@ -82,6 +82,7 @@ const appendSignature =
 const FLIP = run(`
   update countersign.entries set bytes = set_byte(bytes, 60, get_byte(bytes, 60) # 1)
   where index = (select max(index) from countersign.entries where type = 'statement.signed')`);
+const A_STATEMENT = `(select max(index) from countersign.entries where type = 'statement.proposed')`;
 const LEAF = `leaf_hash = sha256('\\x00'::bytea || bytes)`;
 const ENVIRONMENT = ({ kind }: { kind: string }) => kind === 'environment.set';
 
@@ -383,14 +384,14 @@ export const ENTRIES: readonly NamedEdit[] = [
         select max(index) from countersign.entries where type = 'lease.revoked')`),
   ],
   [
-    'an entry without bytes',
+    'a statement without bytes',
     'refused',
-    run(`update countersign.entries set bytes = '' where index = 4`),
+    run(`update countersign.entries set bytes = '' where index = ${A_STATEMENT}`),
   ],
   [
-    'an entry that is no JSON, hashed again',
+    'a statement that is no JSON, hashed again',
     'refused',
-    run(`update countersign.entries set bytes = '\\xff00' where index = 4;
+    run(`update countersign.entries set bytes = '\\xff00' where index = ${A_STATEMENT};
       update countersign.entries set ${LEAF}`),
   ],
   [

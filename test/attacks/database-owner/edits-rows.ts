@@ -194,7 +194,7 @@ export const SEALED: readonly NamedEdit[] = [
   ['the sealed credentials deleted', 'told', run('delete from countersign.sealed_credentials')],
   [
     'what a credential is bound to, rewritten beside it',
-    'harmless',
+    'told',
     run(`
     update countersign.sealed_credentials set sealed = jsonb_set(sealed::jsonb, '{aad}', '"e30"')::text`),
   ],

@@ -238,11 +238,12 @@ export const SCHEMA: readonly NamedEdit[] = [
     alter table countersign.replay_ids drop constraint replay_ids_pkey`),
   ],
   [
-    'the primary key of entries dropped, and one of them twice',
+    'the primary key of entries dropped, and a statement twice',
     'refused',
     run(`
     alter table countersign.entries drop constraint entries_pkey, drop constraint entries_id_key;
-    insert into countersign.entries select * from countersign.entries where index = 7`),
+    insert into countersign.entries select * from countersign.entries
+      where index = (select max(index) from countersign.entries where type = 'statement.proposed')`),
   ],
   [
     'entries as text',
