@@ -100,11 +100,13 @@ export async function createHead(sql: Querier, kek: Kek): Promise<void> {
 
 /** The stored head; with `lock`, held against every other commit until the transaction ends. */
 export async function readHeadRow(sql: Querier, lock: boolean): Promise<HeadRow> {
-  const [row] = await sql<HeadRow[]>`
+  const [row, ...others] = await sql<HeadRow[]>`
     select size, root, peaks, authority_version, authority_chain, uses_chain, time, token_floor, mac,
       fence, (extract(epoch from clock_timestamp()) * 1000)::float8 as db_now
     from countersign.head ${lock ? sql`for update` : sql``}`;
   if (row === undefined) throw unfaithful('it has no head');
+  // Law 1: which of two is read first is chance, and an earlier one is genuine too.
+  if (others.length > 0) throw unfaithful('it has more than one head');
   return row;
 }
 

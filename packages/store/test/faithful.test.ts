@@ -71,6 +71,11 @@ describe('Law 1: the database owner is not trusted', () => {
     ['a size that its peaks are not of', 'update countersign.head set size = size - 1'],
     ['a time set back', "update countersign.head set time = '2020-01-01'"],
     ['no head', 'delete from countersign.head'],
+    [
+      'another beside it',
+      `alter table countersign.head drop constraint head_pkey, drop constraint head_id_check;
+       insert into countersign.head select * from countersign.head`,
+    ],
   ];
 
   it.each(EDITS)('a head with %s is refused', async (_, text) => {

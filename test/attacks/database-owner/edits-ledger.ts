@@ -439,7 +439,7 @@ export const HEAD: readonly NamedEdit[] = [
   ],
   [
     'a second head',
-    'told',
+    'refused',
     run(`alter table countersign.head drop constraint head_pkey, drop constraint head_id_check;
       insert into countersign.head select * from earlier.head`),
   ],

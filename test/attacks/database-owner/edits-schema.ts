@@ -193,7 +193,7 @@ export const SCHEMA: readonly NamedEdit[] = [
   ],
   [
     'a table that inherits the head, with an earlier one',
-    'harmless',
+    'refused',
     run(`
     create table countersign.more () inherits (countersign.head);
     insert into countersign.more select * from earlier.head`),
