@@ -165,9 +165,7 @@ export function createMirroring(options: MirroringOptions): Mirroring {
     return 'again';
   }
 
-  function newId(): string {
-    return uuidv7(clock, random);
-  }
+  const newId = () => uuidv7(clock, random);
 
   function lastOf(body: RestoredBody | null) {
     if (body === null) return null;
@@ -230,6 +228,8 @@ export function createMirroring(options: MirroringOptions): Mirroring {
     covers: (size, ms) => shipping.covers(size, ms),
     isOurs,
     async look() {
+      // What two humans signed while a look ran may not be in it.
+      if (looking !== null) await looking;
       looking ??= look().finally(() => {
         looking = null;
       });
