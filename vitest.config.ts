@@ -14,8 +14,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // Files of one worker share what they import: importing it anew for each took a quarter of all time.
-    isolate: false,
     // Most of the time goes into waiting for processes and databases: one worker less than cores is too few.
     maxWorkers: '100%',
     sequence: { sequencer: LongestFirst },
