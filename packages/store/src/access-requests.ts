@@ -1,8 +1,8 @@
 /** Agents' questions to humans, for reading. They are asked and settled in `Journal.commit`. */
 import type { AccessRequest, AccessRequests } from '@countersign/broker';
 import { isUuid } from '@countersign/core';
-import { and, count, desc, eq, isNull, lt } from 'drizzle-orm';
 import { guardedRead } from './database.ts';
+import { and, count, desc, eq, isNull, lt } from './drizzle.ts';
 import type { KekRing } from './kek-ring.ts';
 import { signerOfRequest } from './row-macs.ts';
 import { accessRequests, type Tables } from './tables.ts';

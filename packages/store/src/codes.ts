@@ -1,8 +1,8 @@
 /** One-time codes, kept as MACs. They are made and spent in `Journal.commit`, with their entries. */
 import type { Codes } from '@countersign/broker';
-import { and, eq, gt, inArray } from 'drizzle-orm';
 import type { Committer } from './committer.ts';
 import { guarded, guardedRead } from './database.ts';
+import { and, eq, gt, inArray } from './drizzle.ts';
 import type { KekRing } from './kek-ring.ts';
 import { keepCode, macOfCode, macsOfCode } from './row-macs.ts';
 import { genesisCode, invitations, type Tables } from './tables.ts';

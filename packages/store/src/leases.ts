@@ -1,6 +1,8 @@
 /** Leases for reading and reaping. They begin and end in `Journal.commit` only. */
 import type { Lease, Leases } from '@countersign/broker';
 import { type Clock, isUuid } from '@countersign/core';
+import type { SQL } from 'drizzle-orm';
+import { guarded, guardedRead } from './database.ts';
 import {
   and,
   asc,
@@ -14,10 +16,8 @@ import {
   lt,
   lte,
   or,
-  type SQL,
   sql,
-} from 'drizzle-orm';
-import { guarded, guardedRead } from './database.ts';
+} from './drizzle.ts';
 import type { KekRing } from './kek-ring.ts';
 import { signerOfLease } from './row-macs.ts';
 import { leases, type Tables } from './tables.ts';

@@ -2,8 +2,9 @@
  * Every row that carries a mark of a key-encryption key, a MAC or a sealed value, table by table: what a
  * rotation must make anew. The head is not here: it changes over by a commit, and the rest follows it.
  */
-import { asc, gt } from 'drizzle-orm';
+
 import { arrayOf, guarded, guardedRead, type Sql } from './database.ts';
+import { asc, gt } from './drizzle.ts';
 import { type Kek, kekIdOf, type SealPurpose } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import {

@@ -1,8 +1,8 @@
 /** Replay ids of reads, which make no entry. One table with those of commits: an id is used once. */
 import type { OnceId, ReplayIds } from '@countersign/broker';
 import { toInstant } from '@countersign/core';
-import { lt } from 'drizzle-orm';
 import { arrayOf, guarded, isRowFault, type Sql } from './database.ts';
+import { lt } from './drizzle.ts';
 import { replayIds, type Tables } from './tables.ts';
 
 /** Ids in one statement. */

@@ -3,9 +3,9 @@
  * hold must not be written under. Each row carries a MAC, so that the database owner speaks for nobody.
  */
 import { type Clock, toInstant } from '@countersign/core';
-import { asc } from 'drizzle-orm';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Tx } from './database.ts';
+import { asc } from './drizzle.ts';
 import type { Kek } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import { replicas, type Tables } from './tables.ts';

@@ -4,9 +4,9 @@
  */
 import type { CredentialBinding, SealedCredentials } from '@countersign/broker';
 import { CountersignError, isUuid, Secret } from '@countersign/core';
-import { eq } from 'drizzle-orm';
 import type { Committer } from './committer.ts';
 import { guardedRead } from './database.ts';
+import { eq } from './drizzle.ts';
 import { parseStrings } from './kek.ts';
 import type { KekRing } from './kek-ring.ts';
 import { sealedCredentials, type Tables } from './tables.ts';

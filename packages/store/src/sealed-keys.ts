@@ -5,10 +5,10 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import type { SealedKeys } from '@countersign/broker';
 import { CountersignError, Secret } from '@countersign/core';
-import { eq } from 'drizzle-orm';
 import { calculateJwkThumbprint } from 'jose';
 import type { Committer } from './committer.ts';
 import { guarded, guardedRead } from './database.ts';
+import { eq } from './drizzle.ts';
 import type { KekRing } from './kek-ring.ts';
 import { sealedKeys, type Tables } from './tables.ts';
 

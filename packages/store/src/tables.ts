@@ -1,8 +1,7 @@
 /** The plain tables as drizzle sees them. The ledger's own are written in SQL only (`append.ts`). */
 import type { Lease, LeaseState, NewAccessRequest } from '@countersign/broker';
-import { boolean, customType, jsonb, pgSchema, text, timestamp, uuid } from 'drizzle-orm/pg-core';
-import { drizzle } from 'drizzle-orm/postgres-js';
 import type { Sql } from './database.ts';
+import { boolean, customType, drizzle, jsonb, pgSchema, text, timestamp, uuid } from './drizzle.ts';
 
 const schema = pgSchema('countersign');
 
