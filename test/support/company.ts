@@ -27,6 +27,8 @@ const LOOKS = /^countersign (pending|freezes|\w+ (list|show|log)|\w+ \w+ list)\b
 const ASLEEP = '(broker_unavailable)';
 /** Terminals are that wide. What is there to be copied may be wider, and so may what other programs print. */
 const WIDTH = 80;
+/** The one variable that a page changes between two starts. */
+const SERVE = /^(?:COUNTERSIGN_MIRROR=(\S+) )?countersign serve$/;
 const OWN_WORDS = /^countersign (?!serve|exec|.*--json)/;
 
 export interface Company {
@@ -155,8 +157,10 @@ function typingIn(premises: Premises, undo: Undo): Typing {
     for (const shell of shells.values()) await shell.close();
   });
   return async (terminal, command) => {
-    if (command === 'countersign serve') {
-      const { port, serving } = premises;
+    const serve = SERVE.exec(command);
+    if (serve !== null) {
+      const { port, desk } = premises;
+      const serving = { ...premises.serving, ...mirrorOf(serve[1], desk) };
       await broker?.stop();
       broker = await startBroker({
         dataDir: serving['COUNTERSIGN_DATA_DIR'] ?? '',
@@ -171,6 +175,11 @@ function typingIn(premises: Premises, undo: Undo): Typing {
     shells.set(terminal, shell);
     return await shell.run(command);
   };
+}
+
+/** A directory on the desk, where the page can look into it. */
+function mirrorOf(directory: string | undefined, desk: string): Environment {
+  return directory === undefined ? {} : { COUNTERSIGN_MIRROR: join(desk, directory) };
 }
 
 /** Who administers the server or the target has that machine's environment, everybody else a profile. */

@@ -74,6 +74,9 @@ export async function orHowToAsk<T>(
   return await withNext(attempt, ({ code, problem }) => {
     // It begins by itself: asking humans again would change nothing.
     if (code === 'cooling_off') return 'wait; humans see when it begins: countersign grant list';
+    if (code === 'broker_unavailable') {
+      return 'try again shortly; where it stays, the human you work for runs: countersign doctor';
+    }
     return problem.request_access === undefined
       ? 'stop, and tell the human you work for; they run: countersign agent list'
       : `countersign ask${flagsOf(details)} --reason "why you need it"`;

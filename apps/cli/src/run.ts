@@ -27,6 +27,7 @@ import { addUpgrade } from './commands/upgrade.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitStatus } from './exit-status.ts';
 import { type Explanation, explain } from './failure.ts';
+import { isSessionOver } from './lasting-client.ts';
 import { Output, type Streams } from './output.ts';
 import { homeOf, type ProfilePaths, profilePaths } from './profile.ts';
 import { everywhere, type Given, type Registrar } from './registrar.ts';
@@ -35,9 +36,6 @@ export interface Surroundings extends Streams {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: { readonly isTTY?: boolean };
 }
-
-/** Answers of the broker that mean the kept session is worth nothing any more. */
-const SESSION_OVER = ['invalid_token', 'token_expired', 'token_revoked', 'sender_mismatch'];
 
 /** @param argv without node and script */
 export async function run(argv: readonly string[], around: Surroundings): Promise<ExitStatus> {
@@ -62,8 +60,7 @@ export async function run(argv: readonly string[], around: Surroundings): Promis
     const explained = explanationOf(error, helpFor(program, before));
     if (explained === null) return EXIT.done;
     const { session } = paths ?? { session: null };
-    if (session !== null && SESSION_OVER.includes(explained.code))
-      await rm(session, { force: true });
+    if (session !== null && isSessionOver(explained.code)) await rm(session, { force: true });
     out.failure(explained);
     return explained.status;
   }

@@ -13,6 +13,7 @@ import { Secret } from '@countersign/core';
 import { type Context, connect } from './context.ts';
 import { failed } from './failure.ts';
 import { jsonOf, openKey, recordOf } from './key-file.ts';
+import { lastingClient } from './lasting-client.ts';
 import { readOptional, writePrivate } from './private-files.ts';
 import { type Profile, readProfile } from './profile.ts';
 import { askPassphrase } from './prompts.ts';
@@ -37,11 +38,16 @@ export async function takeSeat(context: Context): Promise<Seat> {
     );
   }
   const client = connect(context, profile);
+  const renew = async (): Promise<Client> => {
+    const passphrase = await askPassphrase(context, 'to sign in');
+    const device = await signingKeyOf(await openKey(context.paths.key, passphrase));
+    return await openSession(context, profile, client, device);
+  };
   const kept = await keptSession(context, profile, client);
-  if (kept !== null) return { profile, client: client.as(kept) };
-  const passphrase = await askPassphrase(context, 'to sign in');
-  const device = await signingKeyOf(await openKey(context.paths.key, passphrase));
-  return { profile, client: await openSession(context, profile, client, device) };
+  return {
+    profile,
+    client: kept === null ? await renew() : lastingClient(client.as(kept), renew),
+  };
 }
 
 /** Signs in with an opened device key and keeps the session. */

@@ -188,9 +188,10 @@ export function standingLines(answer: StatementAnswer): string[] {
       `! ${answer.leases_pending} lease(s) could not be ended yet; the broker keeps trying.`,
     );
   }
-  if (answer.mirrored === false) {
+  if (answer.mirrored === false && answer.kind !== 'restore.accept') {
     lines.push(
-      '! It holds, but is not in the mirror yet: until it is, a restored backup could undo it.',
+      '! It is written, but not in the mirror yet: until it is, a restored backup',
+      '! could undo it.',
     );
   }
   return lines;

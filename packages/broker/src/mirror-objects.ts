@@ -183,6 +183,9 @@ export function saysTheSame(a: Uint8Array, b: Uint8Array, ledgerKey: Uint8Array)
 /** The name that a note gives its key; the key itself is genesis'. */
 function claimed(bytes: Uint8Array, ledgerKey: Uint8Array) {
   const note = Buffer.from(bytes).toString('utf8');
+  if (!note.includes('\n')) {
+    throw inputError('invalid_request', 'An object of the mirror is empty, or no signed note.');
+  }
   return { note, vkey: encodeVkey(note.slice(0, note.indexOf('\n')), ledgerKey) };
 }
 
