@@ -2,6 +2,7 @@
  * One edit, judged: made under a server that runs, then met by one that starts. What it led to is the
  * strongest word that anybody heard of it.
  */
+import { CountersignError } from '@countersign/core';
 import type postgres from 'postgres';
 import {
   type Attempted,
@@ -57,7 +58,7 @@ export async function judge(scene: Scene, edit: Edit): Promise<Verdict> {
   const hand = scene.connect(copy.name);
   const said: string[] = [];
   try {
-    const running = await openServer(scene, copy.name);
+    const running = await unedited(() => openServer(scene, copy.name));
     servers.push(running);
     if ((await edit(hand, scene)) === null) return NOTHING_MADE;
     // First, since a server that runs may write over what was edited, from what it knows.
@@ -92,6 +93,18 @@ export async function judge(scene: Scene, edit: Edit): Promise<Verdict> {
     for (const server of servers) await server.stop().catch(() => undefined);
     await copy.drop();
   }
+}
+
+/** Nothing is edited yet, so a start that fails says only how busy the machine is. */
+async function unedited<T>(start: () => Promise<T>): Promise<T> {
+  for (let again = 2; again > 0; again -= 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof CountersignError) || error.code !== 'broker_unavailable') throw error;
+    }
+  }
+  return await start();
 }
 
 const NOTHING_MADE: Verdict = {
