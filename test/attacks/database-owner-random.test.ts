@@ -21,7 +21,7 @@ let scene: Scene;
 
 beforeAll(async () => {
   scene = await setScene();
-});
+}, 600_000);
 afterAll(() => scene.stop());
 
 test('random edits gain nothing, and each that matters is told', {

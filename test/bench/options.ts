@@ -1,6 +1,9 @@
 /** What `npm run bench -- …` takes. */
 import { parseArgs } from 'node:util';
 
+const WORKS = ['issue', 'denied', 'exchange', 'forward'] as const;
+export type Work = (typeof WORKS)[number];
+
 export interface Options {
   readonly json: boolean;
   /** Seconds of load for each figure, split over the rounds. */
@@ -15,6 +18,8 @@ export interface Options {
   readonly entries: number;
   /** Agents, with a grant each, of the largest authority measured by `--growth`, and of that by `--restart`. */
   readonly agents: number;
+  /** What of the comparison is measured. */
+  readonly works: readonly Work[];
   /** Only: how long a ledger of 100,000 entries, 1,000 of them statements, takes to verify offline. */
   readonly verify: boolean;
 }
@@ -23,6 +28,7 @@ export const USAGE = `npm run bench -- [options]
 
   --seconds N   of load for each figure (default 6)
   --rounds N    in which the subjects take turns (default 3)
+  --only WORK   of issue, denied, exchange and forward only that
   --growth      also how cost grows with agents, ledger entries and replicas
   --restart     also how long a start takes with that many agents
   --agents N    largest number of agents for --growth and --restart (default 100000)
@@ -40,6 +46,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
       json: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '6' },
       rounds: { type: 'string', default: '3' },
+      only: { type: 'string' },
       growth: { type: 'boolean', default: false },
       restart: { type: 'boolean', default: false },
       entries: { type: 'string', default: '1000000' },
@@ -49,12 +56,16 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     },
   });
   if (values.help) return 'help';
+  if (values.only !== undefined && !WORKS.some((work) => work === values.only)) {
+    throw new TypeError(`--only takes one of ${WORKS.join(', ')}.`);
+  }
   const { json, growth, restart, verify } = values;
   return {
     json,
     growth,
     restart,
     verify,
+    works: WORKS.filter((work) => values.only === undefined || values.only === work),
     seconds: count('seconds', values.seconds),
     rounds: count('rounds', values.rounds),
     entries: count('entries', values.entries),

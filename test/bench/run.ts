@@ -7,7 +7,7 @@ import { createLogger, startEmbeddedPostgres } from '@countersign/server';
 import { assertionKey } from './assertions.ts';
 import { type Contender, compare, type Figure, warmUp } from './compare.ts';
 import { type GrowthPoint, measureGrowth } from './growth.ts';
-import { type Options, readOptions, USAGE } from './options.ts';
+import { type Options, readOptions, USAGE, type Work } from './options.ts';
 import { measureRestart, type RestartFigure } from './restart.ts';
 import { type ClientIdentity, startBareLimit, startOidcProvider } from './subjects/bare.ts';
 import { startCountersign } from './subjects/countersign.ts';
@@ -19,8 +19,6 @@ import { measureVerify, type VerifyFigure } from './verify.ts';
 
 const CLIENTS = [1, 8, 64] as const;
 const VERIFIED = { entries: 100_000, statements: 1_000 } as const;
-
-type Work = 'issue' | 'exchange' | 'denied' | 'forward';
 
 interface Row extends Figure {
   readonly work: Work;
@@ -105,7 +103,7 @@ async function measure(options: Options, say: (line: string) => unknown): Promis
     ]);
     const rows: Row[] = [];
     for (const clients of CLIENTS) {
-      for (const work of ['issue', 'denied', 'exchange', 'forward'] as const) {
+      for (const work of options.works) {
         say(`${work}, ${clients} ${clients === 1 ? 'client' : 'clients'}`);
         if (work === 'forward') await gateway.refresh();
         // Nobody else makes a database login; what that takes is PostgreSQL's own.
