@@ -1,10 +1,11 @@
 import { CountersignError, inputError } from '@countersign/core';
 import { z } from 'zod';
 import { REPLICA_SKEW } from './clock-skew.ts';
-import { isSignedBy, parseCompactJws } from './compact-jws.ts';
+import { parseCompactJws } from './compact-jws.ts';
 import { fits, type JwkSet, keyNamed } from './public-jwk.ts';
 import { demand, demandShape, Refusal, refuseAs } from './refusal.ts';
 import type { TokenSigner } from './signing-key.ts';
+import { wasSignedBy } from './verified-signatures.ts';
 
 /**
  * JWTs that the broker itself mints and is the only audience of. One strict path for all kinds; the
@@ -95,7 +96,8 @@ export function verifyOwnToken<Claims extends RegisteredClaims>(
     demand(header.typ === kind.typ, 'its typ is that of another kind of token');
     const jwk = await keyNamed(expected.keys, header.kid);
     demand(jwk !== undefined && fits(header.alg, jwk), 'its kid names no key of this broker');
-    demand(await isSignedBy(jws, header.alg, jwk), 'its signature does not verify');
+    const isSigned = await wasSignedBy(jws, header.alg, { jwk, kid: header.kid });
+    demand(isSigned, 'its signature does not verify');
 
     const claims = demandClaims(kind, jws.claims, expected.issuer);
     demand(claims.nbf * 1000 <= expected.now + REPLICA_SKEW, 'it is not valid yet');

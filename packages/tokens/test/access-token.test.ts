@@ -51,6 +51,36 @@ describe('what the broker mints it accepts', () => {
   });
 });
 
+describe('a token that verified before', () => {
+  test.each<[string, (token: string) => string, object, string]>([
+    ['has expired', (token) => token, { now: (NOW_S + 301) * 1000 }, 'token_expired'],
+    [
+      'is of a key withdrawn since',
+      (token) => token,
+      { keys: { keys: [retired.jwk] } },
+      'invalid_token',
+    ],
+    [
+      'is of another broker',
+      (token) => token,
+      { issuer: 'https://other.example' },
+      'invalid_token',
+    ],
+    [
+      'has other claims now',
+      (token) =>
+        [token.split('.')[0], encode({ ...claims, jti: 'x' }), token.split('.')[2]].join('.'),
+      {},
+      'invalid_token',
+    ],
+  ])('and %s is refused all the same', async (_, change, over, code) => {
+    const token = await mintAccessToken(signer, claims);
+    expect(await verify(token)).toEqual(claims);
+    expect(await verify(token)).toEqual(claims);
+    await expect(verify(change(token), over)).rejects.toMatchObject({ code });
+  });
+});
+
 describe('nothing is minted that would not verify', () => {
   test.each<[string, object]>([
     ['901 s', { exp: NOW_S + 901 }],
