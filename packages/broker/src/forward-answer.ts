@@ -52,7 +52,7 @@ export interface Sending {
 export async function sendOn(deps: Deps, sending: Sending): Promise<Decided<ForwardedAnswer>> {
   const { place, proven, decision, deadline, ending } = sending;
   const cutting = new AbortController();
-  ending.add(() => cutting.abort());
+  ending.add(() => cutting.abort('over'));
   requireStartBefore(deadline);
   if (proven.held?.lost.aborted === true) throw UNAVAILABLE();
   // From the commit on, since a provider may take its time before it answers.

@@ -30,7 +30,8 @@ export function watchAuthority(deps: Deps, sending: Sending, end: () => void): (
   }
   // Law 5: what cannot be told is taken for its end.
   watch().catch(end);
-  return () => stopped.abort();
+  // With a reason: an abort without one makes an error, stack and all, for each request.
+  return () => stopped.abort('over');
 }
 
 async function stands(deps: Deps, sending: Sending): Promise<boolean> {
