@@ -56,7 +56,7 @@ class Key:
 LEDGER, ALICE, BOB, CAROL, AGENT, OTHER, AGENT_2 = (Key(n) for n in (9, 1, 2, 3, 4, 5, 6))
 ID = {name: uuid(n) for n, name in enumerate([
     "alice", "bob", "carol", "staging", "production", "pg", "pg-live", "cursor", "scribe",
-    "read", "columns", "delete", "cooled", "script",
+    "read", "columns", "delete", "cooled", "script", "rail", "fetch", "wipe",
 ], 1)}
 ENDPOINT = {"pg": "db.example.com:5432/rental", "pg-live": "db.example.com:5432/live"}
 
@@ -70,6 +70,13 @@ CATALOG = {
         ], "exchangeable": True},
         {"name": "postgres:delete", "summary": "Deletes.", "effects": [{"effect": "delete"}], "exchangeable": True},
         {"name": "postgres:drop", "summary": "Destroys.", "effects": [{"effect": "delete"}], "exchangeable": False},
+    ],
+}
+GATEWAY = {
+    "provider": "railway",
+    "operations": [
+        {"name": "railway:service", "summary": "Reads.", "effects": [{"effect": "read"}], "exchangeable": False},
+        {"name": "railway:volumeDelete", "summary": "Deletes.", "effects": [{"effect": "delete"}], "exchangeable": False},
     ],
 }
 RAISED = copy.deepcopy(CATALOG)
@@ -138,6 +145,14 @@ def connection(name, environment, account="broker"):
     }
 
 
+RAIL = {
+    "connection": None, "name": "rail", "provider": "railway", "endpoint": "backboard.railway.com",
+    "account": "account", "config": {"projects": ["p-1"]}, "mapping": {ID["staging"]: ["env-1"]},
+    "credential": b64u(sha256(b"rail")),
+}
+VOLUMES = ["volume/v-1", "volume/v-2"]
+
+
 def pin(body, id_, environment):
     return digest({
         "connection": id_, "provider": body["provider"], "endpoint": body["endpoint"], "account": body["account"],
@@ -163,6 +178,12 @@ def deleting(name="pg", environment="staging", **more):
     body = {"ttl": 60, "max_uses": 1, "pins": pins, "sender": AGENT.kid,
             "connection": ID[name], "environment": ID[environment]}
     return grant([("postgres:delete", "delete")], ["public.orders"], **{**body, **more})
+
+
+def gateway_grant(operation, effect, resources, **more):
+    return grant([], [], connection=ID["rail"], permissions=[{
+        "catalog": digest(GATEWAY), "resources": resources, "operations": [{"name": operation, "effect": effect}],
+    }], **more)
 
 
 SCRIPT = "drop table public.old"
@@ -225,6 +246,7 @@ class Vector(Ledger):
             "ledger_key": LEDGER.jwk, "identity_provider": None,
         }, [ALICE], ID["alice"])
         self.append("catalog", "catalog.recorded", {"digest": digest(CATALOG), "catalog": CATALOG})
+        self.append("catalog of the gateway", "catalog.recorded", {"digest": digest(GATEWAY), "catalog": GATEWAY})
         for name, cool_off in (("staging", 0), ("production", 600)):
             self.propose(name, "environment.set", {
                 "environment": None, "name": name, "class": name, "quorum": 2, "groups": [], "user_verified": 0,
@@ -232,6 +254,7 @@ class Vector(Ledger):
             }, [ALICE], ID[name])
         self.propose("pg", "connection.set", connection("pg", "staging"), [ALICE], ID["pg"])
         self.propose("pg-live", "connection.set", connection("pg-live", "production"), [ALICE], ID["pg-live"])
+        self.propose("rail", "connection.set", RAIL, [ALICE], ID["rail"])
         for name, key in (("cursor", AGENT), ("scribe", OTHER)):
             self.hook(name)
             self.propose(name, "agent.register", {
@@ -295,6 +318,40 @@ class Vector(Ledger):
         lease = self.exchange("deleting live", token, [right], jkt=AGENT.kid, uses=[ID["cooled"]], place=live)
         self.ended("deleted live", "lease.revoked", lease, reason="it ended")
         self.script()
+        self.forwards()
+
+    def forward(self, name, jti, rights, jkt=None, uses=(), agent="cursor", ids=("env-1",)):
+        self.hook(name)
+        entry = self.append(name, "decision", {
+            "verdict": "allowed", "stage": "forward", "agent": ID.get(agent, agent), "token": jti, "jkt": jkt,
+            "connection": "rail", "environment": "staging", "rights": rights,
+            "grants": sorted({right["grant"] for right in rights}), "uses": list(uses), "provider_ids": list(ids),
+        })
+        return entry["id"]
+
+    def forwards(self):
+        """Requests sent on: one that reads, one that the provider refused, and the same once more."""
+        o = self.options
+        self.propose("fetch granted", "grant.create",
+                     gateway_grant("railway:service", "read", ["environment/env-1"]), [ALICE], ID["fetch"])
+        pins = {"agent_credentials": [AGENT.kid], "connection": pin(RAIL, ID["rail"], "staging")}
+        wipe = self.propose("wipe proposed", "grant.create", gateway_grant(
+            "railway:volumeDelete", "delete", VOLUMES, ttl=60, max_uses=1, pins=pins, sender=AGENT.kid), [ALICE], ID["wipe"])
+        self.sign("wipe granted", wipe, BOB)
+        fetch = self.issue("fetches", [ID["fetch"]], [details(["railway:service"], ["environment/env-1"], "rail")])
+        self.forward("fetching", o.get("fetch_token", fetch), o.get("fetched", [FETCH]), ids=o.get("fetch_ids", ["env-1"]),
+                     agent=o.get("fetcher", "cursor"))
+        token = self.issue("wipes", [ID["wipe"]], [details(["railway:volumeDelete"], VOLUMES, "rail")], jkt=AGENT.kid)
+        right = {"grant": ID["wipe"], "effect": o.get("wipe_effect", "delete"), "operations": ["railway:volumeDelete"],
+                 "resources": o.get("wiped", VOLUMES[:1])}
+        uses = o.get("wipe_uses", [ID["wipe"]])
+        sent = self.forward("refused by the provider", token, [right], jkt=o.get("wipe_jkt", AGENT.kid), uses=uses)
+        body = {"agent": ID["cursor"], "decision": sent, "uses_returned": o.get("wipe_returned", uses)}
+        if not o.get("kept"):
+            self.append("use back", "forward.refused", body)
+        if o.get("back_twice"):
+            self.append("use back again", "forward.refused", body)
+        self.forward("wiping", token, [right], jkt=AGENT.kid, uses=uses)
 
     def script(self):
         """SQL tried, signed for, run by a human who signed it, and committed."""
@@ -394,6 +451,7 @@ def returned_twice(ledger):
 MOVED = {**connection("pg", "staging", account="other"), "connection": ID["pg"], "credential": b64u(sha256(b"other"))}
 MOVED_ENV = [details(["postgres:select"], ["public.orders"], "pg", "production")]
 REVOKE = {"grant": ID["read"], "reason": "a vector"}
+FETCH = {"grant": ID["fetch"], "effect": "read", "operations": ["railway:service"], "resources": ["environment/env-1"]}
 SELECT = {"grant": ID["read"], "effect": "read", "operations": ["postgres:select"], "resources": ["public.orders"]}
 
 
@@ -520,14 +578,37 @@ def variants():
     yield v("a token exchanged after all tokens ended in a leak", "reading", "no token",
             {"reading": lambda ledger: ledger.append(
                 "leak", "keys.rotated", {"key": "token", "from": "a", "to": "b", "at_once": True})})
+    yield v("a request forwarded to another environment than it says", "fetching", "env-2 was not mapped",
+            fetch_ids=["env-1", "env-2"])
+    yield v("a request forwarded with another agent's token", "fetching", "another agent", fetcher="scribe")
+    yield v("a request forwarded with no token of this broker", "fetching", "no token", fetch_token=uuid(8004))
+    yield v("a request forwarded that its token did not hold", "fetching", "did not hold",
+            fetched=[{**FETCH, "resources": ["environment/env-2"]}])
+    yield v("a request forwarded after its grant was revoked", "fetching", "was revoked",
+            {"fetching": statement("grant.revoke", {"grant": ID["fetch"], "reason": "a vector"}, BOB)})
+    yield v("a request forwarded while its agent was frozen", "fetching", "agent cursor was frozen",
+            {"fetching": freeze("agent", ID["cursor"])})
+    yield v("a request forwarded after its connection changed", "refused by the provider", "connection is not as",
+            {"refused by the provider": statement("connection.set", {
+                **RAIL, "connection": ID["rail"], "account": "other", "credential": b64u(sha256(b"other"))}, ALICE)})
+    yield v("a delete forwarded for a sender that shows another key", "refused by the provider", "key", wipe_jkt=OTHER.kid)
+    yield v("two deletes forwarded for one use", "refused by the provider", "2 calls", wiped=VOLUMES)
+    yield v("a delete forwarded whose use was not counted", "refused by the provider", "uses are not", wipe_uses=[])
+    yield v("a delete forwarded as something milder", "refused by the provider", "for write", wipe_effect="write")
+    yield v("a delete forwarded once more than granted", "wiping", "used 2 times", kept=True)
+    yield v("a use of a request given back twice", "use back again", "could come back", back_twice=True)
+    yield v("a use of a request given back to another grant", "use back", "other uses", wipe_returned=[ID["delete"]])
     yield v("a session by a key of nobody", "session", "may sign", then=strange_session)
+
+
+PROVEN = {"what": "environment, proven by railway", "decisions": 5}
 
 
 def oddities():
     """Ledgers that are as they must be, and of which there is something to say all the same."""
     def odd(name, remarks, unjudged, before=None, **options):
         ledger = Vector(before, **options)
-        return {"name": name, "entries": ledger.entries, "unjudged": unjudged,
+        return {"name": name, "entries": ledger.entries, "unjudged": [*unjudged, PROVEN],
                 "remarks": [{"index": ledger.at(at), "says": says} for at, says in remarks]}
 
     def ended_again(ledger):
@@ -537,7 +618,7 @@ def oddities():
     yield odd("a lease whose row was edited", [("read", "edited by hand")], [],
               read_end={"edited": True, "agent": "scribe"})
     yield odd("a lease that ended twice", [("read again", "had ended before")], [], {"updates": ended_again})
-    yield odd("a guardrail, which is not evaluated here", [], [{"what": "guardrail nights", "decisions": 9}],
+    yield odd("a guardrail, which is not evaluated here", [], [{"what": "guardrail nights", "decisions": 14}],
               {"reading": statement("guardrail.add", rule, ALICE)})
 
 
@@ -574,12 +655,15 @@ def main():
             **ledger_of(good.entries),
             "allowed": sum(e["body"].get("verdict") == "allowed" for e in good.entries),
             "vouched_by_one": ["bob"],
+            "unjudged": [PROVEN],
             "delete_capable": [
                 {"index": good.at(name), "grant": ID[g], "signed_by": signers}
                 for name, g, signers in (
                     ("deletes", "delete", ["alice", "bob"]), ("refused there", "delete", ["alice", "bob"]),
                     ("deleting", "delete", ["alice", "bob"]), ("deletes live", "cooled", ["alice", "carol"]),
                     ("deleting live", "cooled", ["alice", "carol"]), ("run", "script", ["alice", "bob"]),
+                    ("wipes", "wipe", ["alice", "bob"]), ("refused by the provider", "wipe", ["alice", "bob"]),
+                    ("wiping", "wipe", ["alice", "bob"]),
                 )
             ],
         },

@@ -20,12 +20,18 @@ interface Bad extends Vector {
   readonly says: string;
 }
 
+interface Unjudged {
+  readonly what: string;
+  readonly decisions: number;
+}
+
 const vectors: {
   readonly vkey: string;
   readonly broker: string;
   readonly good: Vector & {
     readonly allowed: number;
     readonly vouched_by_one: readonly string[];
+    readonly unjudged: readonly Unjudged[];
     readonly delete_capable: readonly {
       readonly index: number;
       readonly grant: string;
@@ -36,7 +42,7 @@ const vectors: {
   readonly odd: readonly (Vector & {
     readonly name: string;
     readonly remarks: readonly { readonly index: number; readonly says: string }[];
-    readonly unjudged: readonly { readonly what: string; readonly decisions: number }[];
+    readonly unjudged: readonly Unjudged[];
   })[];
   readonly entries: Readonly<Record<string, { readonly id: string }>>;
 } = JSON.parse(
@@ -72,7 +78,7 @@ describe('a ledger that another program made', () => {
       decisions: { allowed: good.allowed, denied: 1 },
       leases: { made: 6, open: 0, overdue: 0 },
       vouched_by_one: good.vouched_by_one,
-      unjudged: [],
+      unjudged: vectors.good.unjudged,
       remarks: [],
     });
     expect(
