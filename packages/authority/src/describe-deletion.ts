@@ -11,14 +11,14 @@ type Loss = DeletionAssessment['deletions'][number]['losses'][number];
 
 const TAKES = 'takes with it';
 
-function read({ assessment }: GrantBody): DeletionAssessment | null {
+function read({ assessment }: Pick<GrantBody, 'assessment'>): DeletionAssessment | null {
   if (assessment?.kind !== 'deletion' || assessment.v !== 1) return null;
   return DeletionAssessment.safeParse(assessment.body).data ?? null;
 }
 
 /** One fact for each thing that would be gone, so that no name runs into another. */
 export function deletionFacts(
-  body: GrantBody,
+  body: Pick<GrantBody, 'assessment'>,
 ): readonly { readonly label: string; readonly value: string }[] {
   if (body.assessment === null) return [];
   const found = read(body);
@@ -61,12 +61,18 @@ export function deletionWarnings(state: AuthorityState, body: GrantBody): readon
   const backups = found.deletions
     .flatMap(({ losses }) => losses)
     .reduce((sum, loss) => sum + (loss.backups ?? 0), 0);
+  const uncounted = found.deletions
+    .flatMap(({ losses }) => losses)
+    .filter(({ rows }) => rows?.complete === false);
   const unknown = found.deletions.filter(({ unassessed }) => unassessed !== null);
   return [
     ...(outside.size === 0
       ? []
       : [`It reaches beyond what is mapped as ${environment}: ${[...outside].join(', ')}.`]),
     ...(backups === 0 ? [] : [`${backups} backup(s) go with it.`]),
+    ...(uncounted.length === 0
+      ? []
+      : ['Not all rows that go with it could be counted. Find out before you sign.']),
     ...unknown.map(
       ({ operation, resource, unassessed }) =>
         `What ${visible(operation)} of ${visible(resource)} takes with it could not be told when it was drafted (${visible(unassessed ?? '')}). Find out before you sign.`,
@@ -77,9 +83,10 @@ export function deletionWarnings(state: AuthorityState, body: GrantBody): readon
   ];
 }
 
-function wordsOf({ place, object, used_by, size, backups, newest_backup }: Loss): string {
+function wordsOf({ place, object, used_by, size, backups, newest_backup, rows }: Loss): string {
   return [
     `${visible(place)}: ${visible(object)}`,
+    ...(rows === undefined ? [] : [rowWords(rows)]),
     ...(used_by === null ? [] : [`used by ${visible(used_by)}`]),
     ...(size === null ? [] : [`${Math.ceil(size / 1_000_000)} MB`]),
     ...(backups === null ? [] : [backupWords(backups, newest_backup)]),
@@ -89,4 +96,11 @@ function wordsOf({ place, object, used_by, size, backups, newest_backup }: Loss)
 function backupWords(backups: number, newest: string | null): string {
   if (backups === 0) return 'no backups';
   return `${backups} backup(s)${newest === null ? '' : `, the newest of ${visible(newest)}`}`;
+}
+
+/** A number that is not all of them never looks as if it were. */
+function rowWords({ counted, complete, estimated }: NonNullable<Loss['rows']>): string {
+  if (complete) return `${counted} ${counted === 1 ? 'row' : 'rows'}`;
+  const seen = counted === null ? 'rows not counted' : `at least ${counted} rows`;
+  return estimated === null ? seen : `${seen}, about ${estimated} by its statistics`;
 }

@@ -5,6 +5,7 @@ export { canonicalBytes, digestOf, digestOfDocument } from './canonical.ts';
 export { catalogDigest, latestOperation } from './catalog.ts';
 export { delayed, effectiveFrom } from './delays.ts';
 export { describe } from './describe.ts';
+export { deletionFacts } from './describe-deletion.ts';
 export { dryRunFacts, sqlFacts } from './describe-script.ts';
 export {
   type DecodedStatement,

@@ -56,6 +56,28 @@ test.each<[string, Readonly<Record<string, unknown>>, string, string]>([
     '! It reaches beyond what is mapped as production: li\\u{a}ve, live.',
   ],
   [
+    'rows, of which not all were counted',
+    {
+      deletions: [
+        {
+          ...DELETION,
+          losses: [
+            { counted: 1, complete: true, estimated: null },
+            { counted: 10_000, complete: false, estimated: 5_000_000 },
+            { counted: null, complete: false, estimated: 12 },
+            { counted: null, complete: false, estimated: null },
+          ].map((rows) => ({ ...LOSS, ...ALONE, place: 'app', place_id: 'db', object: 't', rows })),
+        },
+      ],
+    },
+    `  takes with it: app: t, 1 row
+  takes with it: app: t, at least 10000 rows, about 5000000 by its statistics
+  takes with it: app: t, rows not counted, about 12 by its statistics
+  takes with it: app: t, rows not counted`,
+    `! It reaches beyond what is mapped as production: app.
+! Not all rows that go with it could be counted. Find out before you sign.`,
+  ],
+  [
     'nothing else',
     { deletions: [{ ...DELETION, losses: [] }] },
     '  takes with it: db:drop of orders: nothing else',

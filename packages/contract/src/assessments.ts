@@ -42,6 +42,15 @@ export const DeletionAssessment = z.object({
           size: Count.nullable(),
           backups: Count.nullable(),
           newest_backup: z.string().nullable(),
+          /** Absent where it holds no rows, and in statements from before rows were counted. */
+          rows: z
+            .object({
+              counted: Count.nullable(),
+              /** False: there are more than were counted. */
+              complete: z.boolean(),
+              estimated: Count.nullable(),
+            })
+            .exactOptional(),
         }),
       ),
       /** How many losses were left out, so that it fits into a statement. */

@@ -30,6 +30,7 @@ export type {
   Ran,
   ReapReport,
   ResolvedConfig,
+  RowCount,
   Runner,
   RunOrder,
   RunOutcome,

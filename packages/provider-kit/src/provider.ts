@@ -209,6 +209,16 @@ export interface Assessment {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
+/** Rows that would be gone or changed, as far as they could be counted in time. */
+export interface RowCount {
+  /** Null: none could be. */
+  readonly counted: number | null;
+  /** True: these are all. */
+  readonly complete: boolean;
+  /** By the provider's statistics, where the count is not complete. */
+  readonly estimated: number | null;
+}
+
 /** Something that would be gone, as it stands in the statement that humans sign. */
 export interface Loss {
   /** Name of the provider's environment, or whatever else it stands in. */
@@ -224,6 +234,8 @@ export interface Loss {
   readonly backups: number | null;
   /** RFC 3339. */
   readonly newest_backup: string | null;
+  /** Absent where it holds no rows. */
+  readonly rows?: RowCount;
 }
 
 /** What a deletion would take with it, by the provider's own account. */

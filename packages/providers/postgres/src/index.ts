@@ -7,6 +7,7 @@ import {
   sanitizeErrors,
   withDeadline,
 } from '@countersign/provider-kit';
+import { assessDeletion, takesMore } from './assess.ts';
 import { catalog, SCHEMA_OPERATIONS, tableOperation } from './catalog.ts';
 import { checkTarget } from './check.ts';
 import { describeConfig, parseConfig } from './config.ts';
@@ -40,6 +41,7 @@ const DEADLINES = {
   // A script has its own limit; then its login, its session and two looks at the catalogs.
   run: (LONGEST_RUN + 60) * 1000,
   outcome: 15_000,
+  assess: 20_000,
 } as const;
 
 export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
@@ -87,6 +89,11 @@ export function createPostgresProvider(ports: PostgresProviderPorts): Provider {
         run: async (connection, order) =>
           run(target(connection), connection.brokerTag, order, ports),
         outcome: async (connection, mark) => outcomeOf(target(connection), mark),
+      },
+      assessor: {
+        assesses: takesMore,
+        assess: async (connection, deletion) =>
+          assessDeletion(target(connection), parseConfig(connection.config), deletion, ports.clock),
       },
       close: () => targets.close(),
     }),
