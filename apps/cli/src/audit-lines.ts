@@ -13,6 +13,9 @@ import { clean, clip, shortTime, WIDTH } from './text.ts';
 /** Names of agents and humans by id, for entries that hold ids. */
 export type Names = ReadonlyMap<string, string>;
 
+/** Calls of one forwarded request that are named; more are counted. */
+const MOST_CALLS = 3;
+
 /** Index, time, type, and the little that fits. */
 export function entryLine(entry: EntryView, names: Names): string {
   const head = `${String(entry.index).padStart(5)}  ${shortTime(entry.time)}  ${clean(entry.type).padEnd(20)}`;
@@ -50,6 +53,30 @@ function gist({ type, body }: EntryView, names: Names): string {
   const { verdict, code, stage, agent, human } = body;
   const who = [agent, human].filter(isText).map((id) => names.get(id) ?? id.slice(0, 13));
   return [verdict, code, ...who, stage, nameIn(body)].filter(isText).join(' ');
+}
+
+/** Of a forwarded request what it did or would have done, a line each: its entry holds all of it. */
+export function callLines({ body }: Pick<EntryView, 'body'>): string[] {
+  if (body['stage'] !== 'forward') return [];
+  const asked = recordOf(body['asked']);
+  const calls = [body['rights'], asked?.['calls'], asked?.['asks']].flatMap((list) =>
+    Array.isArray(list) ? list.flatMap(productOf) : [],
+  );
+  const more = calls.length - MOST_CALLS;
+  return [...calls.slice(0, MOST_CALLS), ...(more > 0 ? [`and ${more} more`] : [])].map((call) =>
+    clip(`       ${clean(call)}`, WIDTH),
+  );
+}
+
+/** Operations times resources of a right, a call or what was asked, each as a line has it. */
+function productOf(value: unknown): string[] {
+  const record = recordOf(value);
+  const named = (what: string): string[] =>
+    [record?.[what], record?.[`${what}s`]].flat().filter(isText);
+  const on = named('resource');
+  return named('operation').flatMap((name) =>
+    on.length === 0 ? [name] : on.map((each) => `${name} ${each}`),
+  );
 }
 
 function nameIn(body: object): string {

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import type { EntryView } from '@countersign/contract';
 import { Secret } from '@countersign/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { entryLine } from '../src/audit-lines.ts';
+import { callLines, entryLine } from '../src/audit-lines.ts';
 import { isReadOut } from '../src/commands/sign.ts';
 import { resolveId } from '../src/profile.ts';
 import { isRecoveryCode, newRecoveryCode, recoveryCommitment } from '../src/recovery-code.ts';
@@ -48,6 +49,39 @@ describe('80 columns, whatever is in them', () => {
         expect(lengthOf(entryLine(entry, new Map()))).toBeLessThanOrEqual(80);
       }),
     );
+  });
+});
+
+describe('a forwarded request is told by what it did or would have done:', () => {
+  const said = { verdict: 'denied', agent: 'a', stage: 'forward' };
+  const volume = 'volume/0b0b0b0b-0000-4000-8000-000000000000';
+
+  test.each<[string, EntryView['body'], readonly string[]]>([
+    [
+      'allowed',
+      {
+        ...{ ...said, verdict: 'allowed' },
+        rights: [{ operations: ['railway:volumeDelete'], resources: [volume, 'b'] }],
+      },
+      [`railway:volumeDelete ${volume}`, 'railway:volumeDelete b'],
+    ],
+    [
+      'stopped on its way',
+      { ...said, asked: { connection: 'r', calls: [{ operation: 'x:a', resource: 'b/1' }] } },
+      ['x:a b/1'],
+    ],
+    [
+      'denied by policy',
+      { ...said, asked: { asks: [{ operations: ['x:a', 'x:b'], resources: ['b', 'c', 'd'] }] } },
+      ['x:a b', 'x:a c', 'x:a d', 'and 3 more'],
+    ],
+    ['not understood', { ...said, asked: { connection: 'r', calls: [] } }, []],
+    ['of no shape we know', { ...said, asked: { calls: [null, { operation: 4 }] } }, []],
+    ['not forwarded', { ...said, stage: 'exchange', rights: [{ operations: ['x:a'] }] }, []],
+    ['steering', { ...said, asked: { calls: [{ operation: '\u001b[2J' }] } }, ['\ufffd[2J']],
+  ])('%s', (_, body, lines) => {
+    expect(callLines({ body })).toEqual(lines.map((line) => `       ${line}`));
+    for (const line of callLines({ body })) expect(lengthOf(line)).toBeLessThanOrEqual(80);
   });
 });
 

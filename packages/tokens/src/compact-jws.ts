@@ -19,7 +19,7 @@ export function parseCompactJws(text: unknown, maxLength: number): CompactJws {
   const [header, payload, signature, ...rest] = text.split('.');
   demand(
     header !== undefined && payload !== undefined && signature !== undefined && rest.length === 0,
-    'it is not a compact JWS',
+    'it is not a JWT of three parts; make it anew',
   );
   decodeBase64url(signature);
   return { text, header: parseJsonObject(header), claims: parseJsonObject(payload) };

@@ -91,6 +91,11 @@ export function verifyOwnToken<Claims extends RegisteredClaims>(
 ): Promise<Claims> {
   return refuseAs('invalid_token', describe, async () => {
     demand(Number.isFinite(expected.now), 'the time is not known');
+    // Said apart: what comes in its place is most often a provider's own credential.
+    demand(
+      token.split('.', 4).length === 3,
+      "it is none of this broker's. Ask its token endpoint for one",
+    );
     const jws = parseCompactJws(token, MAX_LENGTH);
     const header = demandShape(headerShape, jws.header, 'header');
     demand(header.typ === kind.typ, 'its typ is that of another kind of token');

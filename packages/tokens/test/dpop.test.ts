@@ -144,7 +144,7 @@ describe('attacks', () => {
   const attacks: [string, string | string[] | undefined, RegExp][] = [
     ['no header', undefined, /missing/],
     ['no header in the list', [], /missing/],
-    ['an empty header', '', /compact/],
+    ['an empty header', '', /three parts/],
     ['two headers', [proof, proof], /more than one/],
     ['two headers joined', `${proof}, ${proof}`, /more than one/],
     ['two headers joined without a space', `${proof},${proof}`, /more than one/],

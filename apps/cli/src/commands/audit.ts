@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Client } from '@countersign/client';
 import { type VerifyReport, verifyExport } from '@countersign/verify';
-import { entryLine, entryLines, type Names } from '../audit-lines.ts';
+import { callLines, entryLine, entryLines, type Names } from '../audit-lines.ts';
 import type { Context } from '../context.ts';
 import { parseCount } from '../duration.ts';
 import { EXIT, type ExitStatus } from '../exit-status.ts';
@@ -90,7 +90,7 @@ const log: Act = async (context, given) => {
   });
   const names = context.out.json ? new Map() : await namesById(client);
   for (const entry of items.toReversed()) {
-    context.out.result(entry, [entryLine(entry, names)]);
+    context.out.result(entry, [entryLine(entry, names), ...callLines(entry)]);
   }
   return EXIT.done;
 };

@@ -1,6 +1,6 @@
 /** Grants: one agent, some operations on named resources, one connection in one environment. */
 
-import { dryRunFacts, duration, sqlFacts } from '@countersign/authority';
+import { deletionFacts, dryRunFacts, duration, sqlFacts } from '@countersign/authority';
 import type { GrantView } from '@countersign/contract';
 import { EXIT } from '../exit-status.ts';
 import { usageFailure } from '../failure.ts';
@@ -156,10 +156,9 @@ const show: Act = async (context, given) => {
       ...signatureFacts(view),
       ...dependencyFacts(view),
       ...(view.sql === null
-        ? []
-        : [...dryRunFacts(view.assessment), ...sqlFacts(view.sql)].map(
-            ({ label, value }) => [label, value] as const,
-          )),
+        ? deletionFacts(view)
+        : [...dryRunFacts(view.assessment), ...sqlFacts(view.sql)]
+      ).map(({ label, value }) => [label, value] as const),
       ['reason', view.reason],
       ...(view.request === null ? [] : [['answers', view.request] as const]),
       ['id', view.id],
