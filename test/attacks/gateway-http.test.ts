@@ -368,7 +368,7 @@ describe('a provider that takes its time', () => {
       outgoing.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n');
       return true;
     });
-    const { id, client } = await helper();
+    const { id, client } = await another('helper');
     const response = await client.forward('railway', {
       method: 'POST',
       path: '/graphql/v2',
@@ -386,9 +386,53 @@ describe('a provider that takes its time', () => {
   });
 });
 
+test('an agent that reads nothing takes every connection to the provider from another', async () => {
+  const hung: ServerResponse[] = [];
+  railway.behave((outgoing, { body }) => {
+    if (!body.includes('hanging')) return false;
+    outgoing.writeHead(200, { 'content-type': 'application/json' }).write('{');
+    hung.push(outgoing);
+    return true;
+  });
+  const other = await another('neighbour');
+  const query = `{ environment(id: "${railway.rental.staging.id}") { hanging: name } }`;
+  const body = JSON.stringify({ query });
+  // More than there are connections to one provider, each from a connection of its own.
+  const bytes = await Promise.all(Array.from({ length: 80 }, () => bytesOf(body)));
+  const sockets = await Promise.all(bytes.map(() => dial(port)));
+  sockets.forEach((socket, at) => {
+    socket.pause();
+    socket.write(bytes[at] ?? '');
+  });
+  await expect.poll(() => hung.length).toBe(16);
+
+  const forwardOptions = { method: 'POST', path: '/graphql/v2', contentType: 'application/json' };
+  const answer = await other.client.forward('railway', { ...forwardOptions, body: read });
+  expect(await answer.json()).toMatchObject({ data: { environment: { name: 'staging' } } });
+
+  // Its own turn never comes, which it is told; and it comes again once the others were given back.
+  expect(codeOf(await ask())).toBe('rate_limited');
+  for (const socket of sockets) socket.destroy();
+  for (const outgoing of hung) outgoing.destroy();
+  await expect.poll(async () => (await ask()).status).toBe(200);
+});
+
+/** An honest request as it goes over the wire. */
+async function bytesOf(body: string): Promise<string> {
+  const headers = Object.entries(await shown({ body }));
+  return [
+    `POST ${TARGET} HTTP/1.1`,
+    `host: 127.0.0.1:${port}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    '',
+    body,
+  ].join('\r\n');
+}
+
 /** Another agent with the same grant, so that what happens to it is nobody else's. */
-async function helper(): Promise<{ readonly id: string; readonly client: Client }> {
-  const { id, name, agent } = await deployment.registerAgent('helper');
+async function another(name: string): Promise<{ readonly id: string; readonly client: Client }> {
+  const { id, agent } = await deployment.registerAgent(name);
   const environment = [`environment/${railway.rental.staging.id}`];
   await deployment.grant({
     ...WHERE,

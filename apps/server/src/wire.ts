@@ -14,6 +14,7 @@ import {
   createPace,
   createPulse,
   createRevoker,
+  createShares,
   createSnapshotKeeping,
   createTokenKeys,
   createUseCases,
@@ -70,6 +71,8 @@ function pooledRandom(): Random {
 /** What an agent may have saved up, in seconds of its rate, and decide at once. */
 const SECONDS_SAVED = 10;
 const AT_ONCE = 128;
+/** Of the 64 connections to one provider, and milliseconds that what is beyond waits for its turn. */
+const FORWARDED = { atOnce: 16, patience: 2_000 };
 
 export interface Wired {
   readonly useCases: UseCases;
@@ -166,6 +169,7 @@ export async function wire(
       },
       () => performance.now(),
     ),
+    shares: createShares(FORWARDED),
     holds: store.holds,
     upstream,
     opened: createOpenedConnections(),

@@ -24,6 +24,7 @@ import type {
 } from './ports.ts';
 import type { Pulse } from './pulse.ts';
 import type { Revoker } from './revoker.ts';
+import type { Shares } from './shares.ts';
 import type { SnapshotKeeping } from './snapshot-keeping.ts';
 import type { TokenKeys } from './token-keys.ts';
 
@@ -65,6 +66,8 @@ export interface Deps {
   readonly pace: Pace;
   /** How many questions to providers one agent may cause. */
   readonly resolving: Pace;
+  /** How many requests of one agent are forwarded at once. */
+  readonly shares: Shares;
   readonly holds: Holds;
   /** How requests are sent to providers. */
   readonly upstream: Upstream;

@@ -29,6 +29,12 @@ export async function forward(deps: Deps, input: ForwardInput): Promise<Decided<
   const ending = createEnding();
   ending.add(endTurn);
   try {
+    const endShare = await deps.shares.take(who.agent, request.signal);
+    if (endShare === null) {
+      await ending.end();
+      return await tooFast(deps, who);
+    }
+    ending.add(endShare);
     const decided = await decideOn(deps, request, ending);
     if (!decided.allowed) await ending.end();
     return decided;

@@ -57,6 +57,7 @@ export type {
 export { createPulse } from './pulse.ts';
 export { countLeases } from './revoke.ts';
 export { createRevoker } from './revoker.ts';
+export { createShares } from './shares.ts';
 export { createSnapshotKeeping } from './snapshot-keeping.ts';
 export { createTokenKeys, type TokenKeys, type TokenKeyView } from './token-keys.ts';
 export type {

@@ -25,6 +25,7 @@ import { forward } from '../../src/forward.ts';
 import { createOpenedConnections } from '../../src/opened-connections.ts';
 import { createPace } from '../../src/pace.ts';
 import type { Intent, OnceId, Outcome } from '../../src/ports.ts';
+import { createShares } from '../../src/shares.ts';
 import type { Decided, ForwardedAnswer, ForwardInput } from '../../src/use-cases.ts';
 
 const ISSUER = 'http://localhost:8420';
@@ -487,6 +488,7 @@ function brokerOf(
     }),
     pace: pace(1000),
     resolving: pace(1000),
+    shares: createShares({ atOnce: 1000, patience: 0 }),
     opened: createOpenedConnections(),
     holds: {
       async hold(names: readonly string[], mode: string) {
