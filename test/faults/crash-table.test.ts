@@ -3,13 +3,10 @@
  * the server killed, the step lost, the step done and reported failed. Short form: a step of each kind.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FAULTS, runWith, strikesFor } from './faults.ts';
+import { FAULTS, runWith, strikeEach } from './faults.ts';
 import { Auditor } from './invariants.ts';
 import { OPERATIONS } from './operations.ts';
-import { LONG, type Rig, rig } from './rig.ts';
-
-/** More than any operation has; an operation that never ends is a finding of its own. */
-const MOST_STEPS = 200;
+import { type Rig, rig } from './rig.ts';
 
 let deployed: Rig;
 let auditor: Auditor;
@@ -29,7 +26,13 @@ describe.each(OPERATIONS)('$name', (operation) => {
   describe.each(operation.sides)('on its wire to the %s', (side) => {
     let steps: readonly string[];
     test('goes through undisturbed', async () => {
-      const { watch, wrong } = await runWith(deployed, auditor, operation, side, null);
+      const { watch, wrong } = await runWith(
+        deployed,
+        auditor,
+        operation,
+        deployed.wires[side],
+        null,
+      );
       expect(wrong).toEqual([]);
       ({ steps } = watch);
     });
@@ -38,23 +41,8 @@ describe.each(OPERATIONS)('$name', (operation) => {
       '$name',
       { timeout: 1_800_000 },
       async (fault) => {
-        const found: string[] = [];
-        let struck = 0;
-        const run = async (strike: Parameters<typeof runWith>[4]) => {
-          const { watch, wrong } = await runWith(deployed, auditor, operation, side, strike);
-          for (const each of wrong) found.push(`at ${watch.struck}: ${each}`);
-          if (watch.struck !== null) struck += 1;
-          return watch.struck !== null;
-        };
-        if (LONG && fault.only === undefined) {
-          for (let at = 1; at < MOST_STEPS; at += 1) {
-            if (!(await run({ ...fault.strike(deployed), at }))) break;
-          }
-        } else {
-          for (const strike of strikesFor(deployed, fault, steps, fault.turn)) {
-            if (await run(strike)) break;
-          }
-        }
+        const where = { operation, wire: deployed.wires[side], steps };
+        const { found, struck } = await strikeEach(deployed, auditor, where, fault);
         expect(found).toEqual([]);
         expect(struck).toBeGreaterThan(0);
         strikes += struck;

@@ -1,10 +1,14 @@
 /** The ways one step can fail, and one run of an operation in which one of them happens. */
-import type { Strike, Watch } from '../support/wire-proxy.ts';
+import type { Strike, Watch, Wire } from '../support/wire-proxy.ts';
 import type { Auditor } from './invariants.ts';
 import { type Operation, outcomeOf } from './operations.ts';
-import type { Rig } from './rig.ts';
+import { LONG, type Rig } from './rig.ts';
 
-type Side = 'broker' | 'target';
+/** More than any operation has; an operation that never ends is a finding of its own. */
+const MOST_STEPS = 200;
+
+/** Where a step can be struck. */
+export type Breakable = Pick<Wire, 'watch' | 'rest' | 'down' | 'up'>;
 
 export interface Fault {
   readonly name: string;
@@ -62,7 +66,7 @@ export async function runWith(
   rig: Rig,
   auditor: Auditor,
   operation: Operation,
-  side: Side,
+  wire: Breakable,
   strike: Strike | null,
 ): Promise<{ readonly watch: Watch; readonly wrong: readonly string[] }> {
   const { exitCode, signalCode } = rig.server().process;
@@ -70,7 +74,6 @@ export async function runWith(
     throw new Error(`the server ended by itself: ${rig.server().output()}`);
   }
   const attempt = await operation.prepare(rig);
-  const wire = rig.wires[side];
   if (strike?.matching?.source === OPENING.source) {
     // Every session has to be opened anew.
     wire.down();
@@ -91,10 +94,48 @@ export async function runWith(
 }
 
 /**
+ * A fault at one step after the other, in the short form until it struck one.
+ * @returns what did not hold, and how many steps were struck
+ */
+export async function strikeEach(
+  rig: Rig,
+  auditor: Auditor,
+  {
+    operation,
+    wire,
+    steps,
+  }: {
+    readonly operation: Operation;
+    readonly wire: Breakable;
+    readonly steps: readonly string[];
+  },
+  fault: Fault & { readonly turn: number },
+): Promise<{ readonly found: readonly string[]; readonly struck: number }> {
+  const found: string[] = [];
+  let struck = 0;
+  const run = async (strike: Strike): Promise<boolean> => {
+    const { watch, wrong } = await runWith(rig, auditor, operation, wire, strike);
+    for (const each of wrong) found.push(`at ${watch.struck}: ${each}`);
+    if (watch.struck !== null) struck += 1;
+    return watch.struck !== null;
+  };
+  if (LONG && fault.only === undefined) {
+    for (let at = 1; at < MOST_STEPS; at += 1) {
+      if (!(await run({ ...fault.strike(rig), at }))) break;
+    }
+  } else {
+    for (const strike of strikesFor(rig, fault, steps, fault.turn)) {
+      if (await run(strike)) break;
+    }
+  }
+  return { found, struck };
+}
+
+/**
  * The short form: kinds of step from another one on for each fault, so that together they go round. Some
  * may be of work in the background, which is not there each time.
  */
-export function strikesFor(
+function strikesFor(
   rig: Rig,
   fault: Fault,
   steps: readonly string[],

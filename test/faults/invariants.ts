@@ -118,7 +118,7 @@ export class Auditor {
   }
 }
 
-/** A use for each lease of a limited grant, less those that came back. */
+/** A use for each lease and each forwarded call of a limited grant, less those that came back. */
 function usesWrong(
   uses: readonly { readonly grant_id: string; readonly used: number }[],
   entries: ReadonlyMap<string, Entry>,
@@ -126,7 +126,8 @@ function usesWrong(
   return uses.flatMap(({ grant_id, used }) => {
     const named = [...entries.values()].reduce((sum, { type, body }) => {
       if (body['verdict'] === 'allowed' && includes(body['uses'], grant_id)) return sum + 1;
-      return type === 'lease.failed' && includes(body['uses_returned'], grant_id) ? sum - 1 : sum;
+      const mayReturn = type === 'lease.failed' || type === 'forward.refused';
+      return mayReturn && includes(body['uses_returned'], grant_id) ? sum - 1 : sum;
     }, 0);
     return used === named
       ? []

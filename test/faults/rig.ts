@@ -2,7 +2,7 @@
  * A deployment on wires that break: one between the server process and its own database, one between it
  * and each target. Looking happens past the wires, so that a fault never hides what it did.
  */
-import { type Agent, createAgent, createClient } from '@countersign/client';
+import { type Agent, type Client, createAgent, createClient } from '@countersign/client';
 import postgres from 'postgres';
 import type { BrokerProcess } from '../support/broker-process.ts';
 import { type Deployment, type DeployOptions, deploy } from '../support/deployment.ts';
@@ -23,6 +23,8 @@ export interface Rig extends Deployment {
   readonly target: postgres.Sql;
   /** `cursor`, whose allowed decisions are remembered as the client heard of them. */
   readonly agent: Agent;
+  /** Nobody's, for who has a token; what it hears is remembered too. */
+  readonly client: Client;
   /** Ledger entries of decisions that some client was told of. */
   readonly told: ReadonlySet<string>;
   /** What a crash left for later, each to be looked at when its time has come. */
@@ -77,6 +79,7 @@ export async function rig(options: Omit<DeployOptions, 'wires'> = {}): Promise<R
     own,
     target: targetSql,
     agent: createAgent(client, { name: 'cursor', key: deployment.cursor.key }),
+    client,
     told,
     later: [],
     server: () => present,
