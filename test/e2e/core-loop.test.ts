@@ -58,6 +58,11 @@ describe('an agent that can read and cannot delete', () => {
       body: { request: asked.id, reason: 'ok' },
     });
     expect(drafted).toMatchObject({ status: 'pending', have: 1, need: 2 });
+    const { assessment } = await alice.client.call('grant', { params: { id: drafted.id } });
+    const gone = { object: 'rows of public.bookings', rows: { complete: true } };
+    expect(assessment).toMatchObject({
+      body: { deletions: [{ operation: 'postgres:delete', losses: [gone], unassessed: null }] },
+    });
     await expect(alice.sign(drafted.id)).rejects.toMatchObject({ code: 'conflict' });
     await expect(cursor.agent.token(wanted)).rejects.toMatchObject({ code: 'needs_signature' });
     expect(await bob.sign(drafted.id)).toMatchObject({ status: 'complete', have: 2 });
@@ -65,8 +70,8 @@ describe('an agent that can read and cannot delete', () => {
     const token = await cursor.agent.token(wanted);
     const credential = await cursor.agent.exchange(token, null);
     const client = await connect(credential);
-    const gone = await client.query('delete from public.bookings where id = 2');
-    expect(gone.rowCount).toBe(1);
+    const deleted = await client.query('delete from public.bookings where id = 2');
+    expect(deleted.rowCount).toBe(1);
     await client.end();
     await expect(cursor.agent.exchange(token, null)).rejects.toMatchObject({
       code: 'grant_exhausted',
