@@ -54,7 +54,7 @@ describe('an operation whose effect humans raise', () => {
 
     const raised = await carol.run(['upgrade', '--plan', '--adopt', 'postgres', ...raise]);
     expect(raised.status).toBe(1);
-    expect(raised.stdout).toContain('1 grant(s) would hold no more:');
+    expect(raised.stdout).toContain('1 grant would hold no more:');
     expect(raised.stdout).toMatch(/active +suspended +cursor +staging +pg-staging/);
     for (const line of raised.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect(
@@ -85,8 +85,8 @@ describe('an operation whose effect humans raise', () => {
     const ran = await carol.run([...adopt, ...raise, '--reason', 'it overwrites']);
     expect(ran.status, ran.stderr).toBe(0);
     expect(ran.stdout).toContain('Adopt the catalog of postgres: 1 operations change, 0 of them');
-    expect(ran.stdout.replace(/\s+/g, ' ')).toContain('! 1 grant(s) would hold no more: ');
-    expect(ran.stdout).toContain('1 lease(s) ended; their open sessions are cut.');
+    expect(ran.stdout.replace(/\s+/g, ' ')).toContain('! 1 grant would hold no more: ');
+    expect(ran.stdout).toContain('1 lease ended; their open sessions are cut.');
     await cut;
     await refused(cursor.agent.token(WANTED), 'grant_suspended');
     expect(await deployment.bob.client.call('grant', { params: { id: grant } })).toMatchObject({
@@ -195,7 +195,7 @@ describe('a delete-capable grant', () => {
     });
     // Whoever proposes it sees the same before they sign.
     const ran = await carol.run(['human', 'remove', 'bob', '--reason', 'left']);
-    expect(ran.stdout.replace(/\s+/g, ' ')).toContain('! 1 grant(s) would hold no more:');
+    expect(ran.stdout.replace(/\s+/g, ' ')).toContain('! 1 grant would hold no more:');
     expect(ran.status).toBe(4);
   });
 });

@@ -171,7 +171,7 @@ describe('countersign doctor', () => {
   test('says each finding in words with what closes it, and exits with 1', async () => {
     const { stdout, status } = await auditor.run(['doctor']);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/^\d+ thing\(s\) are open:$/m);
+    expect(stdout).toMatch(/^\d+ things are open:$/m);
     expect(stdout).toMatch(/^vouched_by_one$/m);
     expect(stdout).toContain('close: COUNTERSIGN_MIRROR in other hands');
     expect(columns(stdout)).toBeLessThanOrEqual(80);

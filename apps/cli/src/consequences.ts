@@ -1,5 +1,10 @@
 /** What signing would take with it: grants that would hold no more, by this terminal's own fold. */
-import { type AuthorityState, stateWithStatement, touchedGrants } from '@countersign/authority';
+import {
+  type AuthorityState,
+  counted,
+  stateWithStatement,
+  touchedGrants,
+} from '@countersign/authority';
 import type { Statement } from '@countersign/contract';
 import { clean, shortIds, WIDTH, wrap } from './text.ts';
 
@@ -34,6 +39,6 @@ export async function consequenceLines(
     return `${short.get(grant) ?? grant} (${place})`;
   });
   const more = touched.length > NAMED ? `, and ${touched.length - NAMED} more` : '';
-  const text = `! ${touched.length} grant(s) would hold no more: ${named.join(', ')}${more}`;
+  const text = `! ${counted(touched.length, 'grant')} would hold no more: ${named.join(', ')}${more}`;
   return wrap(clean(text), WIDTH, '  ');
 }

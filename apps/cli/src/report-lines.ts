@@ -1,5 +1,5 @@
 /** The report of identities for a terminal of 80 columns: who can delete production, then everybody. */
-import { duration } from '@countersign/authority';
+import { counted, duration } from '@countersign/authority';
 import type {
   AgentReport,
   GrantReport,
@@ -65,7 +65,7 @@ function environmentLines(production: ProductionReport): string[] {
   return [
     grants.length === 0
       ? `${clean(environment)}: nobody`
-      : `${clean(environment)}: ${grants.length} grant(s)`,
+      : `${clean(environment)}: ${counted(grants.length, 'grant')}`,
     ...grants.flatMap((grant) => grantLines(grant, 'now')),
     ...coming.flatMap((grant) => grantLines(grant, comingWord(grant))),
     ...wrap(`  the next one: ${nextWords(production)}`, WIDTH, '    '),
@@ -110,7 +110,7 @@ function grantLines(grant: GrantReport, when: string): string[] {
     `${agent} on ${connection}`,
     when,
     ...(until === null ? [] : [`until ${minuteOf(until)}`]),
-    uses === null ? 'any number of uses' : `${uses} use(s) left`,
+    uses === null ? 'any number of uses' : `${counted(uses, 'use')} left`,
     at === null ? 'never used' : `last used ${minuteOf(at)}`,
   ];
   const signed = signatures
@@ -190,7 +190,9 @@ function agentDetail(out: Bold, agent: AgentReport): string[] {
       ),
       ['id', agent.id],
     ]),
-    ...(grants.length === 0 ? ['It holds no grant.'] : [`It holds ${grants.length} grant(s):`]),
+    ...(grants.length === 0
+      ? ['It holds no grant.']
+      : [`It holds ${counted(grants.length, 'grant')}:`]),
     ...grants.flatMap((grant) =>
       grantLines(grant, [grant.environment, grant.status, ...grant.reasons].join(': ')),
     ),

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   type AuthorityState,
+  counted,
   describe,
   emptyState,
   encodeStatement,
@@ -181,11 +182,11 @@ export function standingLines(answer: StatementAnswer): string[] {
     lines.push(`${answer.status}: ${answer.kind} ${answer.id}`);
   }
   if (answer.leases_revoked > 0) {
-    lines.push(`${answer.leases_revoked} lease(s) ended; their open sessions are cut.`);
+    lines.push(`${counted(answer.leases_revoked, 'lease')} ended; their open sessions are cut.`);
   }
   if (answer.leases_pending > 0) {
     lines.push(
-      `! ${answer.leases_pending} lease(s) could not be ended yet; the broker keeps trying.`,
+      `! ${counted(answer.leases_pending, 'lease')} could not be ended yet; the broker keeps trying.`,
     );
   }
   if (answer.mirrored === false && answer.kind !== 'restore.accept') {

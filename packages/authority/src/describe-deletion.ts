@@ -4,7 +4,7 @@
  */
 import { DeletionAssessment, type StatementOf } from '@countersign/contract';
 import type { AuthorityState } from './state.ts';
-import { visible } from './words.ts';
+import { counted, visible } from './words.ts';
 
 type GrantBody = StatementOf<'grant.create'>['body'];
 type Loss = DeletionAssessment['deletions'][number]['losses'][number];
@@ -69,7 +69,9 @@ export function deletionWarnings(state: AuthorityState, body: GrantBody): readon
     ...(outside.size === 0
       ? []
       : [`It reaches beyond what is mapped as ${environment}: ${[...outside].join(', ')}.`]),
-    ...(backups === 0 ? [] : [`${backups} backup(s) go with it.`]),
+    ...(backups === 0
+      ? []
+      : [`${counted(backups, 'backup')} ${backups === 1 ? 'goes' : 'go'} with it.`]),
     ...(uncounted.length === 0
       ? []
       : ['Not all rows that go with it could be counted. Find out before you sign.']),
@@ -95,12 +97,14 @@ function wordsOf({ place, object, used_by, size, backups, newest_backup, rows }:
 
 function backupWords(backups: number, newest: string | null): string {
   if (backups === 0) return 'no backups';
-  return `${backups} backup(s)${newest === null ? '' : `, the newest of ${visible(newest)}`}`;
+  return `${counted(backups, 'backup')}${newest === null ? '' : `, the newest of ${visible(newest)}`}`;
 }
 
 /** A number that is not all of them never looks as if it were. */
-function rowWords({ counted, complete, estimated }: NonNullable<Loss['rows']>): string {
-  if (complete) return `${counted} ${counted === 1 ? 'row' : 'rows'}`;
-  const seen = counted === null ? 'rows not counted' : `at least ${counted} rows`;
+function rowWords(rows: NonNullable<Loss['rows']>): string {
+  const { complete, estimated } = rows;
+  if (complete && rows.counted !== null) return counted(rows.counted, 'row');
+  const seen =
+    rows.counted === null ? 'rows not counted' : `at least ${counted(rows.counted, 'row')}`;
   return estimated === null ? seen : `${seen}, about ${estimated} by its statistics`;
 }

@@ -3,7 +3,7 @@
  * the worst of it first, and the text itself, line by line. An assessment of another shape is shown raw.
  */
 import { DryRunAssessment, type StatementOf } from '@countersign/contract';
-import { visible } from './words.ts';
+import { counted, visible } from './words.ts';
 
 type Assessment = StatementOf<'grant.create'>['body']['assessment'];
 type Fact = { readonly label: string; readonly value: string };
@@ -44,16 +44,18 @@ export function dryRunWarnings(assessment: Assessment): readonly string[] {
   if (found === null) return ['What a dry run found cannot be read here. Do not sign it.'];
   const deleted = found.rows.reduce((sum, row) => sum + row.deleted, 0);
   const lost = [
-    ...(found.dropped.length === 0 ? [] : [`drops ${found.dropped.length} object(s)`]),
-    ...(found.emptied.length === 0 ? [] : [`empties ${found.emptied.length} table(s)`]),
-    ...(deleted === 0 ? [] : [`deletes ${deleted} row(s)`]),
+    ...(found.dropped.length === 0 ? [] : [`drops ${counted(found.dropped.length, 'object')}`]),
+    ...(found.emptied.length === 0 ? [] : [`empties ${counted(found.emptied.length, 'table')}`]),
+    ...(deleted === 0 ? [] : [`deletes ${counted(deleted, 'row')}`]),
   ];
   const privileged = found.created.filter((name) => name.startsWith('SECURITY DEFINER '));
   return [
     ...(lost.length === 0 ? [] : [`In the dry run it ${lost.join(', ')}.`]),
     ...(privileged.length === 0
       ? []
-      : [`It leaves ${privileged.length} function(s) that run with the owner's rights.`]),
+      : [
+          `It leaves ${counted(privileged.length, 'function')} that run${privileged.length === 1 ? 's' : ''} with the owner's rights.`,
+        ]),
     ...(found.omitted === 0 ? [] : ['The dry run found more than could be listed.']),
     'The dry run is what it did then. SQL that asks what it finds can do something else when it is run.',
   ];

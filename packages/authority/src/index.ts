@@ -64,4 +64,4 @@ export {
   type StatementRecord,
   signingHuman,
 } from './state.ts';
-export { duration, readAloud } from './words.ts';
+export { counted, duration, readAloud } from './words.ts';

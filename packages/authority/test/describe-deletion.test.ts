@@ -35,8 +35,8 @@ test.each<[string, Readonly<Record<string, unknown>>, string, string]>([
   [
     'more than was meant',
     { deletions: [DELETION] },
-    '  takes with it: live: volume bookings, used by postgres, 2500 MB, 2 backup(s), the newest of 2026-04-24T00:00:00Z',
-    '! It reaches beyond what is mapped as production: live.\n! 2 backup(s) go with it.',
+    '  takes with it: live: volume bookings, used by postgres, 2500 MB, 2 backups, the newest of 2026-04-24T00:00:00Z',
+    '! It reaches beyond what is mapped as production: live.\n! 2 backups go with it.',
   ],
   [
     'names that would draw on the screen',

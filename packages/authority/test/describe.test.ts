@@ -237,8 +237,8 @@ ${SLOW}`,
   stands for: 1 h once it is signed
   reason: nightly report
   needs: 0 of 2 signatures; missing: 2 × approver; an admin
-! In the dry run it drops 2 object(s), empties 1 table(s), deletes 3 row(s).
-! It leaves 1 function(s) that run with the owner's rights.
+! In the dry run it drops 2 objects, empties 1 table, deletes 3 rows.
+! It leaves 1 function that runs with the owner's rights.
 ! The dry run found more than could be listed.
 ! The dry run is what it did then. SQL that asks what it finds can do something else when it is run.
 ! Delete-capable: db:drop (delete). What it does cannot be taken back.`,

@@ -1,4 +1,5 @@
 /** `doctor`: what the present configuration leaves open, in words, each with what closes it. */
+import { counted } from '@countersign/authority';
 import { ProblemError } from '@countersign/client';
 import { type Finding, findingWords, inOrder } from '@countersign/contract';
 import type { Context } from '../context.ts';
@@ -40,7 +41,7 @@ const doctor: Act = async (context, given) => {
     findings.length === 0
       ? ['Nothing is open.']
       : [
-          `${findings.length} thing(s) are open:`,
+          `${counted(findings.length, 'thing')} ${findings.length === 1 ? 'is' : 'are'} open:`,
           ...findings.flatMap((finding) => ['', ...linesOf(context, finding)]),
         ],
   );

@@ -1,5 +1,7 @@
 /** Schema changes: SQL that humans read and sign, run by the broker once; or an agent's own, where granted. */
+
 import { readFile } from 'node:fs/promises';
+import { counted } from '@countersign/authority';
 import type { RunView } from '@countersign/contract';
 import { agentOf, orHowToAsk } from '../agent-identity.ts';
 import type { Context } from '../context.ts';
@@ -150,7 +152,7 @@ function report(context: Context, view: RunView): ExitStatus {
     ...(changes === null
       ? []
       : [
-          `  ${changes.created} created, ${changes.altered} altered, ${changes.dropped} dropped, ${changes.rows} row(s) touched`,
+          `  ${changes.created} created, ${changes.altered} altered, ${changes.dropped} dropped, ${counted(changes.rows, 'row')} touched`,
         ]),
   ]);
   return EXIT.done;

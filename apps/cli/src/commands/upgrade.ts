@@ -4,6 +4,7 @@
  */
 import {
   type AuthorityState,
+  counted,
   stateWithCatalog,
   stateWithStatement,
   type TouchedGrant,
@@ -208,7 +209,7 @@ function grantLines(grants: Plan['grants']): string[] {
   if (grants.length === 0) return ['No grant would be touched.'];
   const short = shortIds(grants.map(({ grant }) => grant));
   return [
-    `${grants.length} grant(s) would hold no more:`,
+    `${counted(grants.length, 'grant')} would hold no more:`,
     ...table(
       ['ID', 'NOW', 'THEN', 'AGENT', 'ENV', 'CONNECTION'],
       grants.map(({ grant, before, after, agent, environment, connection }) => [
