@@ -1,24 +1,11 @@
 /** Law 1: what the broker concludes from an entry is concluded from one that the head vouches for. */
 import { UnfaithfulLedger } from '@countersign/core';
 import { encodeEntry, leafHash } from '@countersign/ledger';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../src/index.ts';
-import { type Server, startPostgres } from './support/postgres.ts';
-import { collect, edit, intent, newId, open } from './support/store.ts';
+import { describe, expect, it } from 'vitest';
+import { ownStores } from './support/own-stores.ts';
+import { collect, intent, newId } from './support/store.ts';
 
-let server: Server;
-let url: string;
-let store: Store;
-
-beforeAll(async () => {
-  server = await startPostgres();
-});
-afterAll(() => server.stop());
-beforeEach(async () => {
-  url = await server.database();
-  store = await open(url);
-});
-afterEach(() => store.close());
+const own = ownStores();
 
 /** @returns their ids, in the order of the ledger */
 async function fill(count: number): Promise<readonly string[]> {
@@ -27,12 +14,10 @@ async function fill(count: number): Promise<readonly string[]> {
     const entries = ids
       .slice(from, from + 2000)
       .map((id) => ({ id, type: 'decision', body: { verdict: 'allow' } }));
-    await store.journal.commit([intent({ entries })]);
+    await own.store.journal.commit([intent({ entries })]);
   }
   return ids;
 }
-
-const byHand = (text: string) => edit(server.asSuperuser(url), text);
 
 const changed = expect.objectContaining({
   code: 'broker_unavailable',
@@ -44,7 +29,7 @@ describe('every entry is found by its id', () => {
     const ids = await fill(size);
     const places = [0, 1, 2, 254, 255, 256, 257, 510, 511, 512, 513, size - 1];
     for (const place of new Set(places.filter((each) => each < size))) {
-      expect(await store.journal.find(ids[place] ?? '')).toMatchObject({ index: place });
+      expect(await own.store.journal.find(ids[place] ?? '')).toMatchObject({ index: place });
     }
   });
 
@@ -53,14 +38,14 @@ describe('every entry is found by its id', () => {
     const ids = await fill(size);
     const places = [0, 255, 256, 40_000, 65_279, 65_535, 65_536, 65_791, 65_792, size - 1];
     for (const place of places) {
-      expect(await store.journal.find(ids[place] ?? '')).toMatchObject({ index: place });
+      expect(await own.store.journal.find(ids[place] ?? '')).toMatchObject({ index: place });
     }
     for (const from of [65_000, 65_535, 65_536, 65_537, 65_800, size - 1]) {
-      const read = await collect(store.journal.readProven(from));
+      const read = await collect(own.store.journal.readProven(from));
       expect(read.map(({ id }) => id)).toEqual(ids.slice(from));
     }
-    expect(await collect(store.journal.readProven(size))).toEqual([]);
-    expect(await store.journal.find(newId())).toBeNull();
+    expect(await collect(own.store.journal.readProven(size))).toEqual([]);
+    expect(await own.store.journal.find(newId())).toBeNull();
   });
 });
 
@@ -80,48 +65,48 @@ describe('an entry is not believed', () => {
   it.each([3, 300])('whose bytes are others, with their leaf hash, of %i', async (size) => {
     const ids = await fill(size);
     for (const place of [0, size - 1]) {
-      await byHand(await forged(ids[place] ?? '', 'its'));
-      await expect(store.journal.find(ids[place] ?? '')).rejects.toEqual(changed);
+      await own.byHand(await forged(ids[place] ?? '', 'its'));
+      await expect(own.store.journal.find(ids[place] ?? '')).rejects.toEqual(changed);
     }
   });
 
   it.each([0, 3, 300])('that nobody appended, beside %i', async (size) => {
     await fill(size);
     const id = newId();
-    await byHand(await forged(id, 'own'));
-    await expect(store.journal.find(id)).rejects.toBeInstanceOf(UnfaithfulLedger);
+    await own.byHand(await forged(id, 'own'));
+    await expect(own.store.journal.find(id)).rejects.toBeInstanceOf(UnfaithfulLedger);
   });
 
   it('of another id than its row says', async () => {
     const [first] = await fill(3);
     const id = newId();
-    await byHand(`update countersign.entries set id = '${id}' where id = '${first}'`);
-    await expect(store.journal.find(id)).rejects.toEqual(changed);
+    await own.byHand(`update countersign.entries set id = '${id}' where id = '${first}'`);
+    await expect(own.store.journal.find(id)).rejects.toEqual(changed);
     // By its own it is not named, which proves nothing: whoever has to know reads all of them.
-    expect(await store.journal.find(first ?? '')).toBeNull();
-    expect((await collect(store.journal.readProven(0)))[0]).toMatchObject({ id: first });
+    expect(await own.store.journal.find(first ?? '')).toBeNull();
+    expect((await collect(own.store.journal.readProven(0)))[0]).toMatchObject({ id: first });
   });
 
   it.each(['-1', '2', '300'])('in another place than it has: %s', async (place) => {
     const ids = await fill(2);
     const last = ids[1] ?? '';
-    await byHand(`update countersign.entries set index = ${place} where id = '${last}'`);
-    await expect(store.journal.find(last)).rejects.toEqual(changed);
+    await own.byHand(`update countersign.entries set index = ${place} where id = '${last}'`);
+    await expect(own.store.journal.find(last)).rejects.toEqual(changed);
   });
 
   it('beside another of its id', async () => {
     const [id] = await fill(3);
-    await byHand(
+    await own.byHand(
       `alter table countersign.entries drop constraint entries_id_key; ${await forged(id ?? '', 'own')}`,
     );
-    await expect(store.journal.find(id ?? '')).rejects.toEqual(changed);
+    await expect(own.store.journal.find(id ?? '')).rejects.toEqual(changed);
   });
 
   it('by a tile that was changed: it is found no more, rather than found wrong', async () => {
     const ids = await fill(513);
-    await byHand(`update countersign.entries set leaf_hash = sha256('x') where index = 7`);
-    await expect(store.journal.find(ids[8] ?? '')).rejects.toEqual(changed);
-    expect(await store.journal.find(ids[512] ?? '')).toMatchObject({ index: 512 });
+    await own.byHand(`update countersign.entries set leaf_hash = sha256('x') where index = 7`);
+    await expect(own.store.journal.find(ids[8] ?? '')).rejects.toEqual(changed);
+    expect(await own.store.journal.find(ids[512] ?? '')).toMatchObject({ index: 512 });
   });
 });
 
@@ -143,8 +128,8 @@ describe('entries read in order are all of them, or none counts', () => {
     ['that is none', `update countersign.entries set bytes = 'x' where index = 290`],
   ])('one %s', async (_, text) => {
     await fill(300);
-    expect(await collect(store.journal.readProven(280))).toHaveLength(20);
-    await byHand(text);
-    await expect(collect(store.journal.readProven(280))).rejects.toEqual(changed);
+    expect(await collect(own.store.journal.readProven(280))).toHaveLength(20);
+    await own.byHand(text);
+    await expect(collect(own.store.journal.readProven(280))).rejects.toEqual(changed);
   });
 });
