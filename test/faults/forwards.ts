@@ -188,7 +188,7 @@ async function deletable(rig: Rig, upstream: Upstream) {
   return { id, resource, query, token: await rig.agent.token(wanted) };
 }
 
-const VOLUMES = LONG ? 1_000 : 60;
+const VOLUMES = LONG ? 400 : 60;
 const untouched = new WeakMap<Upstream, string[]>();
 
 /** Volumes of staging alone. All are there from the start: what is new is known to the broker only after a while. */

@@ -133,7 +133,7 @@ function treeOf(top: ReachedTable, reached: readonly ReachedTable[]): readonly R
 }
 
 function wordsFor({ event, name, named, references }: ReachedTable): string {
-  if (named) return `rows of ${name}`;
+  if (named) return event === 'update' ? `rows of ${name} overwritten` : `rows of ${name}`;
   const by = references.map(
     ({ constraint, action }) => `${ACTIONS[action] ?? action} of ${constraint}`,
   );

@@ -110,7 +110,7 @@ await onEachServer('an assessment', (fixture) => {
 
   it('of an update of everything follows what is updated along', async () => {
     expect(taken(await assess(fixture(), 'update', 'shop.booking'))).toEqual([
-      ['rows of shop.booking', 5],
+      ['rows of shop.booking overwritten', 5],
       ['shop.note(booking) overwritten, ON UPDATE CASCADE of about', 2],
     ]);
   });
