@@ -61,6 +61,10 @@ function holds(condition: Condition, value: unknown): boolean {
       return value !== undefined;
     case 'true':
       return value !== undefined && value !== false;
+    case 'not true':
+      return value !== true;
+    case 'some':
+      return value !== undefined && value !== null && (!Array.isArray(value) || value.length > 0);
     case 'zero or null':
       return value === null || (typeof value === 'number' && value <= 0);
     case 'nulls':

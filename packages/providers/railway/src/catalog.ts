@@ -5,30 +5,45 @@
 import type { Catalog, CatalogOperation, Effect } from '@countersign/core';
 import { kindOf, type ResourceKind } from './resource.ts';
 import { ACCESS_MUTATIONS, ACCESS_QUERIES } from './rows/access.ts';
+import { ACCOUNT_MUTATIONS, ACCOUNT_QUERIES } from './rows/account.ts';
+import { COMPUTE_MUTATIONS, COMPUTE_QUERIES } from './rows/compute.ts';
+import { ELSEWHERE_MUTATIONS, ELSEWHERE_QUERIES } from './rows/elsewhere.ts';
 import { ENVIRONMENT_MUTATIONS, ENVIRONMENT_QUERIES } from './rows/environments.ts';
 import { NETWORK_MUTATIONS, NETWORK_QUERIES } from './rows/network.ts';
+import { OBSERVING_MUTATIONS, OBSERVING_QUERIES } from './rows/observing.ts';
 import { PROJECT_MUTATIONS, PROJECT_QUERIES } from './rows/projects.ts';
 import type { Row, Rows } from './rows/row.ts';
 import { SERVICE_MUTATIONS, SERVICE_QUERIES } from './rows/services.ts';
+import { SETTINGS_MUTATIONS, SETTINGS_QUERIES } from './rows/settings.ts';
 import { STORAGE_MUTATIONS, STORAGE_QUERIES } from './rows/storage.ts';
 
 const PREFIX = 'railway:';
 
 export const QUERIES: Rows = {
   ...ACCESS_QUERIES,
+  ...ACCOUNT_QUERIES,
+  ...COMPUTE_QUERIES,
+  ...ELSEWHERE_QUERIES,
   ...ENVIRONMENT_QUERIES,
   ...NETWORK_QUERIES,
+  ...OBSERVING_QUERIES,
   ...PROJECT_QUERIES,
   ...SERVICE_QUERIES,
+  ...SETTINGS_QUERIES,
   ...STORAGE_QUERIES,
 };
 
 export const MUTATIONS: Rows = {
   ...ACCESS_MUTATIONS,
+  ...ACCOUNT_MUTATIONS,
+  ...COMPUTE_MUTATIONS,
+  ...ELSEWHERE_MUTATIONS,
   ...ENVIRONMENT_MUTATIONS,
   ...NETWORK_MUTATIONS,
+  ...OBSERVING_MUTATIONS,
   ...PROJECT_MUTATIONS,
   ...SERVICE_MUTATIONS,
+  ...SETTINGS_MUTATIONS,
   ...STORAGE_MUTATIONS,
 };
 
@@ -48,7 +63,12 @@ const PARTS: Readonly<Record<string, Part>> = {
   serviceCode: {
     effect: 'execute',
     summary: 'Chooses what services run: a command, how it is built, a variable that says so.',
-    kinds: ['service', 'environment', 'project'],
+    kinds: ['service', 'environment', 'project', 'deployment'],
+  },
+  serviceUnprotect: {
+    effect: 'delete',
+    summary: 'Ends that visitors of a service are challenged before they reach it.',
+    kinds: ['service'],
   },
   environmentVariables: {
     effect: 'reveal',

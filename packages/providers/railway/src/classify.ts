@@ -18,7 +18,7 @@ import { judgeVariables } from './patch-variables.ts';
 import { type JudgedRoot, type Resolving, resolveRequest } from './resolve.ts';
 import { ACCOUNT } from './resource.ts';
 import { rootsOf } from './roots.ts';
-import type { Content } from './rows/row.ts';
+import { type Content, NEVER } from './rows/row.ts';
 import type { Drift } from './schema.ts';
 import { shownBy } from './selection.ts';
 
@@ -78,6 +78,10 @@ function judgeRoot(
   }
   const args = argumentsOf(field, node, chosen.variables);
   const resources = judgeArguments(judged, name, row, args);
+  if (row.never !== undefined) {
+    const [code, message] = NEVER[row.never];
+    throw new RequestRefusal(code, message);
+  }
   const staged = row.content === undefined ? null : judgeContent(judged, node, row.content, args);
   const shown = shownBy(chosen, node, field.type);
   if (shown.secrets)

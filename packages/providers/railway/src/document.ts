@@ -15,9 +15,11 @@ import {
   validate,
 } from 'graphql';
 import type { GraphqlRequest } from './body.ts';
+import { QUERIES } from './catalog.ts';
 import { unreadable } from './judgement.ts';
 import { knownSchema } from './known-schema.ts';
 import { MOST_TOKENS, requireShortText, requireSmallSelection } from './limits.ts';
+import { SUBSCRIPTIONS } from './rows/subscriptions.ts';
 
 export interface ChosenOperation {
   readonly operation: OperationDefinitionNode;
@@ -73,7 +75,7 @@ function requireValid(document: DocumentNode): void {
       each.kind === Kind.OPERATION_DEFINITION &&
       each.operation === OperationTypeNode.SUBSCRIPTION
     ) {
-      throw new RequestRefusal('unknown_operation', 'Subscriptions are not forwarded.');
+      throw refusedSubscription(each);
     }
   }
   const schema = knownSchema();
@@ -86,6 +88,18 @@ function requireValid(document: DocumentNode): void {
   if (validate(schema, document, specifiedRules, { maxErrors: 1 }).length > 0) {
     throw unreadable('The document is not valid for Railway’s schema.');
   }
+}
+
+/** With the queries that show the same, where it names what is known. */
+function refusedSubscription({ selectionSet }: OperationDefinitionNode): RequestRefusal {
+  const queries = selectionSet.selections.flatMap((each) => {
+    const name = each.kind === Kind.FIELD ? each.name.value : '';
+    const query = Object.hasOwn(SUBSCRIPTIONS, name) ? (SUBSCRIPTIONS[name] ?? '') : '';
+    return Object.hasOwn(QUERIES, query) && QUERIES[query]?.never === undefined ? [query] : [];
+  });
+  const instead =
+    queries.length === 0 ? '' : ` Ask again and again by a query: ${queries.join(', ')}.`;
+  return new RequestRefusal('unknown_operation', `Subscriptions are not forwarded.${instead}`);
 }
 
 /** Only this one is judged, and only this one is forwarded. */

@@ -18,6 +18,7 @@ export type Environment = z.infer<typeof environmentShape>;
 
 const endpoints = z.array(z.object({ id: z.string() }));
 const instanceShape = z.object({
+  id: z.string(),
   serviceId: z.string(),
   domains: z.object({ serviceDomains: endpoints }),
 });
@@ -75,7 +76,7 @@ export class Lookup {
 
   /** What of services stands in an environment. */
   instances(environmentId: string) {
-    const node = 'serviceId domains{serviceDomains{id}}';
+    const node = 'id serviceId domains{serviceDomains{id}}';
     return this.#list(
       `instances ${environmentId}`,
       { root: 'environment', id: environmentId, field: 'serviceInstances', node },
@@ -158,6 +159,50 @@ export class Lookup {
       const variables = { s: serviceId, e: environmentId };
       const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
       return answer?.of.map(({ id }) => id);
+    });
+  }
+
+  /** Undefined: Railway knows none of that id there. */
+  environmentOfMachine(
+    field: 'cloudAgent' | 'sandbox',
+    environmentId: string,
+    id: string,
+  ): Promise<string | undefined> {
+    return this.#once(`${field} ${environmentId} ${id}`, async () => {
+      const type = field === 'cloudAgent' ? 'ID!' : 'String!';
+      const query = `query($e:${type},$id:${type}){of:${field}(environmentId:$e,id:$id){environmentId}}`;
+      const shape = z.object({ of: z.object({ environmentId: z.string() }).nullable() });
+      const variables = { e: environmentId, id };
+      return (await this.#question({ query, variables, shape }))?.of?.environmentId;
+    });
+  }
+
+  dashboards(environmentId: string) {
+    const query = `query($id:String!,$after:String){of:observabilityDashboards(environmentId:$id,first:${PAGE_SIZE},after:$after){edges{node{id}} ${PAGE_INFO}}}`;
+    const shape = z.object({ of: pageOf(identified) });
+    return this.#once(`dashboards ${environmentId}`, () =>
+      everyNode(async (after) => {
+        const variables = { id: environmentId, after };
+        return (await this.#question({ query, variables, shape }))?.of;
+      }),
+    );
+  }
+
+  checkpoints(environmentId: string): Promise<readonly string[] | undefined> {
+    return this.#once(`checkpoints ${environmentId}`, async () => {
+      const query = 'query($id:String!){of:sandboxCheckpoints(environmentId:$id){id}}';
+      const variables = { id: environmentId };
+      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
+      return answer?.of.map(({ id }) => id);
+    });
+  }
+
+  networks(environmentId: string): Promise<readonly string[] | undefined> {
+    return this.#once(`networks ${environmentId}`, async () => {
+      const query = 'query($id:String!){of:privateNetworks(environmentId:$id){publicId}}';
+      const shape = z.object({ of: z.array(z.object({ publicId: z.string() })) });
+      const answer = await this.#question({ query, variables: { id: environmentId }, shape });
+      return answer?.of.map(({ publicId }) => publicId);
     });
   }
 

@@ -4,9 +4,6 @@ import type { Anchor } from './anchor.ts';
 import type { Environment, Lookup } from './lookup.ts';
 import { filtered, known, notKnown, notTogether, type Placed, requireAccess } from './proof.ts';
 
-/** Forks of forks of forks. */
-const MOST_GENERATIONS = 5;
-
 export class Places {
   readonly #lookup: Lookup;
   readonly #projects: readonly string[];
@@ -70,6 +67,26 @@ export class Places {
           const found = known(await this.#lookup.triggers(environment.id));
           return found.some((each) => each.id === id);
         });
+      case 'service-instance':
+        return this.#inEnvironments(async (environment) =>
+          known(await this.#lookup.instances(environment.id)).some((each) => each.id === id),
+        );
+      case 'dashboard':
+        return this.#inEnvironments(async (environment) =>
+          known(await this.#lookup.dashboards(environment.id)).some((each) => each.id === id),
+        );
+      case 'cloud-agent':
+        return this.#inEnvironments((environment) => this.#runs('cloudAgent', environment, id));
+      case 'sandbox':
+        return this.#within(within, (environment) => this.#runs('sandbox', environment, id));
+      case 'checkpoint':
+        return this.#within(within, async (environment) =>
+          known(await this.#lookup.checkpoints(environment.id)).includes(id),
+        );
+      case 'private-network':
+        return this.#within(within, async (environment) =>
+          known(await this.#lookup.networks(environment.id)).includes(id),
+        );
       case 'bucket':
         return this.#bucket(id);
       case 'bucket-in':
@@ -90,20 +107,6 @@ export class Places {
   /** Every environment of a project of the connection. */
   async #everywhere(project: string): Promise<Placed> {
     return { project, environments: known(await this.#lookup.environments(this.#own(project))) };
-  }
-
-  /**
-   * The id under which humans mapped it: a fork stands for the environment it was made from, and again for that
-   * one's, since its data comes from there. One whose origin is gone stands for itself, which nobody mapped.
-   */
-  async mappedId({ id, isEphemeral, sourceEnvironment }: Environment): Promise<string> {
-    let [at, next] = [id, isEphemeral ? sourceEnvironment : null];
-    for (let generation = 0; next !== null && generation < MOST_GENERATIONS; generation += 1) {
-      const parent = known(await this.#lookup.environment(next.id));
-      at = parent.id;
-      next = parent.isEphemeral ? parent.sourceEnvironment : null;
-    }
-    return next === null ? at : id;
   }
 
   #own(project: string): string {
@@ -267,6 +270,29 @@ export class Places {
       if (all.some((each) => each.id === id)) return project;
     }
     return undefined;
+  }
+
+  /** What has to be in the environment that is named beside it. */
+  async #within(
+    environmentId: string | null,
+    holds: (environment: Environment) => Promise<boolean>,
+  ): Promise<Placed> {
+    if (environmentId === null) throw notKnown();
+    const placed = await this.#environment(environmentId);
+    for (const environment of placed.environments) {
+      requireAccess(environment);
+      if (!(await holds(environment))) throw notTogether();
+    }
+    return placed;
+  }
+
+  /** Whether a machine of that id runs there, by its own account of where it is. */
+  async #runs(
+    field: 'cloudAgent' | 'sandbox',
+    environment: Environment,
+    id: string,
+  ): Promise<boolean> {
+    return (await this.#lookup.environmentOfMachine(field, environment.id, id)) === environment.id;
   }
 
   /** What can be found only by looking into one environment after the other. */

@@ -15,6 +15,7 @@ import { withoutWords } from './conceal.ts';
 import type { ChosenOperation } from './document.ts';
 import { isObject, Judgement, unreadable } from './judgement.ts';
 import { type Environment, Lookup } from './lookup.ts';
+import { mappedIdOf } from './mapped-id.ts';
 import { judgePatch } from './patch.ts';
 import { Places } from './places.ts';
 import { requireAccess } from './proof.ts';
@@ -74,7 +75,7 @@ export async function resolveRequest(
   }
   return {
     calls: all,
-    environments: await mappedIds(places, [...found.environments.values()]),
+    environments: await mappedIds(lookup, [...found.environments.values()]),
     holds: [...found.projects].map((id) => `project/${id}`).sort(),
     outbound: outboundOf(resolving.origin, chosen, replaced),
     ...(replaced.size === 0 ? {} : { conceal: withoutWords }),
@@ -112,13 +113,13 @@ async function placeRoot(
 }
 
 async function mappedIds(
-  places: Places,
+  lookup: Lookup,
   environments: readonly Environment[],
 ): Promise<readonly string[]> {
   const ids = new Set<string>();
   for (const each of environments) {
     requireAccess(each);
-    ids.add(await places.mappedId(each));
+    ids.add(await mappedIdOf(lookup, each));
   }
   return [...ids].sort();
 }

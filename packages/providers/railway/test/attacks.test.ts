@@ -184,7 +184,7 @@ describe('a request with another reading', () => {
       'unknown_operation',
     ],
     ['a field of an object nobody knows', { query: '{ me { superPowers } }' }, 'unknown_operation'],
-    ['a known field that has no row', { query: '{ signals { id } }' }, 'unknown_operation'],
+    ['a field that Railway retired', { query: '{ team(id: "x") { id } }' }, 'unknown_operation'],
     [
       'a subscription',
       { query: 'subscription { deploymentLogs(deploymentId: "x") { message } }' },

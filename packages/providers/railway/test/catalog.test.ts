@@ -3,6 +3,13 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { canonicalResource, catalog, MUTATIONS, QUERIES } from '../src/catalog.ts';
 import { knownSchema } from '../src/known-schema.ts';
+import { NEVER, type Rows } from '../src/rows/row.ts';
+import { SUBSCRIPTIONS } from '../src/rows/subscriptions.ts';
+
+const REFERENCE = readFileSync(
+  new URL('../../../../docs/reference/railway.md', import.meta.url),
+  'utf8',
+);
 
 describe('the catalog', () => {
   const effects = new Map(
@@ -63,19 +70,35 @@ describe('the catalog', () => {
     }
   });
 
-  test('stands in the reference, operation by operation', () => {
-    const file = new URL('../../../../docs/reference/railway.md', import.meta.url);
-    const lines = readFileSync(file, 'utf8').matchAll(
-      /^\| `(railway:\w+)` +\| (\w+) +\|.*\| (.+?) +\|$/gm,
-    );
-    const documented = [...lines].map(([, name, effect, summary]) => ({ name, effect, summary }));
-    expect(documented).toEqual(
+  test('stands in the reference, operation by operation, with why it is never forwarded', () => {
+    const rows: Rows = { ...QUERIES, ...MUTATIONS };
+    const lines = REFERENCE.matchAll(/^\| `railway:(\w+)` +\| (\w+) +\| (.+?) +\| (.+?) +\|$/gm);
+    const documented = [...lines].map(([, name = '', effect, on = '', summary]) => ({
+      name: `railway:${name}`,
+      effect,
+      summary,
+      never: on.startsWith('`') ? undefined : on,
+    }));
+    expect(documented.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
       catalog.operations.map(({ name, effects: [rule], summary }) => ({
         name,
         effect: rule?.effect,
         summary,
+        never: rows[name.replace('railway:', '')]?.never,
       })),
     );
+  });
+
+  test('gives the reasons that stand in the reference', () => {
+    const lines = REFERENCE.matchAll(/^\| (\w+) +\| `(\w+)` +\| (.+?) +\|$/gm);
+    const documented = [...lines].map(([, why, ...reason]) => [why, reason]);
+    expect(Object.fromEntries(documented)).toEqual(NEVER);
+  });
+
+  test('tells of each subscription the query that stands in the reference', () => {
+    const lines = REFERENCE.matchAll(/^\| `subscription (\w+)` +\| `railway:(\w+)` +\|$/gm);
+    const documented = [...lines].map(([, name, query]) => [name, query]);
+    expect(Object.fromEntries(documented)).toEqual(SUBSCRIPTIONS);
   });
 
   test('does each thing to resources of its own kinds', () => {

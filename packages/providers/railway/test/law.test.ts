@@ -5,13 +5,15 @@
 import { describe, expect, test } from 'vitest';
 import { ACCESS } from './rows/access.ts';
 import { EDGES } from './rows/edges.ts';
+import { MACHINES } from './rows/machines.ts';
 import { PROJECTS } from './rows/projects.ts';
 import { SERVICES } from './rows/services.ts';
+import { SETTINGS } from './rows/settings.ts';
 import { STORAGE } from './rows/storage.ts';
 import { inbound, judge, openGate } from './support/gateway.ts';
 import { expectLawful } from './support/law.ts';
 
-const ROWS = [...STORAGE, ...SERVICES, ...PROJECTS, ...EDGES, ...ACCESS];
+const ROWS = [...STORAGE, ...SERVICES, ...PROJECTS, ...EDGES, ...ACCESS, ...MACHINES, ...SETTINGS];
 
 /** What rows begin with → why they are not forwarded, whatever was granted. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -27,15 +29,14 @@ const REFUSED: Readonly<Record<string, string>> = {
   userDelete: 'environment_mismatch',
   webhookTest: 'environment_mismatch',
   workspaceDelete: 'environment_mismatch',
-  // Nothing that Railway answers says where these would take place, or they are not known yet.
-  bucketUpdate: 'unknown_operation',
-  cloudAgentDelete: 'unknown_operation',
-  environmentApplyChangeSet: 'unknown_operation',
-  observabilityDashboardReset: 'unknown_operation',
+  signalReplace: 'environment_mismatch',
+  // A sandbox that is not in the environment named beside it.
+  'sandboxExec runs in the sandbox that is named': 'environment_mismatch',
+  'sandboxCheckpointCreate keeps the sandbox that is named': 'environment_mismatch',
+  'sandboxCheckpointDelete deletes what is named': 'environment_mismatch',
+  // Its contents are not judged, or there are none of it any more.
+  environmentApplyChangeSet: 'unparseable_request',
   plugin: 'unknown_operation',
-  sandbox: 'unknown_operation',
-  signalReplace: 'unknown_operation',
-  templateRevert: 'unknown_operation',
 };
 
 const codeFor = (does: string): string | null =>

@@ -1,9 +1,18 @@
 /** Environments, and the ways in which a patch of one takes effect. */
-import type { Rows } from './row.ts';
+import { neverForwarded, type Rows } from './row.ts';
 
 const HERE = {
   on: [['environment', 'environmentId']],
   at: [['environment', 'environmentId']],
+} as const;
+
+/** Both environments are shown, and one of them is changed. */
+const DRAWN = {
+  on: [['environment', 'targetEnvironmentId']],
+  at: [
+    ['environment', 'sourceEnvironmentId'],
+    ['environment', 'targetEnvironmentId'],
+  ],
 } as const;
 
 export const ENVIRONMENT_QUERIES: Rows = {
@@ -38,6 +47,20 @@ export const ENVIRONMENT_QUERIES: Rows = {
     summary: 'Shows what is staged in an environment, with the values of variables hidden.',
     ...HERE,
   },
+  environmentHasLegacyStaticEgress: {
+    effect: 'read',
+    summary: 'Tells whether services of an environment reach out from fixed addresses.',
+    ...HERE,
+  },
+  canvasViewMergePreview: {
+    effect: 'read',
+    summary: 'Shows how the drawing of an environment would change.',
+    ...DRAWN,
+  },
+  // Its id is not an environment's, and its outcome may hold the values of variables.
+  ...neverForwarded('unplaced', 'reveal', {
+    environmentChangeSetApply: 'Shows what a change set did, maybe with the values of variables.',
+  }),
 };
 
 export const ENVIRONMENT_MUTATIONS: Rows = {
@@ -87,6 +110,34 @@ export const ENVIRONMENT_MUTATIONS: Rows = {
     summary: 'Changes an environment as was staged; judged by, and forwarded as, what was staged.',
     ...HERE,
     content: { as: 'staged' },
+  },
+  // Forwarded as a patch, it says the same, and is judged.
+  ...neverForwarded('content', 'delete', {
+    environmentApplyChangeSet: 'Changes an environment as a change set says.',
+  }),
+  environmentTriggersDeploy: {
+    effect: 'write',
+    summary: 'Deploys a service from the branch that humans configured.',
+    on: [['service', 'input.serviceId']],
+    at: [
+      ['environment', 'input.environmentId'],
+      ['service-member', 'input.serviceId'],
+      ['project', 'input.projectId'],
+    ],
+  },
+  environmentUnskipService: {
+    effect: 'write',
+    summary: 'Deploys a service that was left out of an environment, and what it needs.',
+    on: [['environment', 'environmentId']],
+    at: [
+      ['environment', 'environmentId'],
+      ['service-member', 'serviceId'],
+    ],
+  },
+  canvasViewMerge: {
+    effect: 'write',
+    summary: 'Changes the drawing of an environment to that of another.',
+    ...DRAWN,
   },
   environmentPreviewChangeSet: {
     effect: 'reveal',

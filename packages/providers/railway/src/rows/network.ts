@@ -1,5 +1,5 @@
 /** Under which names, ports and addresses services are reached, and reach out. */
-import type { Row, Rows } from './row.ts';
+import { neverForwarded, type Row, type Rows } from './row.ts';
 
 const QUERY_AT = [
   ['environment', 'environmentId'],
@@ -57,6 +57,54 @@ export const NETWORK_QUERIES: Rows = {
     on: [['service', 'serviceId']],
     at: QUERY_AT,
   },
+  egressGatewayHAPreview: {
+    effect: 'read',
+    summary: 'Shows the addresses from which a service would reach out.',
+    on: [['service', 'serviceId']],
+    at: QUERY_AT,
+  },
+  egressGatewayLegacyPreview: {
+    effect: 'read',
+    summary: 'Shows the addresses from which a service would reach out.',
+    on: [['service', 'serviceId']],
+    at: QUERY_AT,
+  },
+  domainStatus: {
+    effect: 'read',
+    summary: 'Shows whether a domain works.',
+    on: [['custom-domain', 'id']],
+    at: [
+      ['custom-domain', 'id'],
+      ['project', 'projectId'],
+    ],
+  },
+  privateNetworks: {
+    effect: 'read',
+    summary: 'Lists the private networks of an environment.',
+    on: [['environment', 'environmentId']],
+    at: [['environment', 'environmentId']],
+  },
+  privateNetworkEndpoint: {
+    effect: 'read',
+    summary: 'Shows under which name a service is found in a private network.',
+    on: [['service', 'serviceId']],
+    at: [...QUERY_AT, ['private-network', 'privateNetworkId', 'environmentId']],
+  },
+  privateNetworkEndpointNameAvailable: {
+    effect: 'read',
+    summary: 'Tells whether a name is free in a private network.',
+    on: [['environment', 'environmentId']],
+    at: [
+      ['environment', 'environmentId'],
+      ['private-network', 'privateNetworkId', 'environmentId'],
+    ],
+  },
+  validateServiceEdgeRules: {
+    effect: 'read',
+    summary: 'Tells whether rules for what reaches a service could be set.',
+    on: [['service', 'input.serviceId']],
+    at: INPUT_AT,
+  },
 };
 
 export const NETWORK_MUTATIONS: Rows = {
@@ -110,5 +158,63 @@ export const NETWORK_MUTATIONS: Rows = {
     'delete',
     'Replaces the addresses that a service reaches out from.',
   ),
+  egressGatewayHAMigrationPreview: atInputOrEverywhere(
+    'read',
+    'Shows the addresses from which a service would reach out.',
+  ),
+  customDomainIssueCertificate: {
+    effect: 'write',
+    summary: 'Has a new certificate made for a domain.',
+    on: [['custom-domain', 'id']],
+    at: [['custom-domain', 'id']],
+  },
+  enableServiceCdn: atInput('write', 'Puts a cache in front of a service.'),
+  disableServiceCdn: atInput('delete', 'Takes away the cache in front of a service.'),
+  updateServiceEdgeConfig: atInput('write', 'Changes how long the cache before a service keeps.'),
+  updateServiceEdgeRules: atInput(
+    'delete',
+    'Replaces every rule of what reaches a service: what is blocked, and what is sent elsewhere.',
+  ),
+  setServiceUnderAttackMode: {
+    ...atInput('write', 'Has visitors of a service challenged, or no longer.'),
+    adds: [
+      {
+        when: 'input.enabled',
+        is: 'not true',
+        operation: 'serviceUnprotect',
+        on: [['service', 'input.serviceId']],
+      },
+    ],
+  },
+  privateNetworkCreateOrGet: {
+    effect: 'write',
+    summary: 'Makes a private network.',
+    on: [['environment', 'input.environmentId']],
+    at: [
+      ['environment', 'input.environmentId'],
+      ['project', 'input.projectId'],
+    ],
+  },
+  privateNetworkEndpointCreateOrGet: {
+    effect: 'write',
+    summary: 'Puts a service into a private network under a name.',
+    on: [['service', 'input.serviceId']],
+    at: [
+      ['environment', 'input.environmentId'],
+      ['service-member', 'input.serviceId'],
+      ['private-network', 'input.privateNetworkId', 'input.environmentId'],
+    ],
+  },
+  privateNetworksForEnvironmentDelete: {
+    effect: 'delete',
+    summary: 'Deletes every private network of an environment.',
+    on: [['environment', 'environmentId']],
+    at: [['environment', 'environmentId']],
+  },
+  ...neverForwarded('unplaced', 'delete', {
+    privateNetworkEndpointDelete: 'Takes a service out of a private network.',
+    privateNetworkEndpointRename:
+      'Renames a service in a private network, so that it is not found.',
+  }),
   purgeServiceCache: atInput('delete', 'Empties the cache in front of a service.'),
 };

@@ -1,13 +1,15 @@
 /** Projects and workspaces. */
-import type { Place, Row, Rows, Target } from './row.ts';
+import { ACCOUNT, type Row, type Rows } from './row.ts';
 
 /** What is done to a project reaches all of its environments. */
 function done(effect: Row['effect'], path: string, summary: string): Row {
   return { effect, summary, on: [['project', path]], at: [['everywhere', path]] };
 }
 
-const ACCOUNT: readonly Target[] = [['account']];
-const WHOLE_ACCOUNT: readonly Place[] = [['account', '']];
+/** What is read of a project itself, none of its environments. */
+function shown(path: string, summary: string): Row {
+  return { effect: 'read', summary, on: [['project', path]], at: [['project', path]] };
+}
 
 export const PROJECT_QUERIES: Rows = {
   project: {
@@ -28,6 +30,11 @@ export const PROJECT_QUERIES: Rows = {
     summary: 'Shows a workspace, its members and its projects.',
     on: [['workspace', 'workspaceId']],
   },
+  projectCompliance: shown('projectId', 'Shows who of a project has a second factor, and backups.'),
+  projectInvitations: shown('id', 'Lists who was invited into a project, without the codes.'),
+  projectMembers: shown('projectId', 'Lists the members of a project.'),
+  projectResourceAccess: shown('projectId', 'Tells what the plan of a project allows.'),
+  projectWorkspaceMembers: shown('projectId', 'Lists who of the workspace reaches a project.'),
   projectInviteCode: {
     effect: 'escalate',
     summary: 'Makes and shows a code with which anybody joins a project.',
@@ -75,16 +82,36 @@ export const PROJECT_MUTATIONS: Rows = {
     'Takes over a project that was offered.',
   ),
   projectClaim: done('escalate', 'id', 'Moves a project to another workspace.'),
+  projectFeatureFlagAdd: done(
+    'escalate',
+    'input.projectId',
+    'Switches a feature on for a project.',
+  ),
+  projectFeatureFlagRemove: done(
+    'delete',
+    'input.projectId',
+    'Switches a feature off for a project.',
+  ),
+  projectInvitationCreate: done('escalate', 'id', 'Invites somebody into a project.'),
+  projectInviteUser: done('escalate', 'id', 'Invites somebody into a project.'),
+  projectLeave: done('delete', 'id', 'Leaves a project, which is out of reach then.'),
+  projectMemberAdd: done('escalate', 'input.projectId', 'Lets somebody into a project.'),
+  projectMemberRemove: done('delete', 'input.projectId', 'Removes somebody from a project.'),
+  projectMemberUpdate: done(
+    'escalate',
+    'input.projectId',
+    'Changes what somebody may do in a project.',
+  ),
   workspaceDelete: {
     effect: 'delete',
     summary: 'Deletes a workspace with every project in it.',
     on: [['workspace', 'id']],
-    at: WHOLE_ACCOUNT,
+    never: 'account',
   },
   userDelete: {
     effect: 'delete',
     summary: 'Deletes the account with every workspace that is its alone.',
     on: ACCOUNT,
-    at: WHOLE_ACCOUNT,
+    never: 'account',
   },
 };

@@ -33,6 +33,9 @@ export type Condition =
   | 'given'
   | 'named'
   | 'true'
+  | 'not true'
+  /** A list with something in it, or what is no list. */
+  | 'some'
   | 'zero or null'
   /** Null, or a map with a null in the place of an entry. */
   | 'nulls'
@@ -52,6 +55,37 @@ export type Content =
   | { readonly as: 'patch' | 'variables'; readonly path: Path }
   | { readonly as: 'staged' };
 
+/**
+ * Why a field is forwarded to nobody, whatever was granted: the one list of reasons.
+ * Law 2: what nothing places in one environment is in none that was granted.
+ */
+export const NEVER = {
+  account: [
+    'environment_mismatch',
+    'It reaches whatever the account reaches, and a request is judged in one environment.',
+  ],
+  person: [
+    'environment_mismatch',
+    'It is done in the name of the person behind the account: how they sign in, and what they agree to.',
+  ],
+  workspace: [
+    'environment_mismatch',
+    'It reaches a whole workspace, and a request is judged in one environment.',
+  ],
+  unplaced: [
+    'environment_mismatch',
+    'Nothing that Railway answers says in which environment it would take place.',
+  ],
+  /** Law 3: what it carries, or has brought from elsewhere, could be anything. */
+  content: [
+    'unparseable_request',
+    'What it would change is not judged from its contents: say the same with environmentPatchCommit.',
+  ],
+  staff: ['unknown_operation', 'Only Railway’s own staff may do it.'],
+  retired: ['unknown_operation', 'Railway has retired it.'],
+} as const;
+export type Never = keyof typeof NEVER;
+
 export interface Row {
   readonly effect: Effect;
   /** One line, in plain words: what it does at worst. */
@@ -62,6 +96,30 @@ export interface Row {
   readonly at?: readonly Place[];
   readonly adds?: readonly Addition[];
   readonly content?: Content;
+  readonly never?: Never;
 }
 
 export type Rows = Readonly<Record<string, Row>>;
+
+export const ACCOUNT: readonly Target[] = [['account']];
+
+/** Fields that are forwarded to nobody, by name, each with what it does at worst. */
+export function neverForwarded(
+  never: Never,
+  effect: Effect,
+  summaries: Readonly<Record<string, string>>,
+): Rows {
+  return Object.fromEntries(
+    Object.entries(summaries).map(([name, summary]) => [
+      name,
+      { effect, summary, on: ACCOUNT, never },
+    ]),
+  );
+}
+
+/** Fields that show or change what is in no environment: of the account, or what everybody may see. */
+export function onAccount(effect: Effect, summaries: Readonly<Record<string, string>>): Rows {
+  return Object.fromEntries(
+    Object.entries(summaries).map(([name, summary]) => [name, { effect, summary, on: ACCOUNT }]),
+  );
+}

@@ -27,6 +27,12 @@ export const STORAGE_QUERIES: Rows = {
     on: [INSTANCE],
     at: [INSTANCE],
   },
+  bucketInstanceDetails: {
+    effect: 'read',
+    summary: 'Shows how full a bucket is in one environment.',
+    on: [['bucket', 'bucketId']],
+    at: [['bucket-in', 'bucketId', 'environmentId']],
+  },
   bucketS3Credentials: {
     effect: 'reveal',
     summary: 'Shows the secret key that opens a bucket.',
@@ -136,6 +142,12 @@ export const STORAGE_MUTATIONS: Rows = {
     summary: 'Creates a bucket, maybe in every environment where none is named.',
     on: [['project', 'input.projectId']],
     at: [['environment-or-all', 'input.projectId', 'input.environmentId']],
+  },
+  bucketUpdate: {
+    effect: 'write',
+    summary: 'Renames a bucket, which is the same in every environment.',
+    on: [['bucket', 'id']],
+    at: [['bucket', 'id']],
   },
   bucketCredentialsReset: {
     effect: 'escalate',

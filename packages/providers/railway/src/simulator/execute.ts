@@ -13,6 +13,7 @@ import {
 } from 'graphql';
 import { type Arguments, isObject } from './args.ts';
 import type { Context } from './context.ts';
+import { badInput } from './errors.ts';
 import { FIELDS, KIND_OF_TYPE } from './fields.ts';
 import { MUTATIONS, QUERIES } from './operations.ts';
 import type { Recorder } from './recorder.ts';
@@ -110,7 +111,8 @@ const resolve: GraphQLFieldResolver<unknown, Execution, Arguments> = (
   const type = info.parentType.name;
   if (info.path.prev === undefined) {
     const operation = (type === 'Mutation' ? MUTATIONS : QUERIES)[info.fieldName];
-    if (operation === undefined) throw new Error(`${info.fieldName} is not simulated`);
+    // Nothing is done, so nothing is recorded.
+    if (operation === undefined) throw badInput(`${info.fieldName} is not simulated`);
     const alias = aliasOf(info.path);
     execution.fieldOf.set(alias, info.fieldName);
     // What an earlier field looked at before it was refused is not this one's.

@@ -3,6 +3,7 @@ import {
   ApiToken,
   CloudAgent,
   InviteCode,
+  ObservabilityDashboard,
   ProjectToken,
   Sandbox,
   Signal,
@@ -57,6 +58,10 @@ export const KIND_OF_TYPE: Readonly<Record<string, Kind>> = {
   TCPProxy: 'tcp-proxy',
   EgressGateway: 'egress-gateway',
   Sandbox: 'sandbox',
+  SandboxCheckpoint: 'checkpoint',
+  DeploymentSnapshot: 'deployment',
+  ObservabilityDashboard: 'dashboard',
+  PrivateNetwork: 'private-network',
   CloudAgent: 'cloud-agent',
   Signal: 'signal',
 };
@@ -89,5 +94,6 @@ export const FIELDS = {
   BucketS3CompatibleCredentials,
   Sandbox,
   CloudAgent,
+  ObservabilityDashboard,
   Signal,
 };

@@ -4,10 +4,13 @@ import { accessMutations, accessQueries } from './operations/access.ts';
 import { bucketMutations, bucketQueries } from './operations/buckets.ts';
 import { computeMutations, computeQueries } from './operations/compute.ts';
 import { deploymentMutations, deploymentQueries } from './operations/deployments.ts';
+import { edgeMutations, edgeQueries } from './operations/edge.ts';
 import { environmentMutations, environmentQueries } from './operations/environments.ts';
+import { machineMutations, machineQueries } from './operations/machines.ts';
 import { networkMutations, networkQueries } from './operations/network.ts';
 import { projectMutations, projectQueries } from './operations/projects.ts';
 import { serviceMutations, serviceQueries } from './operations/services.ts';
+import { settingsMutations, settingsQueries } from './operations/settings.ts';
 import { variableMutations, variableQueries } from './operations/variables.ts';
 import { volumeMutations, volumeQueries } from './operations/volumes.ts';
 
@@ -16,10 +19,13 @@ export const QUERIES: Operations = {
   ...bucketQueries,
   ...computeQueries,
   ...deploymentQueries,
+  ...edgeQueries,
   ...environmentQueries,
+  ...machineQueries,
   ...networkQueries,
   ...projectQueries,
   ...serviceQueries,
+  ...settingsQueries,
   ...variableQueries,
   ...volumeQueries,
 };
@@ -29,10 +35,13 @@ export const MUTATIONS: Operations = {
   ...bucketMutations,
   ...computeMutations,
   ...deploymentMutations,
+  ...edgeMutations,
   ...environmentMutations,
+  ...machineMutations,
   ...networkMutations,
   ...projectMutations,
   ...serviceMutations,
+  ...settingsMutations,
   ...variableMutations,
   ...volumeMutations,
 };

@@ -14,7 +14,7 @@ import {
 } from 'graphql';
 import { MUTATIONS, QUERIES } from '../../src/catalog.ts';
 import { knownSchema } from '../../src/known-schema.ts';
-import type { Kind } from '../../src/simulator/world/world.ts';
+import { KINDS, type Kind } from '../../src/simulator/world/world.ts';
 
 export interface RandomRequest {
   readonly query: string;
@@ -33,11 +33,22 @@ export interface KnownIds {
 const NAMED: Readonly<Record<string, Kind>> = {
   environmentId: 'environment',
   sourceEnvironmentId: 'environment',
+  targetEnvironmentId: 'environment',
   baseEnvironmentId: 'environment',
+  baseEnvironmentOverrideId: 'environment',
   projectId: 'project',
   ids: 'project',
   serviceId: 'service',
   rootServiceId: 'service',
+  existingRootServiceId: 'service',
+  enabledServiceIds: 'service',
+  disabledServiceIds: 'service',
+  serviceIds: 'service',
+  serviceInstanceId: 'service-instance',
+  cloudAgentId: 'cloud-agent',
+  sandboxId: 'sandbox',
+  sourceSandboxId: 'sandbox',
+  privateNetworkId: 'private-network',
   wipeServiceIds: 'service',
   replicaServiceIds: 'service',
   volumeId: 'volume',
@@ -78,10 +89,9 @@ class Writer {
   }
 
   /** A value as JSON. Undefined: left out. */
-  value(type: GraphQLInputType, name: string, kind: Kind): unknown {
-    if (isNonNullType(type))
-      return this.value(type.ofType, name, kind) ?? this.value(type, name, kind);
-    if (this.chance(8)) return null;
+  value(type: GraphQLInputType, name: string, kind: Kind, isNeeded = false): unknown {
+    if (isNonNullType(type)) return this.value(type.ofType, name, kind, true);
+    if (!isNeeded && this.chance(8)) return null;
     if (isListType(type)) {
       return Array.from({ length: this.pick([0, 1, 2]) }, () =>
         this.value(type.ofType, name, kind),
@@ -220,8 +230,7 @@ class Writer {
     const field = type?.getFields()[name];
     const [target] = rows[name]?.on ?? [];
     if (field === undefined || type == null) throw new Error(`${name} is not in the schema`);
-    // Kinds of resources are kinds of the simulated world, but for the account's and variables.
-    const kind = (target?.[0] ?? 'project') as Kind;
+    const kind = KINDS.find((each) => each === target?.[0]) ?? 'project';
     const written = `${alias}: ${name}${this.arguments(field, kind)}${this.directive()}${this.selection(field.type, 6)}`;
     return this.wrapped(written, type.name);
   }

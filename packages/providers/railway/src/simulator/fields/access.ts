@@ -28,4 +28,14 @@ export const CloudAgent: Fields<records.CloudAgent> = {
   consoleTargetId: ({ id }) => id,
 };
 
+/** The world keeps of an item no more than its id. */
+export const ObservabilityDashboard: Fields<records.Dashboard> = {
+  items: ({ items }) =>
+    items.map((id) => ({
+      id,
+      displayConfig: {},
+      dashboardItem: { id, name: id, type: 'SERVICE_LOGS_ITEM', config: {}, monitors: [] },
+    })),
+};
+
 export const Signal: Fields<records.Signal> = { writableBy: () => [] };

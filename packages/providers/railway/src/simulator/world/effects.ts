@@ -64,6 +64,13 @@ function sameCode(one: Settings, other: Settings): boolean {
   return codeOf(one) === codeOf(other);
 }
 
+/** Lists that are replaced as a whole. */
+const LISTS: Partial<Readonly<Record<Kind, string>>> = {
+  dashboard: 'items',
+  'edge-config': 'rules',
+  signal: 'rules',
+};
+
 type Seen = Readonly<Record<string, unknown>> & { readonly id: string };
 
 function isEmptied(before: unknown, after: unknown): boolean {
@@ -84,7 +91,10 @@ function judgeChange(kind: Kind, before: Seen, after: Seen): { effect: EffectKin
   if (kind === 'deployment' && after['status'] === 'REMOVED' && before['status'] !== 'REMOVED') {
     return { effect: 'destroyed' };
   }
-  const list = kind === 'dashboard' ? 'items' : kind === 'signal' ? 'rules' : undefined;
+  if (before['challenges'] === true && after['challenges'] === false) {
+    return { effect: 'destroyed' };
+  }
+  const list = LISTS[kind];
   if (list !== undefined && JSON.stringify(before[list]) !== JSON.stringify(after[list])) {
     return {
       effect: Array.isArray(after[list]) && after[list].length === 0 ? 'destroyed' : 'overwrote',

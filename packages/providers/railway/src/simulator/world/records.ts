@@ -249,6 +249,27 @@ export interface Sandbox extends Stored {
   readonly idleTimeoutMinutes: number | null;
 }
 
+/** What was kept of a sandbox's disk. */
+export interface Checkpoint extends Stored {
+  readonly environmentId: string;
+  readonly key: string;
+}
+
+export interface PrivateNetwork extends Stored {
+  readonly projectId: string;
+  readonly environmentId: string;
+  readonly name: string;
+}
+
+/** What stands in front of a service. */
+export interface EdgeConfig extends Stored {
+  readonly environmentId: string;
+  readonly serviceId: string;
+  readonly rules: readonly unknown[];
+  /** Visitors have to show that they are no program. */
+  readonly challenges: boolean;
+}
+
 export interface CloudAgent extends Stored {
   readonly projectId: string;
   readonly environmentId: string;

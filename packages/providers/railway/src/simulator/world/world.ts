@@ -35,12 +35,15 @@ export interface Kinds {
   patch: records.Patch;
   'change-set-apply': records.ChangeSetApply;
   sandbox: records.Sandbox;
+  checkpoint: records.Checkpoint;
   'cloud-agent': records.CloudAgent;
   signal: records.Signal;
   plugin: records.Plugin;
   'plugin-instance': records.PluginInstance;
   dashboard: records.Dashboard;
   'edge-cache': records.EdgeCache;
+  'edge-config': records.EdgeConfig;
+  'private-network': records.PrivateNetwork;
   transfer: records.Transfer;
   execution: records.Execution;
 }
@@ -79,12 +82,15 @@ const TABLES: { readonly [K in Kind]: true } = {
   patch: true,
   'change-set-apply': true,
   sandbox: true,
+  checkpoint: true,
   'cloud-agent': true,
   signal: true,
   plugin: true,
   'plugin-instance': true,
   dashboard: true,
   'edge-cache': true,
+  'edge-config': true,
+  'private-network': true,
   transfer: true,
   execution: true,
 };
