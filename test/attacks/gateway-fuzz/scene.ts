@@ -41,6 +41,15 @@ const GRANTED: readonly KindOfWorld[] = [
 /** Of each kind so many: a token holds them all, and travels in a header. */
 const NAMED = 3;
 
+/** Of what is done to the account alone, as much as a token has room for besides. */
+const OF_ACCOUNT: readonly string[] = [
+  'apiToken',
+  'introspection',
+  'me',
+  'projects',
+  'regions',
+].map((name) => `railway:${name}`);
+
 /** Milliseconds before its end in which a token is not used any more. */
 const MARGIN = 20_000;
 
@@ -122,6 +131,7 @@ async function grantEverything(
   for (const operation of catalog.operations.filter(isMild)) {
     const fitting = resources.filter((each) => canonicalResource(operation.name, each) !== null);
     if (fitting.length === 0) continue;
+    if (fitting.join() === 'account/self' && !OF_ACCOUNT.includes(operation.name)) continue;
     const key = fitting.join(' ');
     byResources.set(key, [...(byResources.get(key) ?? []), operation.name]);
   }

@@ -14,6 +14,10 @@ import {
 } from 'graphql';
 import { MUTATIONS, QUERIES } from '../../src/catalog.ts';
 import { knownSchema } from '../../src/known-schema.ts';
+import {
+  MUTATIONS as SIMULATED_MUTATIONS,
+  QUERIES as SIMULATED_QUERIES,
+} from '../../src/simulator/operations.ts';
 import { KINDS, type Kind } from '../../src/simulator/world/world.ts';
 
 export interface RandomRequest {
@@ -226,7 +230,10 @@ class Writer {
   root(isQuery: boolean, alias: string): string {
     const rows = isQuery ? QUERIES : MUTATIONS;
     const type = isQuery ? knownSchema().getQueryType() : knownSchema().getMutationType();
-    const name = this.pick(Object.keys(rows));
+    // Mostly what the simulated world can do, or little of what is sent would do anything.
+    const name = this.chance(6)
+      ? this.pick(Object.keys(rows))
+      : this.pick(Object.keys(isQuery ? SIMULATED_QUERIES : SIMULATED_MUTATIONS));
     const field = type?.getFields()[name];
     const [target] = rows[name]?.on ?? [];
     if (field === undefined || type == null) throw new Error(`${name} is not in the schema`);
