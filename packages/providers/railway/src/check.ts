@@ -5,7 +5,7 @@ import type { Ask } from './ask.ts';
 import type { RailwayConfig } from './config.ts';
 import { accountOf, readProject } from './identity.ts';
 import { everyNode, PAGE_INFO, PAGE_SIZE, pageOf } from './pages.ts';
-import type { Drift } from './schema.ts';
+import type { Comparison } from './schema.ts';
 
 type Finding = ConnectionCheck['findings'][number];
 
@@ -16,14 +16,14 @@ const NAMED = 10;
 export async function checkConnection(
   config: RailwayConfig,
   ask: Ask,
-  drift: () => Promise<Drift>,
+  compare: () => Promise<Comparison>,
 ): Promise<ConnectionCheck> {
   try {
     const findings = [
       await accountFinding(config, ask),
       await reachFinding(config, ask),
       ...(await projectFindings(config, ask)),
-      driftFinding(await drift()),
+      ...schemaFindings(await compare()),
     ];
     const essential = findings.filter(({ essential }) => essential);
     return {
@@ -97,14 +97,18 @@ async function projectFindings(config: RailwayConfig, ask: Ask): Promise<readonl
   return findings;
 }
 
-function driftFinding(drift: Drift): Found {
-  return drift.size === 0
-    ? { ok: true, text: 'Railway’s schema is as this version knows it.', essential: false }
-    : {
-        ok: false,
-        text: `Railway changed ${drift.size} fields that this version knows otherwise; what uses them is denied: ${listed([...drift].sort())}.`,
-        essential: false,
-      };
+function schemaFindings({ drift, added }: Comparison): readonly Found[] {
+  const findings: Found[] = [];
+  if (drift.size > 0) {
+    const text = `Railway changed ${drift.size} fields that this version knows otherwise; what uses them is denied: ${listed([...drift].sort())}.`;
+    findings.push({ ok: false, text, essential: false });
+  }
+  if (added.size > 0) {
+    const text = `Railway has ${added.size} fields, arguments or values that this version does not know; what uses them is denied: ${listed([...added].sort())}.`;
+    findings.push({ ok: false, text, essential: false });
+  }
+  if (findings.length > 0) return findings;
+  return [{ ok: true, text: 'Railway’s schema is as this version knows it.', essential: false }];
 }
 
 function listed(names: readonly string[]): string {

@@ -42,7 +42,7 @@ const TOO_OFTEN = 429;
 export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts): Provider {
   const cache = new Cache(clock);
   const drifts = new Drifts(clock);
-  const driftOf = (connection: ProviderConnection) =>
+  const compare = (connection: ProviderConnection) =>
     drifts.of(connection.id, askOver(upstream, connection));
   return withDeadline(
     sanitizeErrors({
@@ -65,7 +65,7 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
       sameTarget: async (a, b) => sharesProject(a, b),
       check: async (connection) =>
         checkConnection(parseConfig(connection.config), askOver(upstream, connection), () =>
-          driftOf(connection),
+          compare(connection),
         ),
       gateway: {
         tokenHeaders: ['project-access-token'],
@@ -78,7 +78,7 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
             scope: connection.id,
             origin: originOf(config),
             projects: config.projects.map(({ id }) => id),
-            drift: () => driftOf(connection),
+            drift: async () => (await compare(connection)).drift,
           });
         },
         inject: ({ config, credential }) => headerOf(parseConfig(config).token, credential),

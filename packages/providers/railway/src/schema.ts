@@ -27,8 +27,15 @@ const MOST_CONNECTIONS = 200;
 /** `Type.field` of everything known that is not at Railway, or is otherwise there. */
 export type Drift = ReadonlySet<string>;
 
+/** Railway's schema against the known one. */
+export interface Comparison {
+  readonly drift: Drift;
+  /** What Railway has besides: root fields, and arguments, members and values of what is known. */
+  readonly added: ReadonlySet<string>;
+}
+
 /** Fetches and compares. @throws ProviderError */
-async function fetchDrift(ask: Ask): Promise<Drift> {
+async function compareWith(ask: Ask): Promise<Comparison> {
   const query = getIntrospectionQuery({ descriptions: false });
   const fetched = await ask({ query, shape: z.object({ __schema: z.looseObject({}) }) });
   let schema: GraphQLSchema;
@@ -38,7 +45,8 @@ async function fetchDrift(ask: Ask): Promise<Drift> {
   } catch {
     throw new ProviderError('unavailable', 'Railway’s answer is no schema.');
   }
-  return driftBetween(knownSchema(), schema);
+  const known = knownSchema();
+  return { drift: driftBetween(known, schema), added: addedTo(known, schema) };
 }
 
 /** What of `known` is missing or otherwise in `theirs`. What `theirs` has besides is no drift. */
@@ -66,6 +74,42 @@ export function driftBetween(known: GraphQLSchema, theirs: GraphQLSchema): Drift
     }
   }
   return drift;
+}
+
+/**
+ * What `theirs` has of root fields, arguments, input members and values that `known` has not. None of it is
+ * forwarded: a request for it is not valid here. Objects are known in part, so their other fields are not listed.
+ */
+export function addedTo(known: GraphQLSchema, theirs: GraphQLSchema): ReadonlySet<string> {
+  const added = new Set<string>();
+  const roots = new Set(['Query', 'Mutation', 'Subscription']);
+  for (const type of Object.values(theirs.getTypeMap())) {
+    const own = known.getType(type.name);
+    if (type.name.startsWith('__') || own === undefined) continue;
+    if (isEnumType(type) && isEnumType(own)) {
+      for (const { name } of type.getValues()) {
+        if (own.getValue(name) == null) added.add(`${type.name}.${name}`);
+      }
+    }
+    if (isInputObjectType(type) && isInputObjectType(own)) {
+      for (const name of Object.keys(type.getFields())) {
+        if (!Object.hasOwn(own.getFields(), name)) added.add(`${type.name}.${name}`);
+      }
+    }
+    if (!isObjectType(type) || !isObjectType(own)) continue;
+    for (const field of Object.values(type.getFields())) {
+      const present = own.getFields()[field.name];
+      if (present === undefined) {
+        if (roots.has(type.name)) added.add(`${type.name}.${field.name}`);
+        continue;
+      }
+      const names = new Set(present.args.map(({ name }) => name));
+      for (const { name } of field.args) {
+        if (!names.has(name)) added.add(`${type.name}.${field.name}(${name})`);
+      }
+    }
+  }
+  return added;
 }
 
 /** Whether a value of that type means the same there. */
@@ -96,24 +140,27 @@ const FAILURE = 5_000;
 /** One comparison for each connection at a time, kept while it is fresh. */
 export class Drifts {
   readonly #clock: Clock;
-  readonly #known = new Map<string, { at: number; lifetime: number; drift: Promise<Drift> }>();
+  readonly #known = new Map<
+    string,
+    { at: number; lifetime: number; compared: Promise<Comparison> }
+  >();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  of(connectionId: string, ask: Ask): Promise<Drift> {
+  of(connectionId: string, ask: Ask): Promise<Comparison> {
     const present = this.#known.get(connectionId);
     const age = this.#clock.now() - (present?.at ?? 0);
-    if (present !== undefined && age >= 0 && age < present.lifetime) return present.drift;
+    if (present !== undefined && age >= 0 && age < present.lifetime) return present.compared;
     if (this.#known.size >= MOST_CONNECTIONS) this.#known.clear();
-    const drift = fetchDrift(ask);
-    const entry = { at: this.#clock.now(), lifetime: LIFETIME, drift };
+    const compared = compareWith(ask);
+    const entry = { at: this.#clock.now(), lifetime: LIFETIME, compared };
     this.#known.set(connectionId, entry);
-    drift.catch(() => {
+    compared.catch(() => {
       entry.at = this.#clock.now();
       entry.lifetime = FAILURE;
     });
-    return drift;
+    return compared;
   }
 }

@@ -16,6 +16,7 @@ import { catalog, MUTATIONS, QUERIES } from '../src/catalog.ts';
 import { knownSchema } from '../src/known-schema.ts';
 import type { Row } from '../src/rows/row.ts';
 import { SUBSCRIPTIONS } from '../src/rows/subscriptions.ts';
+import { addedTo, driftBetween } from '../src/schema.ts';
 
 const INTROSPECTION = process.env['RAILWAY_INTROSPECTION_FILE'];
 const CLASSES = process.env['RAILWAY_MUTATION_CLASSES_FILE'];
@@ -101,6 +102,8 @@ describe('every root field', () => {
       expect(fieldsOf(schema.getMutationType())).toEqual(fieldsOf(real.getMutationType()));
       expect(fieldsOf(schema.getQueryType())).toEqual(fieldsOf(real.getQueryType()));
       expect(fieldsOf(schema.getSubscriptionType())).toEqual(fieldsOf(real.getSubscriptionType()));
+      expect([...driftBetween(schema, real)]).toEqual([]);
+      expect([...addedTo(schema, real)]).toEqual([]);
     },
   );
 

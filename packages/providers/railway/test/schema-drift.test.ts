@@ -1,5 +1,5 @@
 /** What Railway changes is denied until a newer version knows it; what it adds is not known, so not asked for. */
-import { ProviderError, type Upstream } from '@countersign/provider-kit';
+import { ProviderError, type Upstream, type UpstreamAnswer } from '@countersign/provider-kit';
 import {
   buildSchema,
   type GraphQLOutputType,
@@ -21,6 +21,20 @@ function theirs(from: string, to: string) {
   const changed = printed.replace(from, to);
   expect(changed).not.toBe(printed);
   return buildSchema(changed);
+}
+
+/** The same answer with another body. */
+function answering(answer: UpstreamAnswer, body: unknown): UpstreamAnswer {
+  const bytes = Buffer.from(JSON.stringify(body));
+  return {
+    ...answer,
+    body: {
+      async *[Symbol.asyncIterator]() {
+        yield bytes;
+      },
+      destroy: () => {},
+    },
+  };
 }
 
 describe('a schema', () => {
@@ -108,16 +122,7 @@ describe('a request', () => {
         return answer;
       fetched += 1;
       if (broken) throw new ProviderError('unavailable', 'No answer.');
-      const body = Buffer.from(JSON.stringify({ data: introspectionFromSchema(schema) }));
-      return {
-        ...answer,
-        body: {
-          async *[Symbol.asyncIterator]() {
-            yield body;
-          },
-          destroy: () => {},
-        },
-      };
+      return answering(answer, { data: introspectionFromSchema(schema) });
     },
   };
   const { gateway } = createRailwayProvider({ clock: railway.clock, upstream });
@@ -159,6 +164,76 @@ describe('a request', () => {
     expect(fetched - asked).toBe(1);
     railway.clock.advance(5_000);
     expect((await judge(gated, environment)).refused).toBeNull();
+  });
+});
+
+describe('what Railway added', () => {
+  test.each<[string, string, string, string, string]>([
+    [
+      'a mutation',
+      'type Mutation {\n',
+      'type Mutation {\n  volumeErase(volumeId: String!): Boolean!\n',
+      'Mutation.volumeErase',
+      'mutation { volumeErase(volumeId: "ID") }',
+    ],
+    [
+      'a query',
+      'type Query {\n',
+      'type Query {\n  secrets: [String!]!\n',
+      'Query.secrets',
+      '{ secrets }',
+    ],
+    [
+      'an argument',
+      'volumeUpdate(input: VolumeUpdateInput!, volumeId: String!)',
+      'volumeUpdate(erase: Boolean, input: VolumeUpdateInput!, volumeId: String!)',
+      'Mutation.volumeUpdate(erase)',
+      'mutation { volumeUpdate(volumeId: "ID", input: {}, erase: true) { id } }',
+    ],
+    [
+      'a member of an input',
+      'input VolumeUpdateInput {\n',
+      'input VolumeUpdateInput {\n  erase: Boolean\n',
+      'VolumeUpdateInput.erase',
+      'mutation { volumeUpdate(volumeId: "ID", input: { erase: true }) { id } }',
+    ],
+    [
+      'a value',
+      '  DELETED\n  DELETING\n  ERROR\n',
+      '  DELETED\n  DELETING\n  ERASED\n  ERROR\n',
+      'VolumeState.ERASED',
+      'mutation { volumeInstanceUpdate(volumeId: "ID", input: { state: ERASED }) }',
+    ],
+  ])('as %s is listed, and denied', async (_what, from, to, name, query) => {
+    const railway = openRental();
+    const alive = upstreamOf(railway.simulator);
+    const schema = theirs(from, to);
+    const upstream: Upstream = {
+      ...alive,
+      send: async (request, credential, limits) => {
+        const answer = await alive.send(request, credential, limits);
+        const asked = Buffer.from(request.body ?? []).toString();
+        return asked.includes('IntrospectionQuery')
+          ? answering(answer, { data: introspectionFromSchema(schema) })
+          : answer;
+      },
+    };
+    const provider = createRailwayProvider({ clock: railway.clock, upstream });
+    const { gateway } = provider;
+    if (gateway === undefined) throw new Error('the provider has no gateway');
+    const connection = connectionTo(railway);
+    const { ok, findings } = await provider.check(connection);
+    expect(ok).toBe(true);
+    expect(findings).toContainEqual({
+      ok: false,
+      text: expect.stringContaining(`denied: ${name}.`),
+    });
+    const id = railway.rental.volumes.stagingUploads.id;
+    const outcome = await judge(
+      { gateway, connection },
+      inbound({ query: query.replace('ID', id) }),
+    );
+    expect(outcome.refused).toMatch(/^(?:unknown_operation|unparseable_request)$/);
   });
 });
 
