@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Ask } from './ask.ts';
 import { everyNode, PAGE_INFO, PAGE_SIZE, pageOf } from './pages.ts';
 import { kindOf } from './resource.ts';
+import { bucketsOf } from './shapes.ts';
 
 /** Empties every volume that a service uses. */
 const WIPE = 'railway:volumeWipe';
@@ -26,10 +27,11 @@ const disk = z.object({
 type Named = z.infer<typeof named>;
 type Disk = z.infer<typeof disk>;
 
-type Kind = 'volume' | 'service' | 'environment' | 'project';
+type Kind = 'bucket' | 'volume' | 'service' | 'environment' | 'project';
 
 /** Operations by which something is gone, or may be, that stands on or below what they name. */
 const TAKING: Readonly<Record<string, Kind>> = {
+  'railway:bucketDelete': 'bucket',
   'railway:environmentDelete': 'environment',
   'railway:placementChange': 'volume',
   'railway:projectDelete': 'project',
@@ -47,7 +49,7 @@ export function takesMore({ operation, resource }: Deletion): boolean {
 }
 
 /**
- * What a deletion of a volume, service, environment or project takes, itself included.
+ * What a deletion of a volume, bucket, service, environment or project takes, itself included.
  * @param projects ids of the connection's
  * @throws ProviderError, `refused` for what is not in these projects
  */
@@ -63,8 +65,8 @@ export async function assessDeletion(
     const inventory = await takeInventory(ask, project);
     const isHere =
       (kind === 'project' && project === id) ||
-      inventory.some(({ environment, services, volumes }) =>
-        [environment, ...services, ...volumes].some((each) => each.id === id),
+      inventory.some(({ environment, services, volumes, buckets }) =>
+        [environment, ...services, ...volumes, ...buckets].some((each) => each.id === id),
       );
     if (!isHere) continue;
     const found: Losses[] = [];
@@ -85,8 +87,11 @@ interface Place {
   /** Of the whole project. */
   readonly services: readonly Named[];
   readonly volumes: readonly Named[];
+  readonly buckets: readonly Named[];
   readonly instances: ReadonlySet<string>;
   readonly disks: readonly Disk[];
+  /** Ids of the buckets that its configuration holds. */
+  readonly held: ReadonlySet<string>;
 }
 
 async function takeInventory(ask: Ask, projectId: string): Promise<readonly Place[]> {
@@ -94,6 +99,7 @@ async function takeInventory(ask: Ask, projectId: string): Promise<readonly Plac
   const environments = await listed(ask, 'project', projectId, 'environments', 'id name', named);
   const services = await listed(ask, 'project', projectId, 'services', 'id name', named);
   const volumes = await listed(ask, 'project', projectId, 'volumes', 'id name', named);
+  const buckets = await listed(ask, 'project', projectId, 'buckets', 'id name', named);
   const places: Place[] = [];
   for (const environment of environments) {
     const shape = z.object({ serviceId: z.string() });
@@ -109,7 +115,8 @@ async function takeInventory(ask: Ask, projectId: string): Promise<readonly Plac
       ),
     ];
     const present = new Set(instances.map(({ serviceId }) => serviceId));
-    places.push({ environment, services, volumes, instances: present, disks });
+    const held = await bucketsIn(ask, environment.id);
+    places.push({ environment, services, volumes, buckets, instances: present, disks, held });
   }
   return places;
 }
@@ -117,7 +124,7 @@ async function takeInventory(ask: Ask, projectId: string): Promise<readonly Plac
 /** What of it stands in one environment. */
 async function lossesIn(
   ask: Ask,
-  { environment, services, volumes, instances, disks }: Place,
+  { environment, services, volumes, buckets, instances, disks, held }: Place,
   { kind, id, isWipe }: { readonly kind: Kind; readonly id: string; readonly isWipe: boolean },
 ): Promise<Losses> {
   const isWhole = kind === 'project' || (kind === 'environment' && environment.id === id);
@@ -146,7 +153,15 @@ async function lossesIn(
       newest_backup: [...backups].sort().at(-1) ?? null,
     });
   }
-  return { losses, omitted: Math.max(0, lostDisks.length - NAMED) };
+  const lostBuckets = buckets.filter(
+    (each) => held.has(each.id) && (isWhole || (kind === 'bucket' && each.id === id)),
+  );
+  for (const each of lostBuckets.slice(0, NAMED)) {
+    const size = await sizeOfBucket(ask, each.id, environment.id);
+    losses.push({ ...place, object: `bucket ${shown(each.name)}`, ...alone, size });
+  }
+  const omitted = [lostDisks, lostBuckets].map(({ length }) => Math.max(0, length - NAMED));
+  return { losses, omitted: omitted.reduce((sum, each) => sum + each, 0) };
 }
 
 async function backupsOf(ask: Ask, volumeInstanceId: string): Promise<readonly string[]> {
@@ -157,6 +172,23 @@ async function backupsOf(ask: Ask, volumeInstanceId: string): Promise<readonly s
   });
   if (answer === undefined) throw unseen();
   return answer.of.map(({ createdAt }) => createdAt);
+}
+
+async function bucketsIn(ask: Ask, environmentId: string): Promise<ReadonlySet<string>> {
+  const answer = await ask(bucketsOf(environmentId));
+  if (answer === undefined) throw unseen();
+  return new Set(Object.keys(answer.environment.config.buckets ?? {}));
+}
+
+/** Bytes; null where Railway does not tell. */
+async function sizeOfBucket(ask: Ask, id: string, environmentId: string): Promise<number | null> {
+  const answer = await ask({
+    query:
+      'query($id:String!,$e:String!){of:bucketInstanceDetails(bucketId:$id,environmentId:$e){sizeBytes}}',
+    variables: { id, e: environmentId },
+    shape: z.object({ of: z.object({ sizeBytes: z.coerce.number() }).nullable() }),
+  });
+  return answer?.of?.sizeBytes ?? null;
 }
 
 async function listed<T>(

@@ -78,6 +78,7 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
             scope: connection.id,
             origin: originOf(config),
             projects: config.projects.map(({ id }) => id),
+            isNarrow: config.token === 'project',
             drift: async () => (await compare(connection)).drift,
           });
         },

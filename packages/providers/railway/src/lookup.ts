@@ -4,31 +4,16 @@ import { z } from 'zod';
 import type { Ask, Question } from './ask.ts';
 import type { Cache } from './cache.ts';
 import { everyNode, PAGE_INFO, PAGE_SIZE, type Page, pageOf } from './pages.ts';
-
-const environmentShape = z.object({
-  id: z.string(),
-  projectId: z.string(),
-  isEphemeral: z.boolean(),
-  canAccess: z.boolean(),
-  sourceEnvironment: z.object({ id: z.string() }).nullable(),
-});
-const ENVIRONMENT = 'id projectId isEphemeral canAccess sourceEnvironment{id}';
-
-export type Environment = z.infer<typeof environmentShape>;
-
-const endpoints = z.array(z.object({ id: z.string() }));
-const instanceShape = z.object({
-  id: z.string(),
-  serviceId: z.string(),
-  domains: z.object({ serviceDomains: endpoints }),
-});
-const diskShape = z.object({ id: z.string(), volumeId: z.string() });
-const bucketsShape = z.object({
-  environment: z.object({
-    config: z.object({ buckets: z.record(z.string(), z.unknown()).nullish() }),
-  }),
-});
-const identified = z.object({ id: z.string() });
+import {
+  bucketsOf,
+  diskShape,
+  ENVIRONMENT,
+  type Environment,
+  endpoints,
+  environmentShape,
+  identified,
+  instanceShape,
+} from './shapes.ts';
 
 /** A request that needs more questions than these is not placed at all. */
 const MOST_QUESTIONS = 150;
@@ -63,6 +48,22 @@ export class Lookup {
       `environments ${projectId}`,
       { root: 'project', id: projectId, field: 'environments', node: ENVIRONMENT },
       environmentShape,
+    );
+  }
+
+  /** Ids of every project that the credential reaches. Never from memory. */
+  reachable(): Promise<readonly string[] | undefined> {
+    const query = `query($after:String){of:projects(first:${PAGE_SIZE},after:$after,includeDeleted:true){edges{node{id}} ${PAGE_INFO}}}`;
+    const shape = z.object({ of: pageOf(identified) });
+    return this.#once(
+      'projects',
+      async () => {
+        const all = await everyNode(
+          async (after) => (await this.#question({ query, variables: { after }, shape }))?.of,
+        );
+        return all?.map(({ id }) => id);
+      },
+      true,
     );
   }
 
@@ -114,9 +115,7 @@ export class Lookup {
   /** Ids of the buckets that stand in an environment, which only its configuration tells. */
   bucketsIn(environmentId: string): Promise<readonly string[] | undefined> {
     return this.#once(`config ${environmentId}`, async () => {
-      const query = 'query($id:String!){environment(id:$id){config(decryptVariables:false)}}';
-      const variables = { id: environmentId };
-      const answer = await this.#question({ query, variables, shape: bucketsShape });
+      const answer = await this.#question(bucketsOf(environmentId));
       return answer && Object.keys(answer.environment.config.buckets ?? {});
     });
   }
@@ -153,13 +152,9 @@ export class Lookup {
 
   /** Ids of the open ports of a service in an environment. */
   proxies(serviceId: string, environmentId: string): Promise<readonly string[] | undefined> {
-    return this.#once(`proxies ${environmentId} ${serviceId}`, async () => {
-      const query =
-        'query($s:String!,$e:String!){of:tcpProxies(serviceId:$s,environmentId:$e){id}}';
-      const variables = { s: serviceId, e: environmentId };
-      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
-      return answer?.of.map(({ id }) => id);
-    });
+    const query = 'query($s:String!,$e:String!){of:tcpProxies(serviceId:$s,environmentId:$e){id}}';
+    const variables = { s: serviceId, e: environmentId };
+    return this.#ids(`proxies ${environmentId} ${serviceId}`, query, variables);
   }
 
   /** Undefined: Railway knows none of that id there. */
@@ -189,12 +184,8 @@ export class Lookup {
   }
 
   checkpoints(environmentId: string): Promise<readonly string[] | undefined> {
-    return this.#once(`checkpoints ${environmentId}`, async () => {
-      const query = 'query($id:String!){of:sandboxCheckpoints(environmentId:$id){id}}';
-      const variables = { id: environmentId };
-      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
-      return answer?.of.map(({ id }) => id);
-    });
+    const query = 'query($id:String!){of:sandboxCheckpoints(environmentId:$id){id}}';
+    return this.#ids(`checkpoints ${environmentId}`, query, { id: environmentId });
   }
 
   networks(environmentId: string): Promise<readonly string[] | undefined> {
@@ -207,12 +198,8 @@ export class Lookup {
   }
 
   backups(volumeInstanceId: string): Promise<readonly string[] | undefined> {
-    return this.#once(`backups ${volumeInstanceId}`, async () => {
-      const query = 'query($id:String!){of:volumeInstanceBackupList(volumeInstanceId:$id){id}}';
-      const variables = { id: volumeInstanceId };
-      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
-      return answer?.of.map(({ id }) => id);
-    });
+    const query = 'query($id:String!){of:volumeInstanceBackupList(volumeInstanceId:$id){id}}';
+    return this.#ids(`backups ${volumeInstanceId}`, query, { id: volumeInstanceId });
   }
 
   tokens(projectId: string) {
@@ -233,6 +220,18 @@ export class Lookup {
       'query($id:String!){of:environmentStagedChanges(environmentId:$id){patch(decryptVariables:true)}}';
     const shape = z.object({ of: z.object({ patch: z.unknown() }) });
     return (await this.#question({ query, variables: { id: environmentId }, shape }))?.of.patch;
+  }
+
+  /** Of a list that comes whole. */
+  #ids(
+    key: string,
+    query: string,
+    variables: Readonly<Record<string, string>>,
+  ): Promise<readonly string[] | undefined> {
+    return this.#once(key, async () => {
+      const answer = await this.#question({ query, variables, shape: z.object({ of: endpoints }) });
+      return answer?.of.map(({ id }) => id);
+    });
   }
 
   #list<T>(

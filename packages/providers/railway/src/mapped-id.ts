@@ -1,6 +1,7 @@
 /** Under which id humans mapped an environment: forks come and go, and nobody maps them. */
-import type { Environment, Lookup } from './lookup.ts';
+import type { Lookup } from './lookup.ts';
 import { known } from './proof.ts';
+import type { Environment } from './shapes.ts';
 
 /** Forks of forks of forks. */
 const MOST_GENERATIONS = 5;

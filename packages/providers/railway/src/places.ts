@@ -1,17 +1,24 @@
 /** Where an anchor is: its project, and the environments whose data it shows or whose state it is (Law 2). */
 import { RequestRefusal } from '@countersign/provider-kit';
 import type { Anchor } from './anchor.ts';
-import type { Environment, Lookup } from './lookup.ts';
+import type { Lookup } from './lookup.ts';
+import { ownerOf } from './owner.ts';
 import { filtered, known, notKnown, notTogether, type Placed, requireAccess } from './proof.ts';
+import type { Environment } from './shapes.ts';
 
 export class Places {
   readonly #lookup: Lookup;
   readonly #projects: readonly string[];
+  readonly #isNarrow: boolean;
 
-  /** @param projects of the connection: what belongs to another is foreign, whoever can see it */
-  constructor(lookup: Lookup, projects: readonly string[]) {
+  /**
+   * @param projects of the connection: what belongs to another is foreign, whoever can see it
+   * @param isNarrow the credential reaches no other project
+   */
+  constructor(lookup: Lookup, projects: readonly string[], isNarrow: boolean) {
     this.#lookup = lookup;
     this.#projects = projects;
+    this.#isNarrow = isNarrow;
   }
 
   /**
@@ -63,18 +70,11 @@ export class Places {
       case 'tcp-proxy':
         return this.#inEnvironments((environment) => this.#hasProxy(environment.id, id));
       case 'deployment-trigger':
-        return this.#inEnvironments(async (environment) => {
-          const found = known(await this.#lookup.triggers(environment.id));
-          return found.some((each) => each.id === id);
-        });
+        return this.#listed(id, (environmentId) => this.#lookup.triggers(environmentId));
       case 'service-instance':
-        return this.#inEnvironments(async (environment) =>
-          known(await this.#lookup.instances(environment.id)).some((each) => each.id === id),
-        );
+        return this.#listed(id, (environmentId) => this.#lookup.instances(environmentId));
       case 'dashboard':
-        return this.#inEnvironments(async (environment) =>
-          known(await this.#lookup.dashboards(environment.id)).some((each) => each.id === id),
-        );
+        return this.#listed(id, (environmentId) => this.#lookup.dashboards(environmentId));
       case 'cloud-agent':
         return this.#inEnvironments((environment) => this.#runs('cloudAgent', environment, id));
       case 'sandbox':
@@ -252,6 +252,11 @@ export class Places {
     throw notKnown();
   }
 
+  async #owner(list: 'volumes' | 'buckets', id: string): Promise<string | undefined> {
+    const owner = await ownerOf(this.#lookup, this.#projects, this.#isNarrow, list, id);
+    return owner === undefined ? owner : this.#own(owner);
+  }
+
   /** Law 2: that something is new is Railway's to say. Who has it already stays where it is. */
   async #newOr(
     within: string | null,
@@ -261,15 +266,6 @@ export class Places {
     if (owner !== undefined) return present();
     if (within === null) throw notKnown();
     return this.#environment(within);
-  }
-
-  /** Never from memory: what is not in a list of a moment ago may be there by now. */
-  async #owner(list: 'volumes' | 'buckets', id: string): Promise<string | undefined> {
-    for (const project of this.#projects) {
-      const all = known(await this.#lookup[list](project, true));
-      if (all.some((each) => each.id === id)) return project;
-    }
-    return undefined;
   }
 
   /** What has to be in the environment that is named beside it. */
@@ -293,6 +289,16 @@ export class Places {
     id: string,
   ): Promise<boolean> {
     return (await this.#lookup.environmentOfMachine(field, environment.id, id)) === environment.id;
+  }
+
+  /** In the environment whose list has it. */
+  #listed(
+    id: string,
+    list: (environmentId: string) => Promise<readonly { readonly id: string }[] | undefined>,
+  ): Promise<Placed> {
+    return this.#inEnvironments(async (environment) =>
+      known(await list(environment.id)).some((each) => each.id === id),
+    );
   }
 
   /** What can be found only by looking into one environment after the other. */

@@ -1,6 +1,6 @@
 /** What a place is, and the words in which what is not proven is refused (Law 2). */
 import { RequestRefusal } from '@countersign/provider-kit';
-import type { Environment } from './lookup.ts';
+import type { Environment } from './shapes.ts';
 
 export interface Placed {
   readonly project: string;

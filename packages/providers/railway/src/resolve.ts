@@ -14,13 +14,14 @@ import type { Cache } from './cache.ts';
 import { withoutWords } from './conceal.ts';
 import type { ChosenOperation } from './document.ts';
 import { isObject, Judgement, unreadable } from './judgement.ts';
-import { type Environment, Lookup } from './lookup.ts';
+import { Lookup } from './lookup.ts';
 import { mappedIdOf } from './mapped-id.ts';
 import { judgePatch } from './patch.ts';
 import { Places } from './places.ts';
 import { requireAccess } from './proof.ts';
 import { type Replacement, render } from './render.ts';
 import type { Shown } from './selection.ts';
+import type { Environment } from './shapes.ts';
 
 /** What resolving needs of the connection. */
 export interface Resolving {
@@ -31,6 +32,8 @@ export interface Resolving {
   readonly origin: URL;
   /** Ids of the projects that the connection is for. */
   readonly projects: readonly string[];
+  /** The credential reaches no other project than these. */
+  readonly isNarrow: boolean;
 }
 
 /** A root field as far as the request says what it is. */
@@ -54,7 +57,7 @@ export async function resolveRequest(
   ask: ResolveAsk,
 ): Promise<ResolvedRequest> {
   const lookup = new Lookup(resolving.ask, resolving.cache, resolving.scope, ask);
-  const places = new Places(lookup, resolving.projects);
+  const places = new Places(lookup, resolving.projects, resolving.isNarrow);
   const found = { projects: new Set<string>(), environments: new Map<string, Environment>() };
   const all = [...calls];
   const replaced = new Map<FieldNode, Replacement>();

@@ -52,10 +52,28 @@ describe('an assessment', () => {
     ]);
   });
 
+  test('of a bucket names each environment that holds it, and how full it is there', async () => {
+    expect(await assess('bucketDelete', `bucket/${rental.bucketId}`)).toEqual({
+      omitted: 0,
+      losses: [
+        {
+          place: 'production',
+          place_id: rental.production.id,
+          object: expect.stringMatching(/^bucket /),
+          used_by: null,
+          size: expect.any(Number),
+          backups: null,
+          newest_backup: null,
+        },
+      ],
+    });
+  });
+
   test('of a project names all of it', async () => {
     const all = await taken('projectDelete', `project/${rental.projectId}`);
     expect(all).toContain('production: environment production');
     expect(all).toContain('staging: volume uploads-staging');
+    expect(all).toContainEqual(expect.stringMatching(/^production: bucket /));
   });
 
   test('of what takes only itself is none, and of what is elsewhere is refused', async () => {

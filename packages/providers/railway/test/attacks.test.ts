@@ -721,6 +721,22 @@ describe('nothing is done where it is not proven to be', () => {
     }
   });
 
+  test.each(['volume', 'bucket'] as const)(
+    'a %s of a project that the connection is not for is not new',
+    async (kind) => {
+      const { world, sequence } = gated.simulator;
+      const [project] = world.where('project');
+      const [record] = world.where(kind);
+      if (project === undefined || record === undefined) throw new Error('there is one');
+      const foreign = world.put('project', { ...project, id: sequence.id() });
+      const id = sequence.id();
+      world.put(kind, { ...record, id, projectId: foreign.id });
+      expect(await commit({ [`${kind}s`]: { [id]: { isCreated: true } } })).toMatchObject({
+        refused: 'environment_mismatch',
+      });
+    },
+  );
+
   test('what was made a moment ago is not new', async () => {
     const fresh = openGate();
     const environmentId = fresh.rental.staging.id;

@@ -12,6 +12,14 @@ function deploymentsOf(
   );
 }
 
+/** Names that a shell, a loader or a runtime runs something for, before any code of the service. */
+const OBEYED =
+  /^(?:NODE_OPTIONS|LD_PRELOAD|LD_LIBRARY_PATH|BASH_ENV|PYTHONSTARTUP|PYTHONPATH|PERL5OPT|RUBYOPT|JAVA_TOOL_OPTIONS|PATH|GIT_SSH_COMMAND|(?:NIXPACKS|RAILPACK)_.+)$/;
+
+function isObeyed(name: string): boolean {
+  return OBEYED.test(name);
+}
+
 /** Runs the instance as it is configured now, or with the settings of an older deployment. */
 export function deploy(
   context: Context,
@@ -33,6 +41,9 @@ export function deploy(
     status: 'SUCCESS',
     stopped: false,
     runs,
+    obeys: Object.fromEntries(
+      variables.filter(({ name }) => isObeyed(name)).map(({ name, value }) => [name, value]),
+    ),
     restarts: 0,
     // As careless start-up code does, and the reason why logs count as secrets.
     logs: ['Starting Container', ...variables.map(({ name, value }) => `env ${name}=${value}`)],

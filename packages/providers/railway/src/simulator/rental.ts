@@ -125,6 +125,7 @@ export function buildRental(simulator: RailwaySimulator): Rental {
         status: 'SUCCESS',
         stopped: false,
         runs: settings,
+        obeys: {},
         restarts: 0,
         logs: ['Starting Container', `connected with ${password}`],
       });

@@ -75,6 +75,18 @@ export const SERVICES: readonly Row[] = [
     effects: [...NEW_DEPLOYMENT, 'overwrote variable'],
   },
   {
+    does: 'variableUpsert of what a runtime obeys runs that',
+    mutation: (railway) =>
+      `variableUpsert(input: { ${place(railway)}, serviceId: ${s(railway.rental.services.api)}, name: "NODE_OPTIONS", value: "--require=/tmp/x" })`,
+    effects: [...NEW_DEPLOYMENT, 'created variable', 'executed deployment'],
+  },
+  {
+    does: 'variableCollectionUpsert of what a loader obeys runs that',
+    mutation: (railway) =>
+      `variableCollectionUpsert(input: { ${place(railway)}, serviceId: ${s(railway.rental.services.api)}, variables: { LD_PRELOAD: "/tmp/x" } })`,
+    effects: [...NEW_DEPLOYMENT, 'created variable', 'executed deployment'],
+  },
+  {
     does: 'variableCollectionUpsert adds',
     mutation: (railway) =>
       `variableCollectionUpsert(input: { ${place(railway)}, serviceId: ${s(railway.rental.services.api)}, skipDeploys: true, variables: { NEW: "x" } })`,

@@ -184,6 +184,6 @@ export const SETTINGS: readonly Row[] = [
     does: 'sharedVariableConfigure with a variable that chooses what runs',
     given: shared('NODE_OPTIONS'),
     mutation: (railway) => share(railway, 'NODE_OPTIONS'),
-    effects: ['created variable', 'destroyed variable', ...NEW_DEPLOYMENT],
+    effects: ['created variable', 'destroyed variable', ...NEW_DEPLOYMENT, 'executed deployment'],
   },
 ];

@@ -21,6 +21,12 @@ function instanceInReach(
 }
 
 export const bucketQueries: Operations = {
+  bucketInstanceDetails: (args, context) => {
+    const instance = instanceInReach(args, context, 'read');
+    const size = instance.contents?.length ?? 0;
+    return { objectCount: size === 0 ? 0 : 1, sizeBytes: size };
+  },
+
   bucketS3Credentials: (args, context) => [instanceInReach(args, context, 'read')],
 };
 

@@ -4,7 +4,7 @@
  */
 
 import { environmentsOf } from './places.ts';
-import type { Settings } from './records.ts';
+import type { Deployment, Settings } from './records.ts';
 import { KINDS, type Kind, type State } from './world.ts';
 
 export type EffectKind =
@@ -103,7 +103,7 @@ function judgeChange(kind: Kind, before: Seen, after: Seen): { effect: EffectKin
   return { effect: 'changed' };
 }
 
-/** Whether a deployment that was made runs other code than its instance ran last. */
+/** Whether a deployment that was made runs other code than its instance ran last, also by a variable. */
 function runsNewCode(before: State, deployment: Seen): boolean {
   const made = [...before.deployment.values()].filter(
     (each) =>
@@ -111,8 +111,10 @@ function runsNewCode(before: State, deployment: Seen): boolean {
       each.environmentId === deployment['environmentId'],
   );
   const last = made.at(-1);
-  // Every deployment record has `runs`; `Seen` only forgot its type.
-  return last === undefined || !sameCode(last.runs, deployment['runs'] as Settings);
+  // Every deployment record has `runs` and `obeys`; `Seen` only forgot their types.
+  const { runs, obeys } = deployment as unknown as Deployment;
+  if (last === undefined || !sameCode(last.runs, runs)) return true;
+  return Object.entries(obeys).some(([name, value]) => last.obeys[name] !== value);
 }
 
 function judgeCreation(kind: Kind, before: State, record: Seen): EffectKind[] {

@@ -85,6 +85,8 @@ export interface Deployment extends Stored {
   readonly stopped: boolean;
   /** The settings it runs, as they were when it was made. */
   readonly runs: Settings;
+  /** Of the variables it was given, those that choose what runs. */
+  readonly obeys: Readonly<Record<string, string>>;
   readonly restarts: number;
   readonly logs: readonly string[];
 }
