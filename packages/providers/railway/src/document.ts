@@ -36,8 +36,7 @@ const UNKNOWN: readonly ValidationRule[] = [FieldsOnCorrectTypeRule, KnownArgume
  * it does not say which of several operations it means, else `unparseable_request`
  */
 export function chooseOperation(request: GraphqlRequest): ChosenOperation {
-  const document = parseDocument(request.query);
-  requireValid(document);
+  const document = validDocument(request.query);
   const operation = operationIn(document, request.operationName);
   const coerced = getVariableValues(
     knownSchema(),
@@ -55,6 +54,27 @@ export function chooseOperation(request: GraphqlRequest): ChosenOperation {
     throw unreadable('A variable is sent that the operation does not declare.');
   }
   return { operation, fragments: fragmentsIn(document), variables: coerced.coerced };
+}
+
+/** Agents send the same few documents again and again, and validating costs more than all else that is judged. */
+const valid = new Map<string, DocumentNode>();
+/** Characters of all of them. */
+const MOST_KEPT = 400_000;
+let kept = 0;
+
+/** Valid for the one schema that there is, so for good; what is refused is looked at each time. */
+function validDocument(text: string): DocumentNode {
+  const present = valid.get(text);
+  if (present !== undefined) return present;
+  const document = parseDocument(text);
+  requireValid(document);
+  if (kept + text.length > MOST_KEPT) {
+    valid.clear();
+    kept = 0;
+  }
+  valid.set(text, document);
+  kept += text.length;
+  return document;
 }
 
 function parseDocument(text: string): DocumentNode {

@@ -9,7 +9,7 @@ import { createRailwayProvider } from '../src/index.ts';
 import { randomRequest } from './support/documents.ts';
 import { type Gated, inbound, judge, openGate, upstreamOf } from './support/gateway.ts';
 import { expectLawful } from './support/law.ts';
-import { put } from './support/rows.ts';
+import { furnish } from './support/world.ts';
 
 // One provider for all, so that the schema is compared once; each request gets a world of its own.
 let current = openGate();
@@ -23,39 +23,7 @@ function openWorld(): Gated {
   const { gateway = current.gateway } = provider;
   const gated: Gated = { ...openGate(), provider, gateway, upstream };
   current = gated;
-  const { rental } = gated;
-  for (const { id } of [rental.staging, rental.production]) {
-    const at = { serviceId: rental.services.api, environmentId: id };
-    put(gated, 'tcp-proxy', { ...at, applicationPort: 1, proxyPort: 1, domain: 'proxy.example' });
-    put(gated, 'service-domain', {
-      ...at,
-      projectId: rental.projectId,
-      domain: `${id}.up.railway.app`,
-      targetPort: null,
-    });
-    put(gated, 'deployment-trigger', {
-      ...at,
-      projectId: rental.projectId,
-      branch: 'main',
-      repository: 'x/y',
-      provider: 'github',
-      checkSuites: false,
-    });
-    put(gated, 'patch', {
-      environmentId: id,
-      status: 'STAGED',
-      patch: { sharedVariables: { SENTRY_DSN: null } },
-      message: null,
-      appliedAt: null,
-    });
-  }
-  put(gated, 'environment', {
-    projectId: rental.projectId,
-    name: 'pr',
-    isEphemeral: true,
-    sourceEnvironmentId: rental.staging.id,
-    deletedAt: null,
-  });
+  furnish(gated);
   return gated;
 }
 

@@ -34,7 +34,7 @@ export interface KnownIds {
 }
 
 /** Arguments by what they name. */
-const NAMED: Readonly<Record<string, Kind>> = {
+export const NAMED: Readonly<Record<string, Kind>> = {
   environmentId: 'environment',
   sourceEnvironmentId: 'environment',
   targetEnvironmentId: 'environment',
@@ -243,7 +243,7 @@ class Writer {
   }
 }
 
-function literal(type: GraphQLInputType, value: unknown): string {
+export function literal(type: GraphQLInputType, value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (isNonNullType(type)) return literal(type.ofType, value);
   if (isEnumType(type)) return String(value);

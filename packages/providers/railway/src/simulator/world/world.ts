@@ -143,6 +143,11 @@ export class World {
     return record;
   }
 
+  /** Goes back to what there was. */
+  restore(state: State): void {
+    this.#state = state;
+  }
+
   drop(kind: Kind, id: string): void {
     if (!this.#state[kind].has(id)) return;
     const kept: ReadonlyMap<string, Kinds[Kind]> = this.#state[kind];
