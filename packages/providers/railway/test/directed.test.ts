@@ -158,7 +158,10 @@ describe('a request made from the schema', () => {
       one += 1;
       await run.send(request);
     }
-    for (let sent = one; sent < REQUESTS; sent += 1) await run.send(requests.mixed(random));
+    for (let sent = one; sent < REQUESTS; sent += 1) {
+      await run.send(requests.mixed(random));
+      if (sent % 100_000 === 0) process.stdout.write(`${sent} so far\n`);
+    }
     const counted = Object.fromEntries(run.verdicts);
     process.stdout.write(`${JSON.stringify({ one, of: nth, ...counted })}\n`);
     // Refusing everything would be lawful too.

@@ -113,8 +113,9 @@ function runsNewCode(before: State, deployment: Seen): boolean {
   const last = made.at(-1);
   // Every deployment record has `runs` and `obeys`; `Seen` only forgot their types.
   const { runs, obeys } = deployment as unknown as Deployment;
-  if (last === undefined || !sameCode(last.runs, runs)) return true;
-  return Object.entries(obeys).some(([name, value]) => last.obeys[name] !== value);
+  // A service that has no source yet runs nothing.
+  if (!sameCode(last?.runs ?? {}, runs)) return true;
+  return Object.entries(obeys).some(([name, value]) => last?.obeys[name] !== value);
 }
 
 function judgeCreation(kind: Kind, before: State, record: Seen): EffectKind[] {
