@@ -65,8 +65,50 @@ describe('the catalog', () => {
       'deploymentLogs',
       'buildLogs',
       'environmentLogs',
+      'httpLogs',
+      'pluginLogs',
+      'deploymentSnapshot',
+      'deploymentSessions',
+      'sandboxSessions',
+      'cloudAgentConsoleSessions',
+      'auditLogs',
+      'integrations',
+      'integrationAuth',
+      'inviteCode',
+      'projectInvitation',
+      'workspaceByCode',
+      'notificationRules',
     ]) {
-      expect(effects.get(`railway:${name}`)).toBe('reveal');
+      expect(effects.get(`railway:${name}`), name).toBe('reveal');
+    }
+    expect(effects.get('railway:projectInviteCode')).toBe('escalate');
+  });
+
+  test('calls a deletion what destroys under another name', () => {
+    for (const name of [
+      'sandboxDestroy',
+      'pluginReset',
+      'egressGatewayAssociationsClear',
+      'observabilityDashboardReset',
+      'observabilityDashboardUpdate',
+      'projectScheduleDelete',
+      'projectScheduleDeleteForce',
+      'purgeServiceCache',
+      'serviceDisconnect',
+      'signalReplace',
+      'signalRollback',
+      'templateRevert',
+      'updateServiceEdgeRules',
+      'cloudAgentSleep',
+      'usageLimitSet',
+      'serviceInstanceLimitsUpdate',
+      'volumeInstanceBackupScheduleUpdate',
+      'disablePitrForHaCluster',
+    ]) {
+      expect(effects.get(`railway:${name}`), name).toBe('delete');
+    }
+    for (const name of ['projectTransfer', 'projectTransferInitiate', 'projectClaim']) {
+      expect(effects.get(`railway:${name}`), name).toBe('escalate');
     }
   });
 
