@@ -76,6 +76,12 @@ const READS: readonly string[] = [
   'query($disk: String!) { volumeInstance(id: $disk) { mountPath state environment { name } } }',
   'query($disk: String!) { volumeInstanceBackupList(volumeInstanceId: $disk) { id name createdAt } }',
   'query($disk: String!) { volumeInstanceBackupScheduleList(volumeInstanceId: $disk) { kind cron } }',
+  `query${ENVIRONMENT} { observabilityDashboards(environmentId: $environment) { edges { node { id items { id } } } } }`,
+  `query${ENVIRONMENT} { sandboxes(environmentId: $environment) { edges { node { id status } } } }`,
+  `query${ENVIRONMENT} { sandboxCheckpoints(environmentId: $environment) { id key } }`,
+  'query($environment: ID!) { cloudAgents(environmentId: $environment) { name status } }',
+  `query${ENVIRONMENT} { privateNetworks(environmentId: $environment) { publicId name } }`,
+  '{ workflowStatus(workflowId: "workflow/1") { status } }',
   `query Both${PLACE} { here: environment(id: $environment) { ...E } there: serviceInstance(${AT}) { ...I } } fragment E on Environment { id name } fragment I on ServiceInstance { id region }`,
   `query Maybe($environment: String!, $more: Boolean = false) { environment(id: $environment) { name ... on Environment @include(if: $more) { createdAt } } }`,
 ];
@@ -103,7 +109,37 @@ const WRITES: readonly string[] = [
   `mutation${ENVIRONMENT} { environmentPatchCommit(environmentId: $environment, patch: { sharedVariables: { FLAG: { value: "on" } } }) }`,
   `mutation${ENVIRONMENT} { environmentStageChanges(environmentId: $environment, input: { sharedVariables: { FLAG: { value: "on" } } }) { id } }`,
   'mutation($environment: String!, $patch: EnvironmentConfig!) { environmentPatchCommit(environmentId: $environment, patch: $patch, commitMessage: "scale") }',
+  `mutation${ALL} { environmentTriggersDeploy(input: { projectId: $project, ${INPUT} }) }`,
+  `mutation${ENVIRONMENT} { observabilityDashboardCreate(input: { environmentId: $environment, items: [] }) }`,
+  'mutation($project: String!, $environment: String!) { privateNetworkCreateOrGet(input: { projectId: $project, environmentId: $environment, name: "n", tags: [] }) { publicId } }',
+  `mutation${PLACE} { enableServiceCdn(input: { ${INPUT} }) { enabled } }`,
   `mutation${ENVIRONMENT} { environmentPatchCommitStaged(environmentId: $environment) }`,
+];
+
+const SINCE = 'startDate: "2026-04-24T00:00:00Z"';
+
+/** What the simulated world has nothing of. */
+const BEYOND: readonly string[] = [
+  `query${PLACE} { metrics(${AT}, measurements: [CPU_USAGE, MEMORY_USAGE_GB], ${SINCE}) { measurement values { ts value } } }`,
+  `query${ALL} { metrics(projectId: $project, ${AT}, measurements: [DISK_USAGE_GB], ${SINCE}, groupBy: [REGION]) { tags { region } } }`,
+  `query${PLACE} { httpMetricsGroupedByStatus(${AT}, ${SINCE}, endDate: "2026-04-25T00:00:00Z") { statusCode } }`,
+  `query${PLACE} { httpDurationMetrics(${AT}, ${SINCE}, endDate: "2026-04-25T00:00:00Z") { samples { p99 } } }`,
+  'query($project: String!, $environment: String!) { events(projectId: $project, environmentId: $environment, first: 20) { edges { node { action object severity } } } }',
+  'query($deployment: String!) { deploymentEvents(id: $deployment) { edges { node { step completedAt } } } }',
+  `query${PLACE} { deploymentInstanceExecutions(input: { ${AT} }) { edges { node { status } } } }`,
+  `query${ENVIRONMENT} { dnsQueryLogs(environmentId: $environment, beforeLimit: 10) { qname rcode } }`,
+  `query${PLACE} { networkFlowLogs(${AT}) { dstAddr dstPort dropCause } }`,
+  `query${PLACE} { serviceInstanceLimits(${AT}) }`,
+  `query${ALL} { serviceInstanceAutoDeployStatus(projectId: $project, ${AT}) { enabled reason } }`,
+  'query($project: String!) { regions(projectId: $project) { name location } }',
+  'query($project: String!) { projectMembers(projectId: $project) { name role } }',
+  '{ platformStatus { isStable incident { message status } } }',
+  '{ templateSearch(query: "postgres") { edges { node { code name } } } }',
+  '{ customDomainAvailable(domain: "staging.rental.example") { available } }',
+  '{ githubRepoBranches(owner: "rental", repo: "web") { name } }',
+  `mutation${ALL} { serviceInstanceAutoDeployUpdate(input: { projectId: $project, ${INPUT}, enabled: true }) { enabled } }`,
+  `mutation${PLACE} { updateServiceEdgeConfig(input: { ${INPUT}, config: { caching: { defaultTtlSeconds: 60 } } }) { enabled } }`,
+  'mutation { cliEventTrack(input: { arch: "x64", cliVersion: "5", command: "up", durationMs: 1, isCi: true, os: "linux", success: true }) }',
 ];
 
 /** For `$patch`. */
@@ -125,6 +161,16 @@ function variablesFor(document: string, ids: Ids): Readonly<Record<string, unkno
 }
 
 describe('an agent at work in staging', () => {
+  test.each(BEYOND)('%s', async (query) => {
+    const gated = openGate();
+    const request = inbound({ query, variables: variablesFor(query, idsOf(gated)) });
+    const outcome = await judge(gated, request);
+    expect(outcome.refused).toBeNull();
+    if (outcome.refused !== null) return;
+    expect(isHarmless(outcome.calls), JSON.stringify(outcome.calls)).toBe(true);
+    expect([[], [gated.rental.staging.id]]).toContainEqual(outcome.resolved.environments);
+  });
+
   test.each([...READS, ...WRITES])('%s', async (query) => {
     const gated = openGate();
     const request = inbound({ query, variables: variablesFor(query, idsOf(gated)) });
