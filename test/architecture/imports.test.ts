@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'packages/policy',
     'packages/ledger',
   ],
+  'packages/providers/http': ['packages/core', 'packages/provider-kit'],
   'packages/providers/postgres': ['packages/core', 'packages/provider-kit'],
   'packages/providers/railway': ['packages/core', 'packages/provider-kit'],
   'packages/broker': [
@@ -49,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'packages/contract',
     'packages/authority',
     'packages/verify',
+    'packages/providers/http',
     'apps/server',
   ],
   'apps/server': ['*'],

@@ -45,10 +45,22 @@ export interface CatalogOperation {
   readonly effects: readonly EffectRule[];
   /** False: known and classified, but no credential is ever minted for it. */
   readonly exchangeable: boolean;
+  /** Of a described API: the method and path template by which it is asked for. */
+  readonly request?: string;
 }
 
 /** A provider's operations. Its digest is SHA-256 over the RFC 8785 form of this document. */
 export interface Catalog {
   readonly provider: string;
   readonly operations: readonly CatalogOperation[];
+  /**
+   * Of an API that humans described: the whole description, by which requests are judged. It counts only while
+   * humans have adopted its digest, and what they signed is what runs (Law 1).
+   */
+  readonly description?: Readonly<Record<string, unknown>>;
+}
+
+/** What a described operation counts as at least, unless two humans say otherwise: whoever only looks reads. */
+export function defaultEffect(request: string): Effect {
+  return /^(?:GET|HEAD) /.test(request) ? 'read' : 'delete';
 }

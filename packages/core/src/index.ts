@@ -9,6 +9,7 @@ export {
 export {
   type Catalog,
   type CatalogOperation,
+  defaultEffect,
   type EffectRule,
   type EffectScope,
   effectOf,

@@ -79,6 +79,8 @@ export interface OutboundRequest {
 
 /** Optional capability: the broker forwards requests and adds the credential. */
 export interface Gateway {
+  /** Host names, lower-case, that nobody else's description may claim (Law 3). */
+  readonly hosts: readonly string[];
   /** Headers, lower-case, in which its own clients send a token beside `Authorization`. */
   readonly tokenHeaders: readonly string[];
   /** Bytes of the longest body that is read. */

@@ -82,6 +82,7 @@ function wrapRunner(runner: Runner, around: AroundCall): Runner {
 /** What a request was classified as asks the provider too, and is wrapped like the call that made it. */
 function wrapGateway(gateway: Gateway, around: AroundCall): Gateway {
   return {
+    hosts: gateway.hosts,
     tokenHeaders: gateway.tokenHeaders,
     longestBody: gateway.longestBody,
     classify: async (connection, request) => {

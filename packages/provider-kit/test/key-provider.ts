@@ -90,6 +90,7 @@ export function createKeyProvider(): KeyProvider {
       },
     },
     gateway: {
+      hosts: [],
       tokenHeaders: ['x-key-token'],
       longestBody: 64,
       classify: async ({ config }, { method, path, query, body }) => {

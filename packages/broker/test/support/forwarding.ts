@@ -56,6 +56,7 @@ const OPERATIONS: Readonly<Record<string, Effect>> = {
 /** `POST /volumes` with `[["resize", "vol_1"], …]`; `about` is of no environment. */
 function volumeGateway(world: World, asked: Asked[], origin: () => string): Gateway {
   return {
+    hosts: [],
     tokenHeaders: ['x-volume-token'],
     longestBody: 512,
     async classify(_connection, { method, path, body }) {

@@ -26,6 +26,9 @@ export interface RailwayProviderPorts {
   readonly upstream: Upstream;
 }
 
+/** Where Railway’s API answers, and where it once did. */
+const HOSTS = ['backboard.railway.com', 'backboard.railway.app'];
+
 /** Milliseconds. */
 const DEADLINES = {
   resolveConfig: 30_000,
@@ -68,6 +71,7 @@ export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts)
           compare(connection),
         ),
       gateway: {
+        hosts: HOSTS,
         tokenHeaders: ['project-access-token'],
         longestBody: LONGEST_BODY,
         classify: async (connection, request) => {

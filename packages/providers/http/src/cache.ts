@@ -1,0 +1,30 @@
+/** What an API said a moment ago, for what only reads or writes. Only answers that found something are kept. */
+import type { Clock } from '@countersign/core';
+
+/** Milliseconds that an answer is taken for true. */
+const LIFETIME = 15_000;
+const MOST_ANSWERS = 5000;
+
+export class Cache {
+  readonly #clock: Clock;
+  readonly #answers = new Map<string, { readonly value: unknown; readonly at: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Undefined: nothing, or nothing recent. */
+  get(key: string): { readonly value: unknown } | undefined {
+    const present = this.#answers.get(key);
+    if (present === undefined) return undefined;
+    const age = this.#clock.now() - present.at;
+    if (age >= 0 && age < LIFETIME) return present;
+    this.#answers.delete(key);
+    return undefined;
+  }
+
+  put(key: string, value: unknown): void {
+    if (this.#answers.size >= MOST_ANSWERS) this.#answers.clear();
+    this.#answers.set(key, { value, at: this.#clock.now() });
+  }
+}

@@ -1,0 +1,327 @@
+/**
+ * A first draft of a description from an OpenAPI 3 document: every operation with a proposed effect and the reason
+ * for it. What the document does not say is proposed as the worst, and what cannot be described is left out, so denied.
+ */
+import { type Effect, isDeleteCapable } from '@countersign/core';
+import { isWithin, parsePathTemplate } from './path.ts';
+import { proposeEffect } from './propose.ts';
+import type { BodyDescription, Description, OperationDescription } from './shape.ts';
+
+export interface Imported {
+  readonly description: Description;
+  /** Operations that are left out, and why. */
+  readonly skipped: readonly { readonly request: string; readonly reason: string }[];
+}
+
+export interface ImportOptions {
+  readonly name: string;
+  /** Null: the first of its servers. */
+  readonly base: string | null;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'] as const;
+
+/** @throws Error with what is missing, in words */
+export function importOpenApi(document: unknown, options: ImportOptions): Imported {
+  const root = objectOf(document);
+  const paths = objectOf(root?.['paths']);
+  if (root === null || paths === null || !String(root['openapi'] ?? '').startsWith('3.')) {
+    throw new Error('It is no OpenAPI 3 document: it has no paths.');
+  }
+  const server = serverOf(root, options.base);
+  const skipped: { request: string; reason: string }[] = [];
+  const places = new Places();
+  const names = new Set<string>();
+  const operations = Object.entries(paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = resolved(root, resolved(root, item)?.[method]);
+      if (operation === null) return [];
+      const request = `${method.toUpperCase()} ${path}`;
+      const drafted = draftOperation(root, {
+        method,
+        path: `${server.prefix}${path}`,
+        item,
+        operation,
+      });
+      if (typeof drafted === 'string') {
+        skipped.push({ request, reason: drafted });
+        return [];
+      }
+      const name = unique(names, nameOf(operation, method, path));
+      return [{ ...drafted, name, place: places.of(drafted.request) }];
+    }),
+  );
+  const info = objectOf(root['info']);
+  return {
+    description: {
+      version: 1,
+      name: options.name,
+      title: line(String(info?.['title'] ?? options.name), 120),
+      source: line(`OpenAPI, version ${String(info?.['version'] ?? 'unknown')}`, 300),
+      base: server.origin,
+      credential: credentialOf(root),
+      places: places.all(),
+      operations: concreteFirst(operations).map(inOrder),
+    },
+    skipped,
+  };
+}
+
+interface Subject {
+  readonly method: string;
+  readonly path: string;
+  readonly item: unknown;
+  readonly operation: Json;
+}
+
+type Drafted = Omit<OperationDescription, 'name' | 'place'>;
+
+function draftOperation(root: Json, { method, path, item, operation }: Subject): Drafted | string {
+  const verb = method.toUpperCase();
+  if (verb === 'OPTIONS' || verb === 'TRACE') return `${verb} is never forwarded`;
+  const parameters = parametersOf(root, item, operation);
+  const template = templateOf(root, path, parameters);
+  if (parsePathTemplate(template) === null) return 'a parameter is only part of a segment';
+  const summary = line(String(operation['summary'] ?? operation['description'] ?? path), 300);
+  const proposed = proposeEffect({
+    ...{ method: verb, path, summary },
+    name: String(operation['operationId'] ?? ''),
+  });
+  const { body, isOpen } = bodyOf(root, operation);
+  // What a body may hold is what it may do.
+  const isGuess = isOpen && !isDeleteCapable(proposed.effect);
+  const effect: Effect = isGuess ? 'delete' : proposed.effect;
+  const query = parameters
+    .filter((each) => each['in'] === 'query')
+    .flatMap((each) => (typeof each['name'] === 'string' ? each['name'].slice(0, 100) : []));
+  return {
+    request: `${verb} ${template}`,
+    effect,
+    summary,
+    reason: isGuess ? 'its body is not described' : proposed.reason,
+    resource: resourceOf(template, isDeleteCapable(effect)),
+    ...(query.length === 0 ? {} : { query: [...new Set(query)].slice(0, 200) }),
+    ...(body === null || verb === 'GET' || verb === 'HEAD' ? {} : { body }),
+  };
+}
+
+function parametersOf(root: Json, item: unknown, operation: Json): readonly Json[] {
+  const lists: unknown[] = [resolved(root, item)?.['parameters'], operation['parameters']];
+  const given: unknown[] = lists.flatMap((list: unknown) => (Array.isArray(list) ? list : []));
+  return given.flatMap((each) => {
+    const found = resolved(root, each);
+    return found === null ? [] : [found];
+  });
+}
+
+/** The path with the types of its parameters, as far as they tell one path from another. */
+function templateOf(root: Json, path: string, parameters: readonly Json[]): string {
+  if (path === '/') return path;
+  const segments = path.replace(/\/$/, '').split('/');
+  return segments
+    .map((segment, at) => {
+      const [, name] = /^\{([^{}]+)\}$/.exec(segment) ?? [];
+      if (name === undefined) return segment;
+      const found = parameters.find((each) => each['in'] === 'path' && each['name'] === name);
+      const type = typeOf(root, found, at === segments.length - 1);
+      const plain = name.replace(/[^A-Za-z0-9_-]/g, '_').replace(/^(?=[^A-Za-z_])/, '_');
+      return `{${plain}${type}}`;
+    })
+    .join('/');
+}
+
+function typeOf(root: Json, parameter: Json | undefined, isLast: boolean): string {
+  if (parameter?.['x-multi-segment'] === true && isLast) return ':rest';
+  const schema = resolved(root, parameter?.['schema']);
+  const values = schema?.['enum'];
+  if (schema?.['type'] === 'integer') return ':integer';
+  if (schema?.['format'] === 'uuid') return ':uuid';
+  const isWords =
+    Array.isArray(values) &&
+    values.length > 1 &&
+    values.length <= 16 &&
+    values.every((each) => typeof each === 'string' && /^[A-Za-z0-9._-]+$/.test(each));
+  return isWords ? `:${values.join('|')}` : '';
+}
+
+/**
+ * What a grant names: for what destroys the very thing, for the rest what it stands in, so that a grant to read
+ * need not name each page.
+ */
+function resourceOf(template: string, isNamed: boolean): string {
+  const segments = plainSegments(template);
+  const parameters = segments.flatMap((each, at) => (each.startsWith('{') ? [at] : []));
+  const [first] = parameters;
+  if (first === undefined) return segments.join('/') || 'root';
+  let end = first;
+  while (segments[end + 1]?.startsWith('{') === true) end += 1;
+  return segments.slice(0, (isNamed ? (parameters.at(-1) ?? end) : end) + 1).join('/');
+}
+
+function plainSegments(template: string): string[] {
+  return template
+    .slice(1)
+    .split('/')
+    .map((each) => each.replace(/:[^}]*\}/, '}'))
+    .filter(
+      (each, at, all) => !(/^(?:v\d+(?:\.\d+)?|api)$/i.test(each) && at < 2 && all.length > at + 1),
+    );
+}
+
+/** Where operations lead: the first thing that their paths name, or the account as a whole. */
+class Places {
+  readonly #ids = new Map<string, string>();
+
+  of(request: string): string {
+    const template = request.slice(request.indexOf(' ') + 1);
+    const id = template.includes('{') ? resourceOf(template, false) : 'account';
+    const known = [...this.#ids].find(([, each]) => each === id)?.[0];
+    if (known !== undefined) return known;
+    const literal = id.split('/').findLast((each) => !each.startsWith('{')) ?? 'place';
+    const base = literal
+      .toLowerCase()
+      .replace(/[^a-z0-9-]/g, '-')
+      .replace(/^(?=[^a-z])/, 'p-');
+    let name = base;
+    for (let n = 2; this.#ids.has(name); n += 1) name = `${base}-${n}`;
+    this.#ids.set(name, id);
+    return name;
+  }
+
+  all(): Description['places'] {
+    return Object.fromEntries([...this.#ids].map(([name, id]) => [name, { id }]));
+  }
+}
+
+/** `isOpen`: what it may hold is not said. */
+function bodyOf(root: Json, operation: Json): { body: BodyDescription | null; isOpen: boolean } {
+  const content = objectOf(resolved(root, operation['requestBody'])?.['content']);
+  const types = Object.keys(content ?? {});
+  if (content === null || types.length === 0) return { body: null, isOpen: false };
+  const json = types.find((each) => /^application\/(?:[a-z0-9.-]+\+)?json\b/i.test(each));
+  const form = types.find((each) => each === 'application/x-www-form-urlencoded');
+  const chosen = json ?? form;
+  if (chosen === undefined) {
+    const bytes = types
+      .map((each) => each.toLowerCase())
+      .filter((each) => /^[a-z0-9.+-]+\/[a-z0-9.+-]+$/.test(each));
+    const known = bytes.length === 0 ? ['application/octet-stream'] : bytes.slice(0, 8);
+    return { body: { type: 'bytes', content: known }, isOpen: true };
+  }
+  const schema = resolved(root, objectOf(content[chosen])?.['schema']);
+  const isList = schema?.['type'] === 'array';
+  const members = membersOf(root, isList ? resolved(root, schema?.['items']) : schema);
+  const isOpen = members === null || members.length > 200;
+  const keys = isOpen ? ('any' as const) : [...members];
+  return {
+    body: {
+      type: chosen === json ? 'json' : 'form',
+      keys,
+      ...(isList && chosen === json ? { list: true as const } : {}),
+    },
+    isOpen,
+  };
+}
+
+/** Names of the members of an object, in all forms it may have; null where other members may be there. */
+function membersOf(root: Json, schema: Json | null, depth = 0): readonly string[] | null {
+  if (schema === null || depth > 8) return null;
+  const parts = ['allOf', 'oneOf', 'anyOf'].flatMap((each) => {
+    const list = schema[each];
+    return Array.isArray(list) ? list : [];
+  });
+  const within = parts.map((part) => membersOf(root, resolved(root, part), depth + 1) ?? []);
+  const own = Object.keys(objectOf(schema['properties']) ?? {});
+  const all = [...new Set([...own, ...within.flat()])].filter(
+    (each) => each !== '' && each.length <= 100,
+  );
+  const isMap =
+    objectOf(schema['additionalProperties']) !== null || schema['additionalProperties'] === true;
+  return isMap || all.length === 0 ? null : all;
+}
+
+function serverOf(root: Json, base: string | null): { origin: string; prefix: string } {
+  const servers = Array.isArray(root['servers']) ? root['servers'] : [];
+  const url = URL.parse(base ?? String(objectOf(servers[0])?.['url'] ?? ''));
+  if (url === null) throw new Error('It names no server with a whole URL: give --base-url.');
+  return { origin: url.origin, prefix: url.pathname.replace(/\/$/, '') };
+}
+
+function credentialOf(root: Json): Description['credential'] {
+  const schemes = Object.values(objectOf(objectOf(root['components'])?.['securitySchemes']) ?? {});
+  for (const each of schemes) {
+    const scheme = resolved(root, each);
+    if (scheme?.['type'] === 'apiKey' && scheme['in'] === 'header') {
+      const header = String(scheme['name']).toLowerCase();
+      return { header, prefix: header === 'authorization' ? 'Bearer ' : '' };
+    }
+  }
+  return { header: 'authorization', prefix: 'Bearer ' };
+}
+
+function nameOf(operation: Json, method: string, path: string): string {
+  const given = String(operation['operationId'] ?? '');
+  const text = given === '' ? `${path.slice(1).replace(/[{}]/g, '')}/${method}` : given;
+  return text
+    .replace(/[^A-Za-z0-9_./-]+/g, '-')
+    .replace(/^[^A-Za-z]+/, '')
+    .slice(0, 120)
+    .padEnd(1, 'x');
+}
+
+function unique(names: Set<string>, wanted: string): string {
+  let name = wanted;
+  for (let n = 2; names.has(name); n += 1) name = `${wanted}-${n}`;
+  names.add(name);
+  return name;
+}
+
+/** OpenAPI 3 section 4.8.8: a path without parameters is matched before those with them. */
+function concreteFirst(operations: readonly OperationDescription[]): OperationDescription[] {
+  const read = operations.map((operation) => {
+    const [method = '', path = ''] = operation.request.split(' ');
+    return { operation, method, template: parsePathTemplate(path) };
+  });
+  return read.map(({ operation, method, template }) => {
+    if (template === null || operation.request.includes('{')) return operation;
+    const over = read
+      .filter(
+        (other) =>
+          other.method === method &&
+          other.operation !== operation &&
+          other.template !== null &&
+          isWithin(template, other.template),
+      )
+      .map((other) => other.operation.name);
+    return over.length === 0 ? operation : { ...operation, over };
+  });
+}
+
+/** Members in the order in which a reviewer reads them. */
+function inOrder({ name, request, effect, reason, summary, ...rest }: OperationDescription) {
+  return { name, request, effect, ...(reason === undefined ? {} : { reason }), summary, ...rest };
+}
+
+function line(text: string, most: number): string {
+  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain === '' ? '-' : plain;
+}
+
+function objectOf(value: unknown): Json | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+}
+
+/** An object, through the references within the document; null for anything else. */
+function resolved(root: Json, value: unknown, depth = 0): Json | null {
+  const found = objectOf(value);
+  const reference = found?.['$ref'];
+  if (typeof reference !== 'string') return found;
+  if (!reference.startsWith('#/') || depth > 8) return null;
+  let target: unknown = root;
+  for (const token of reference.slice(2).split('/')) {
+    target = objectOf(target)?.[token.replaceAll('~1', '/').replaceAll('~0', '~')];
+  }
+  return resolved(root, target, depth + 1);
+}

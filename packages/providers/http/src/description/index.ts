@@ -1,0 +1,6 @@
+/** Descriptions for whoever checks one before it is signed. */
+export { type Compiled, compile, DescriptionError } from './compile.ts';
+export { importOpenApi } from './import-openapi.ts';
+export { type Finding, lint } from './lint.ts';
+export { Description, type Example } from './shape.ts';
+export { type Tried, tryExamples } from './try.ts';

@@ -1,0 +1,86 @@
+/** What a reviewer should look at before signing a description: what is ambiguous, unproven, or milder than it sounds. */
+import { defaultEffect, isDeleteCapable, worse } from '@countersign/core';
+import { type Compiled, type CompiledOperation, overlapping } from './compile.ts';
+import { looksSecret, proposeEffect } from './propose.ts';
+
+export interface Finding {
+  /** `ambiguous`: such a request is refused. The others are for people to decide. */
+  readonly kind: 'ambiguous' | 'unproven' | 'mild' | 'secret' | 'open' | 'unused' | 'untested';
+  /** Name of the operation without its provider; null: of the description. */
+  readonly operation: string | null;
+  readonly text: string;
+}
+
+/** In the order of the description. */
+export function lint(compiled: Compiled): readonly Finding[] {
+  return [
+    ...overlapping(compiled).map(
+      ([one, other]): Finding => ({
+        kind: 'ambiguous',
+        operation: bare(one),
+        text: `some paths are also those of ${bare(other)}, and are refused. If the API routes them here, list it in over.`,
+      }),
+    ),
+    ...compiled.operations.flatMap(lintOperation),
+    ...unused(compiled),
+    ...((compiled.description.examples ?? []).length === 0
+      ? [
+          {
+            kind: 'untested',
+            operation: null,
+            text: 'no examples: nobody can see what it makes of a request.',
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+function lintOperation(operation: CompiledOperation): readonly Finding[] {
+  const { described, method, template } = operation;
+  const { name, effect, reason, body, query, redact, place } = described;
+  const subject = { method, path: template.text, name, summary: described.summary };
+  const found: Finding[] = [];
+  const say = (kind: Finding['kind'], text: string): void => {
+    found.push({ kind, operation: name, text });
+  };
+  const proposed = proposeEffect(subject);
+  if (worse(effect, proposed.effect) !== effect && reason === undefined && !isRedacted()) {
+    say(
+      'mild',
+      `is ${effect}; ${proposed.reason}, so ${proposed.effect} would be proposed. Say why in reason.`,
+    );
+  }
+  if (effect === 'read' && redact === undefined && reason === undefined && looksSecret(subject)) {
+    say('secret', 'reads what may be a secret: redact it, call it reveal, or say why in reason.');
+  }
+  const isMild = !isDeleteCapable(effect) && defaultEffect(described.request) !== 'read';
+  if (isMild && body !== undefined && 'keys' in body && body.keys === 'any') {
+    say('open', 'takes any member in its body: list those that are harmless.');
+  }
+  if (isMild && query === 'any') say('open', 'takes any parameter: list those that are harmless.');
+  if (place === null && effect !== 'read') {
+    say('unproven', 'is done in no environment: whatever it reaches, nobody proves where it is.');
+  }
+  return found;
+
+  function isRedacted(): boolean {
+    return effect === 'read' && redact !== undefined && proposed.effect === 'reveal';
+  }
+}
+
+function unused({ description }: Compiled): readonly Finding[] {
+  const places = description.operations.flatMap(({ place, when = [] }) =>
+    [place, ...when.map((each) => each.place ?? null)].flat(),
+  );
+  return Object.keys(description.places)
+    .filter((name) => !places.includes(name))
+    .map((name) => ({
+      kind: 'unused',
+      operation: null,
+      text: `no operation leads to place ${name}.`,
+    }));
+}
+
+function bare(name: string): string {
+  return name.slice(name.indexOf(':') + 1);
+}

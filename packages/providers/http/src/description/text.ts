@@ -1,0 +1,61 @@
+/**
+ * How a value stands in a path and in a resource: percent-encoded in one way, so that equal things have equal
+ * names, and a name is never longer or stranger than what it came from.
+ */
+
+/** Characters of one value. */
+const LONGEST_VALUE = 255;
+
+/** Nothing that steers a terminal, ends a segment, or would be read as one more encoding. */
+const STRANGE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}/\\%?#;]/u;
+
+/** Whether a value can stand in one segment of a path, and be the same to whoever reads it there. */
+export function isPlain(value: string): boolean {
+  return (
+    value !== '' &&
+    value !== '.' &&
+    value !== '..' &&
+    value.length <= LONGEST_VALUE &&
+    value === value.trim() &&
+    !STRANGE.test(value)
+  );
+}
+
+/** RFC 3986 section 2.1, of everything but unreserved characters and those that mean nothing in a segment. */
+export function encodeValue(value: string): string {
+  return encodeURIComponent(value)
+    .replace(/[!'()*]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replace(/%(?:40|3A|2B|2C|3D)/g, decodeURIComponent);
+}
+
+/** The value of such a text; null where it is not how any value is written. */
+export function decodeValue(text: string): string | null {
+  try {
+    const value = decodeURIComponent(text);
+    return encodeValue(value) === text ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** RFC 6901 section 4, and `*` for every element of an array or member of an object. */
+export function parsePointer(text: string): readonly string[] | null {
+  if (text === '') return [];
+  if (!/^(?:\/(?:[^~/]|~[01])*)+$/.test(text)) return null;
+  return text
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** Every value at the pointer; a place where there is none gives nothing. */
+export function valuesAt(document: unknown, pointer: readonly string[]): readonly unknown[] {
+  const [token, ...rest] = pointer;
+  if (token === undefined) return [document];
+  if (typeof document !== 'object' || document === null) return [];
+  if (token === '*') return Object.values(document).flatMap((each) => valuesAt(each, rest));
+  if (Array.isArray(document) && !/^(?:0|[1-9]\d{0,8})$/.test(token)) return [];
+  if (!Object.hasOwn(document, token)) return [];
+  const members: Readonly<Record<string, unknown>> = { ...document };
+  return valuesAt(members[token], rest);
+}
