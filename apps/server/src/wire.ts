@@ -9,6 +9,7 @@ import {
   createClientSecrets,
   createConnectionChecks,
   createDenialLog,
+  createLiveProviders,
   createMirroring,
   createOpenedConnections,
   createPace,
@@ -22,12 +23,12 @@ import {
   type Mirror,
   originOf,
   recordCatalogs,
-  rulesOf,
   type UseCases,
 } from '@countersign/broker';
 import { type Clock, CountersignError, type Random, type Secret, VERSION } from '@countersign/core';
 import type { NoteSigner } from '@countersign/ledger';
 import { createGuardrailEngine } from '@countersign/policy';
+import type { Provider } from '@countersign/provider-kit';
 import { openUpstream } from '@countersign/provider-kit/upstream';
 import type { Store } from '@countersign/store';
 import {
@@ -43,7 +44,7 @@ import { examineHost } from './examine-host.ts';
 import type { Logger } from './logger.ts';
 import type { Instruments } from './metrics/instruments.ts';
 import { measuredDenials, measuredJournal, measuredProvider } from './metrics/measured.ts';
-import { builtInProviders } from './providers.ts';
+import { builtInProviders, describedProviders } from './providers.ts';
 
 export const systemClock: Clock = { now: () => Date.now() };
 export const systemRandom = pooledRandom();
@@ -99,13 +100,16 @@ export async function wire(
   const upstream = openUpstream();
   // Connections of its own: what agents leave unread keeps the broker from proving nothing.
   const questions = openUpstream();
-  const providers = builtInProviders({
+  const around = (provider: Provider) => measuredProvider(provider, instruments);
+  const builtIn = builtInProviders({
     clock,
     random,
     brokerSystemIdentifier: () => store.systemIdentifier(),
     upstream: questions,
-    around: (provider) => measuredProvider(provider, instruments),
+    around,
   });
+  const descriptions = describedProviders({ clock, upstream: questions, builtIn, around });
+  const { providers, rules } = createLiveProviders(builtIn, descriptions, authority, log);
   const ledgerSigner = noteSigner(originOf(config.issuer), ledgerKey.privateJwk);
   const mirroring =
     mirror === null
@@ -145,7 +149,8 @@ export async function wire(
     ledgerSigner,
     ledgerKey: ed25519(ledgerKey.publicJwk),
     providers,
-    rules: rulesOf(providers),
+    rules,
+    descriptions,
     guardrails: createGuardrailEngine({ load: loadCedar, elapsed: () => performance.now() }),
     authority,
     snapshots: createSnapshotKeeping({ journal, authority, snapshots: store.snapshots, log }),

@@ -162,6 +162,10 @@ function permissionsRefusal(
     if (catalog?.provider !== provider) {
       return inputError('invalid_request', 'A permission names a catalog that was not recorded.');
     }
+    const isFormer = permission.catalog !== state.adopted.get(provider)?.digest;
+    if (catalog.description !== undefined && isFormer) {
+      return inputError('invalid_request', 'A permission names a description that is not adopted.');
+    }
     for (const operation of permission.operations) {
       if (providerOf(operation.name) !== provider) {
         return inputError('invalid_request', `${operation.name} is not ${provider}'s.`);

@@ -6,6 +6,7 @@ import type { StatementOf } from '@countersign/contract';
 import {
   type Catalog,
   type CountersignError,
+  defaultEffect,
   type Effect,
   effectOf,
   inputError,
@@ -38,7 +39,7 @@ function effectUnder(
 ): Effect | null {
   let worst: Effect | null = null;
   for (const [digest, catalog] of state.catalogs) {
-    if (adoption?.superseded.includes(digest) === true) continue;
+    if (!counts(catalog, digest, adoption)) continue;
     const operation = catalog.operations.find((op) => op.name === question.operation);
     if (operation === undefined) continue;
     const own = digest === adoption?.digest ? adoption.effects.get(question.operation) : undefined;
@@ -49,11 +50,70 @@ function effectUnder(
   return worst;
 }
 
+/**
+ * Whether a recorded catalog of that provider counts: a built-in one until humans put another in its place, one
+ * that somebody described only while it is what they adopted.
+ */
+function counts(catalog: Catalog, digest: string, adoption: Adoption | undefined): boolean {
+  if (catalog.description !== undefined) return adoption?.digest === digest;
+  return adoption?.superseded.includes(digest) !== true;
+}
+
+/** The digests of a provider's recorded catalogs, and whether each counts. */
+export function recordedCatalogs(
+  state: AuthorityState,
+  provider: string,
+): readonly { readonly digest: string; readonly catalog: Catalog; readonly counts: boolean }[] {
+  const adoption = state.adopted.get(provider);
+  return [...state.catalogs]
+    .filter(([, catalog]) => catalog.provider === provider)
+    .map(([digest, catalog]) => ({ digest, catalog, counts: counts(catalog, digest, adoption) }));
+}
+
+/** The catalog that humans adopted of an API that they described; undefined where there is none. */
+export function adoptedDescription(state: AuthorityState, provider: string): Catalog | undefined {
+  const catalog = state.catalogs.get(state.adopted.get(provider)?.digest ?? '');
+  return catalog?.description === undefined ? undefined : catalog;
+}
+
+/** Whether a server has this provider built in: nobody describes it another time. */
+export function isBuiltIn(state: AuthorityState, provider: string): boolean {
+  return recordedCatalogs(state, provider).some(({ catalog }) => catalog.description === undefined);
+}
+
+/**
+ * Law 1: what one admin may adopt alone. Of a description that is the first of its provider, with nothing below
+ * what it would count as if nobody said anything; of another one nothing, since it says anew what every grant of
+ * the former means.
+ */
+export function loosens(state: AuthorityState, body: Body): boolean {
+  const changes = effectChanges(state, body);
+  const catalog = state.catalogs.get(body.digest);
+  const adopted = state.adopted.get(body.provider)?.digest;
+  if (catalog?.description === undefined || adopted === body.digest) {
+    return changes.some(({ lowered }) => lowered);
+  }
+  return (
+    adopted !== undefined ||
+    catalog.operations.some(({ name, request = '', effects }) => {
+      const own = body.effects.find(({ operation }) => operation === name)?.effect;
+      const least = defaultEffect(request);
+      return CASES.some((place) => {
+        const effect = own ?? effectOf(effects, place);
+        return effect === null || worse(effect, least) !== effect;
+      });
+    })
+  );
+}
+
 /** Why humans could not adopt it; null where they could. */
 export function adoptionRefusal(state: AuthorityState, body: Body): CountersignError | null {
   const catalog = state.catalogs.get(body.digest);
   if (catalog?.provider !== body.provider) {
     return inputError('not_found', `No server has recorded such a catalog of ${body.provider}.`);
+  }
+  if (catalog.description !== undefined && isBuiltIn(state, body.provider)) {
+    return inputError('conflict', `${body.provider} is built in; a description has another name.`);
   }
   const unknown = body.effects.find(
     ({ operation }) => !catalog.operations.some(({ name }) => name === operation),
@@ -118,9 +178,13 @@ export function applyAdoption(state: AuthorityState, body: Body): void {
   state.latestCatalog.set(body.provider, body.digest);
 }
 
-/** A catalog that some server recorded. One that humans have superseded is never the latest again. */
+/**
+ * A catalog that some server recorded. One that humans have superseded is never the latest again, and one that
+ * somebody described is none before it is adopted.
+ */
 export function applyCatalog(state: AuthorityState, digest: string, catalog: Catalog): void {
   state.catalogs.set(digest, catalog);
+  if (catalog.description !== undefined) return;
   const superseded = state.adopted.get(catalog.provider)?.superseded ?? [];
   if (!superseded.includes(digest)) state.latestCatalog.set(catalog.provider, digest);
 }

@@ -22,7 +22,10 @@ export function basisOf(state: AuthorityState, statement: Statement): string | n
       return changed(statement.body.guardrail);
     case 'catalog.adopt': {
       const { provider } = statement.body;
-      const recorded = [...state.catalogs].filter(([, catalog]) => catalog.provider === provider);
+      // What somebody described counts for nothing, so it overtakes nothing.
+      const recorded = [...state.catalogs].filter(
+        ([, catalog]) => catalog.provider === provider && catalog.description === undefined,
+      );
       return digestOfDocument({
         adopted: changed(provider),
         recorded: recorded.map(([digest]) => digest),

@@ -1,5 +1,6 @@
 /** Adopted catalogs, guardrails and restored databases in plain words. */
 import type { StatementOf } from '@countersign/contract';
+import { EFFECTS, effectOf } from '@countersign/core';
 import { effectChanges } from './adoption.ts';
 import { presentGuardrail } from './guardrails.ts';
 import type { AuthorityState } from './state.ts';
@@ -17,6 +18,7 @@ export function describeAdoption(
   return {
     headline: `Adopt the catalog of ${body.provider}: ${changes.length} operations change, ${lowered.length} of them to something milder.`,
     facts: [
+      ...describedFacts(state, body),
       // What becomes milder comes first: it is what signers answer for.
       ...[...changes]
         .sort((a, b) => Number(b.lowered) - Number(a.lowered))
@@ -38,6 +40,40 @@ export function describeAdoption(
       )
       .slice(0, NAMED),
   };
+}
+
+/** Of an API that humans described: where its credential goes, and how many operations count as what. */
+function describedFacts(
+  state: AuthorityState,
+  body: StatementOf<'catalog.adopt'>['body'],
+): Sentence['facts'] {
+  const catalog = state.catalogs.get(body.digest);
+  if (catalog?.description === undefined) return [];
+  const { base, credential } = catalog.description;
+  const own = new Map(body.effects.map(({ operation, effect }) => [operation, effect]));
+  const counted = EFFECTS.map((effect) => ({
+    effect,
+    count: catalog.operations.filter(
+      ({ name, effects }) =>
+        (own.get(name) ?? effectOf(effects, { resource: 'whole', environmentClass: null })) ===
+        effect,
+    ).length,
+  }));
+  const header =
+    typeof credential === 'object' && credential !== null && 'header' in credential
+      ? String(credential.header)
+      : '';
+  return [
+    { label: 'described', value: `by humans, for requests to ${visible(String(base))}` },
+    { label: 'credential', value: `sent there as ${visible(header)}` },
+    {
+      label: 'operations',
+      value: counted
+        .filter(({ count }) => count > 0)
+        .map(({ effect, count }) => `${count} ${effect}`)
+        .join(', '),
+    },
+  ];
 }
 
 export function describeGuardrail(

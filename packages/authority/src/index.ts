@@ -1,5 +1,12 @@
 export { draftedEffect } from './admissible.ts';
-export { type EffectChange, effectChanges, recordedEffect } from './adoption.ts';
+export {
+  adoptedDescription,
+  type EffectChange,
+  effectChanges,
+  isBuiltIn,
+  recordedCatalogs,
+  recordedEffect,
+} from './adoption.ts';
 export { isOvertaken } from './basis.ts';
 export { canonicalBytes, digestOf, digestOfDocument } from './canonical.ts';
 export { catalogDigest, latestOperation } from './catalog.ts';

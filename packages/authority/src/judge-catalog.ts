@@ -1,6 +1,7 @@
 /** A catalog as a server recorded it when it started: its effects count from then on, at their worst. */
 import { CatalogRecordedBody } from '@countersign/contract';
 import { inputError, providerOf } from '@countersign/core';
+import { isBuiltIn } from './adoption.ts';
 import { applyRecorded } from './apply.ts';
 import { catalogDigest } from './catalog.ts';
 import { shapeProblem } from './envelope.ts';
@@ -21,6 +22,12 @@ export function judgeCatalog(state: AuthorityState, entry: AuthorityEntry): Judg
     throw inputError(
       'invalid_request',
       'A catalog lists the operations of its own provider, each once.',
+    );
+  }
+  if (catalog.description !== undefined && isBuiltIn(state, catalog.provider)) {
+    throw inputError(
+      'conflict',
+      `${catalog.provider} is built in; a description has another name.`,
     );
   }
   if (catalogDigest(catalog) !== digest) {

@@ -1,6 +1,6 @@
 /** Who must sign, and what then delays it (the table of Law 1), as data: computed from the state. */
 import type { Role, Statement, StatementOf } from '@countersign/contract';
-import { effectChanges } from './adoption.ts';
+import { loosens } from './adoption.ts';
 import { loneLifter } from './freezes.ts';
 import { isDeleteCapableGrant } from './grant-effect.ts';
 import { secondThoughts } from './guardrails.ts';
@@ -104,9 +104,7 @@ export function requirementOf(
         frozenCount: true,
       };
     case 'catalog.adopt':
-      return effectChanges(state, statement.body).some(({ lowered }) => lowered)
-        ? TWO_HUMANS
-        : ONE_ADMIN;
+      return loosens(state, statement.body) ? TWO_HUMANS : ONE_ADMIN;
     case 'guardrail.add': {
       const { guardrail } = statement.body;
       return guardrail === null

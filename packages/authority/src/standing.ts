@@ -4,6 +4,7 @@
  */
 import type { StatementOf } from '@countersign/contract';
 import { fromInstant, isDeleteCapable } from '@countersign/core';
+import { adoptedDescription } from './adoption.ts';
 import { digestOfDocument } from './canonical.ts';
 import { isDeleteCapableGrant, worstEffect } from './grant-effect.ts';
 import { progressOf } from './progress.ts';
@@ -98,9 +99,20 @@ export function suspensions(state: AuthorityState, grant: Grant): string[] {
   );
   return [
     ...brokenBounds(state, grant.body),
+    ...described(state, grant.body),
     ...(progress.met ? [] : [`its signatures no longer suffice: ${progress.missing.join('; ')}`]),
     ...unpinned(state, grant),
   ];
+}
+
+/** Law 1: what was signed is what runs, and another description says anew what its operations are. */
+function described(state: AuthorityState, { connection, permissions }: GrantBody): string[] {
+  const provider = state.connections.get(connection)?.body.provider ?? '';
+  if (adoptedDescription(state, provider) === undefined) return [];
+  const adopted = state.adopted.get(provider)?.digest;
+  return permissions.every(({ catalog }) => catalog === adopted)
+    ? []
+    : [`${provider} was described anew since it was signed`];
 }
 
 /** Law 1: once a pin broke, the grant is signed anew, though all be as it was again. */

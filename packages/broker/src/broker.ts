@@ -25,6 +25,7 @@ import { invite } from './invitations.ts';
 import { issue } from './issue.ts';
 import { idOf } from './named.ts';
 import { readiness } from './readiness.ts';
+import { recordDescription } from './record-description.ts';
 import { removalOf } from './remove-connection.ts';
 import { keptCredentials } from './retire-credentials.ts';
 import { isGone } from './revoke.ts';
@@ -64,7 +65,7 @@ export function createUseCases(deps: Deps): UseCases {
     exchange: (input) => exchange(deps, input),
     forward: (input) => forward(deps, input),
     signIn: (input) => signIn(deps, input),
-    me: (caller) => me(deps, caller),
+    me: (caller, like) => me(deps, caller, like),
     async giveBackLease(caller, id) {
       const lease = await deps.leases.find(id);
       if (lease === null || lease.agent !== caller.agent) {
@@ -141,6 +142,7 @@ export function createUseCases(deps: Deps): UseCases {
       const items = rest.slice(0, limit);
       return { items, next: rest.length > limit ? (items.at(-1)?.provider ?? null) : null };
     },
+    recordCatalog: (caller, description) => recordDescription(deps, caller, description),
     async checkConnection(caller, id) {
       requireRole(state, caller, ['admin', 'approver']);
       const connection = found(

@@ -1,6 +1,6 @@
 /** Built-in catalogs go into the ledger at every start (Law 1): the worst effect ever recorded counts. */
 import { catalogDigest } from '@countersign/authority';
-import { uuidv7 } from '@countersign/core';
+import { type Catalog, uuidv7 } from '@countersign/core';
 import { decideAndCommit } from './decide-and-commit.ts';
 import type { Deps } from './deps.ts';
 import { intentOf } from './intents.ts';
@@ -8,7 +8,13 @@ import type { EntryDraft } from './ports.ts';
 
 /** One entry per built-in catalog. */
 export function catalogEntries(deps: Deps): EntryDraft[] {
-  return [...deps.providers.values()].map(({ catalog }) => ({
+  return [...deps.providers.values()]
+    .filter(({ catalog }) => catalog.description === undefined)
+    .map(({ catalog }) => recordedEntry(deps, catalog));
+}
+
+export function recordedEntry(deps: Pick<Deps, 'clock' | 'random'>, catalog: Catalog): EntryDraft {
+  return {
     id: uuidv7(deps.clock, deps.random),
     type: 'catalog.recorded',
     body: {
@@ -16,7 +22,7 @@ export function catalogEntries(deps: Deps): EntryDraft[] {
       // A catalog is data; this is the plain JSON of it.
       catalog: JSON.parse(JSON.stringify(catalog)),
     },
-  }));
+  };
 }
 
 /**

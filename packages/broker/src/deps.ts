@@ -8,6 +8,7 @@ import type { AuthorityCache } from './authority-cache.ts';
 import type { ClientSecrets } from './client-secrets.ts';
 import type { ConnectionChecks } from './connection-checks.ts';
 import type { DenialLog } from './denial-log.ts';
+import type { Descriptions } from './live-providers.ts';
 import type { Mirroring } from './mirroring.ts';
 import type { OpenedConnections } from './opened-connections.ts';
 import type { Pace } from './pace.ts';
@@ -53,10 +54,11 @@ export interface Deps {
   readonly ledgerSigner: NoteSigner;
   /** The ledger key as genesis names it. */
   readonly ledgerKey: { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string };
-  /** By name. */
+  /** By name: those that are built in, and those that humans described and adopted. Live. */
   readonly providers: ReadonlyMap<string, Provider>;
   /** How each provider reads its resources, by its name. */
   readonly rules: ReadonlyMap<string, ResourceRules>;
+  readonly descriptions: Descriptions;
   /** Evaluates the humans' guardrails. */
   readonly guardrails: GuardrailEngine;
   readonly authority: AuthorityCache;

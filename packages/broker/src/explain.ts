@@ -106,7 +106,7 @@ function runsUnder(
 }
 
 /** What this agent may do now, by grant, and what it could ask for where it has any connection. */
-export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
+export async function me(deps: Deps, caller: AgentCaller, like: string | null): Promise<MeView> {
   const { state } = deps.authority;
   const now = deps.clock.now();
   const facts = await gatherFacts(deps, caller.agent);
@@ -142,17 +142,39 @@ export async function me(deps: Deps, caller: AgentCaller): Promise<MeView> {
       });
     }
   }
+  const requestable = operationsLike(deps, providers, like);
   return {
     agent: state.agents.get(caller.agent)?.name ?? '',
     authorization_details: details,
     grants,
-    may_request: [...deps.providers.values()]
-      .filter(({ name }) => providers.size === 0 || providers.has(name))
-      .flatMap(({ catalog }) => catalog.operations)
-      .filter(({ name }) => {
-        const rules = deps.rules.get(providerOf(name));
-        return rules !== undefined && isUsable(rules, name);
-      })
-      .map((operation) => ({ operation: operation.name, summary: operation.summary })),
+    may_request: requestable.slice(0, MOST_OPERATIONS),
+    may_request_omitted: Math.max(0, requestable.length - MOST_OPERATIONS),
   };
+}
+
+/** Operations of one answer. An API may have thousands, and an agent reads what it gets. */
+const MOST_OPERATIONS = 500;
+
+/** Of these providers, or of all where there are none: from the catalogs alone, whatever was granted to anybody. */
+function operationsLike(
+  deps: Deps,
+  providers: ReadonlySet<string>,
+  like: string | null,
+): MeView['may_request'] {
+  const words = (like ?? '')
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  return [...deps.providers.values()]
+    .filter(({ name }) => providers.size === 0 || providers.has(name))
+    .flatMap(({ name: provider, catalog }) => {
+      const rules = deps.rules.get(provider);
+      return catalog.operations.filter(
+        ({ name, summary, request = '' }) =>
+          rules !== undefined &&
+          isUsable(rules, name) &&
+          words.every((word) => `${name} ${summary} ${request}`.toLowerCase().includes(word)),
+      );
+    })
+    .map(({ name, summary, request = null }) => ({ operation: name, summary, request }));
 }

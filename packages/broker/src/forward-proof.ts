@@ -25,6 +25,8 @@ const PATIENCE = 20_000;
 const MOST_HOLDS = 16;
 
 interface Classified {
+  /** That read it: another description of an API is another one. */
+  readonly gateway: Place['gateway'];
   readonly opened: ProviderConnection;
   readonly request: ClassifiedRequest;
 }
@@ -110,7 +112,9 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
       const { opened } = await deps.opened.of(deps, place.connection);
       if (classified !== null) {
         // What it means was read by what the connection was then.
-        if (classified.opened.id !== opened.id) throw UNAVAILABLE();
+        if (classified.opened.id !== opened.id || classified.gateway !== place.gateway) {
+          throw UNAVAILABLE();
+        }
         return classified;
       }
       try {
@@ -118,7 +122,7 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
         if (understood.calls.length === 0) {
           return obstacle('unparseable_request', 'Nothing is asked for in this request.');
         }
-        classified = { opened, request: understood };
+        classified = { gateway: place.gateway, opened, request: understood };
         return classified;
       } catch (error) {
         if (error instanceof RequestRefusal) return refusalOf(error, []);

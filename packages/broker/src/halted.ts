@@ -42,6 +42,7 @@ const SERVED = {
   agents: true,
   connections: true,
   catalogs: true,
+  recordCatalog: false,
   checkConnection: false,
   grants: true,
   grant: true,

@@ -28,6 +28,7 @@ import type {
   LeaseView,
   MeView,
   ProposeRequest,
+  RecordedCatalogView,
   RequestedDetail,
   RunView,
   StatementAnswer,
@@ -220,7 +221,8 @@ export interface UseCases {
   forward(input: ForwardInput): Promise<Decided<ForwardedAnswer>>;
   signIn(input: SignInInput): Promise<Decided<Session>>;
 
-  me(caller: AgentCaller): Promise<MeView>;
+  /** `like`: words, of which an operation it could ask for has all; null: of any. */
+  me(caller: AgentCaller, like: string | null): Promise<MeView>;
   /** @throws CountersignError `not_found`, `forbidden`, `broker_unavailable` */
   giveBackLease(caller: AgentCaller, lease: string): Promise<void>;
   fileAccessRequest(
@@ -277,6 +279,11 @@ export interface UseCases {
   connections(page: PageQuery): Promise<PageOf<ConnectionView>>;
   /** In the order of their providers' names; `after` is one of them. */
   catalogs(page: PageQuery): Promise<PageOf<CatalogView>>;
+  /** Keeps a description for signing. @throws CountersignError `invalid_request`, `conflict`, `forbidden` */
+  recordCatalog(
+    caller: HumanCaller,
+    description: Readonly<Record<string, unknown>>,
+  ): Promise<RecordedCatalogView>;
   checkConnection(caller: HumanCaller, id: string): Promise<ConnectionCheckView>;
   grants(page: PageQuery & { readonly agent: string | null }): Promise<PageOf<GrantView>>;
   grant(id: string): Promise<GrantView>;

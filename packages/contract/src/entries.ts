@@ -1,6 +1,6 @@
 /** Bodies of the ledger entries that carry authority. Every other entry type records a decision. */
 import { z } from 'zod';
-import { Digest, Effect, Name, Operation, StatementId } from './primitives.ts';
+import { Digest, Effect, JsonObject, Name, Operation, StatementId } from './primitives.ts';
 import { Envelope, StatementAssertion, StatementSignature, TreeHead } from './statements.ts';
 
 const EffectRule = z.strictObject({
@@ -18,10 +18,13 @@ const CatalogDocument = z.strictObject({
         summary: z.string().max(300),
         effects: z.array(EffectRule).min(1).max(8),
         exchangeable: z.boolean(),
+        request: z.string().max(600).exactOptional(),
       }),
     )
     .min(1)
     .max(4096),
+  /** Of an API that humans described. What it means its provider reads, and no one else. */
+  description: JsonObject.exactOptional(),
 });
 
 /** A proposal, with its proposer's signature. */
@@ -34,7 +37,10 @@ export const StatementSignedBody = z.strictObject({
   assertions: z.array(StatementAssertion).max(16),
 });
 
-/** A built-in catalog, as a server's start recorded it. The worst effect ever recorded counts. */
+/**
+ * A catalog as a server recorded it. A built-in one counts at once, at its worst; one that humans described only
+ * while they have adopted its digest.
+ */
 export const CatalogRecordedBody = z.strictObject({ digest: Digest, catalog: CatalogDocument });
 
 /** A delay is over: what was signed takes effect now, and not before this entry. */

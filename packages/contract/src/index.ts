@@ -121,6 +121,7 @@ export {
   MeView,
   OAuthProblem,
   Problem,
+  RecordedCatalogView,
   RunView,
   StatementAnswer,
   StatementView,

@@ -219,6 +219,9 @@ export const ProposeRequest = z.strictObject({
 });
 export type ProposeRequest = z.infer<typeof ProposeRequest>;
 
+/** A described API, whole (`docs/reference/catalog-file.md`). */
+export const RecordCatalogRequest = z.strictObject({ description: JsonObject });
+
 export const SignRequest = z.strictObject({ signature: StatementSignature });
 export const RejectRequest = z.strictObject({ envelope: Envelope });
 

@@ -13,6 +13,7 @@ import {
   InviteAnswer,
   InviteRequest,
   ProposeRequest,
+  RecordCatalogRequest,
   RejectAccessRequest,
   RejectRequest,
   RunRequest,
@@ -40,6 +41,7 @@ import {
   LeaseView,
   MeView,
   pageOf,
+  RecordedCatalogView,
   RunView,
   StatementAnswer,
   StatementView,
@@ -67,7 +69,12 @@ export interface Route {
   readonly auth: RouteAuth;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
-  readonly body?: { readonly type: 'json' | 'form'; readonly schema: z.ZodType };
+  readonly body?: {
+    readonly type: 'json' | 'form';
+    readonly schema: z.ZodType;
+    /** Bytes, where it is more than is read of others. */
+    readonly longest?: number;
+  };
   readonly status: 200 | 201 | 204;
   readonly answer?: z.ZodType;
   /** Content type of an answer that is not JSON, or of another form of it. */
@@ -85,6 +92,9 @@ const Page = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).exactOptional(),
 });
 const anyJson = z.record(z.string(), z.json());
+
+/** Bytes of the description of an API. */
+const LONGEST_DESCRIPTION = 1_048_576;
 
 export const routes = {
   metadata: route({
@@ -125,6 +135,8 @@ export const routes = {
     path: '/v1/me',
     summary: 'What this agent may do now, and what it may ask for.',
     auth: 'agent',
+    /** Only operations whose name, request or summary holds all of its words. */
+    query: z.strictObject({ like: z.string().min(1).max(200).exactOptional() }),
     status: 200,
     answer: MeView,
   }),
@@ -300,6 +312,15 @@ export const routes = {
     query: Page,
     status: 200,
     answer: pageOf(CatalogView),
+  }),
+  recordCatalog: route({
+    method: 'post',
+    path: '/v1/catalogs',
+    summary: 'Keep the description of an API for signing; it counts once `catalog.adopt` names it.',
+    auth: 'human',
+    body: { type: 'json', schema: RecordCatalogRequest, longest: LONGEST_DESCRIPTION },
+    status: 200,
+    answer: RecordedCatalogView,
   }),
   grants: route({
     method: 'get',

@@ -98,8 +98,10 @@ export const CatalogView = z.object({
   provider: Name,
   /** Digest of the catalog humans adopted; null: each that was ever recorded counts, at its worst. */
   adopted: Digest.nullable(),
-  /** Digest of the one recorded last, of those that count. */
+  /** Digest of the one recorded last, of those that count; where none does, of all. */
   latest: Digest,
+  /** True where humans described it: nothing of it counts but what is adopted. */
+  described: z.boolean(),
   /** Every one that was recorded. */
   recorded: z.array(z.object({ digest: Digest, counts: z.boolean() })),
   /** The effects in force. */
@@ -107,6 +109,8 @@ export const CatalogView = z.object({
     z.object({
       name: z.string(),
       summary: z.string(),
+      /** Of a described API: the method and path template by which it is asked for. */
+      request: z.string().nullable(),
       /** This deployment's own word on it; null: as the catalogs say. */
       own: Effect.nullable(),
       production: EffectCases,
@@ -115,6 +119,15 @@ export const CatalogView = z.object({
   ),
 });
 export type CatalogView = z.infer<typeof CatalogView>;
+
+/** A description that was recorded, or was there already. */
+export const RecordedCatalogView = z.object({
+  provider: Name,
+  /** Of all of it: what `catalog.adopt` names. */
+  digest: Digest,
+  operations: z.number().int(),
+});
+export type RecordedCatalogView = z.infer<typeof RecordedCatalogView>;
 
 export const ConnectionCheckView = z.object({
   ok: z.boolean(),
@@ -376,7 +389,16 @@ export const MeView = z.object({
     }),
   ),
   /** Operations of the catalogs it could ask for. */
-  may_request: z.array(z.object({ operation: z.string(), summary: z.string() })),
+  may_request: z.array(
+    z.object({
+      operation: z.string(),
+      summary: z.string(),
+      /** Of a described API: the method and path template by which it is asked for. */
+      request: z.string().nullable(),
+    }),
+  ),
+  /** How many more there are; `?like=` finds them. */
+  may_request_omitted: z.number().int(),
 });
 export type MeView = z.infer<typeof MeView>;
 

@@ -27,7 +27,7 @@ export function checkBodyHeaders(route: Route, headers: Headers): void {
   if (length !== null && !/^\d{1,15}$/.test(length)) {
     throw inputError('invalid_request', 'Content-Length is not a number.');
   }
-  if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
+  if (Number(length) > longestOf(route)) throw tooLarge(route);
   if (route.body === undefined) {
     // A GET's body never reaches us, only its framing does.
     if (Number(length) > 0 || headers.has('transfer-encoding')) throw noBodyHere();
@@ -49,17 +49,17 @@ export async function readBody(route: Route, request: Request): Promise<unknown>
     return undefined;
   }
   const bytes = request.headers.has('content-length')
-    ? await readDeclared(request)
-    : await readBytes(request, MAX_BODY_BYTES, tooLarge);
+    ? await readDeclared(route, request)
+    : await readBytes(request, longestOf(route), () => tooLarge(route));
   if (route.body.type === 'json') return parseJson(bytes);
   return parseForm(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
 }
 
 /** HTTP ends a body at its Content-Length, which was checked; read whole, it needs no stream around it. */
-async function readDeclared(request: Request): Promise<Uint8Array> {
+async function readDeclared(route: Route, request: Request): Promise<Uint8Array> {
   try {
     const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.length > MAX_BODY_BYTES) throw tooLarge();
+    if (bytes.length > longestOf(route)) throw tooLarge(route);
     return bytes;
   } catch (error) {
     if (error instanceof CountersignError) throw error;
@@ -107,8 +107,12 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
   }
 }
 
-function tooLarge(): Error {
-  return inputError('too_large', `The body is larger than ${MAX_BODY_BYTES / 1024} KiB.`);
+function longestOf({ body }: Route): number {
+  return body?.longest ?? MAX_BODY_BYTES;
+}
+
+function tooLarge(route: Route): Error {
+  return inputError('too_large', `The body is larger than ${longestOf(route) / 1024} KiB.`);
 }
 
 function noBodyHere(): Error {

@@ -59,7 +59,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
 
     token: (call) => answerTokenRequest(useCases, issuer, call),
 
-    me: async ({ caller }) => json(200, await useCases.me(caller)),
+    me: async ({ caller, query }) => json(200, await useCases.me(caller, query.like ?? null)),
     fileAccessRequest: async ({ caller, body }) =>
       renderDecided(
         await useCases.fileAccessRequest(caller, {
@@ -122,6 +122,8 @@ export function createHandlers(options: HandlerOptions): Handlers {
     agents: async (call) => page(call, await useCases.agents(pageOf(call))),
     connections: async (call) => page(call, await useCases.connections(pageOf(call))),
     catalogs: async (call) => page(call, await useCases.catalogs(pageOf(call))),
+    recordCatalog: async ({ caller, body }) =>
+      json(200, await useCases.recordCatalog(caller, body.description)),
     checkConnection: async ({ caller, params }) =>
       json(200, await useCases.checkConnection(caller, params.id)),
     grants: async (call) =>

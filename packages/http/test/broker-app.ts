@@ -41,6 +41,7 @@ export const BODIES: Partial<Record<RouteName, Readonly<Record<string, unknown>>
   },
   rejectAccessRequest: { reason: 'no' },
   draft: { kind: 'grant.revoke', id: ID, body: { grant: ID, reason: 'because' } },
+  recordCatalog: { description: { version: 1 } },
   propose: { envelope },
   sign: { signature: { protected: 'e30', signature: 'e30' } },
   reject: { envelope },

@@ -181,7 +181,13 @@ const base: UseCases = {
   exchange: () => allow(credential),
   forward: () => allow(forwarded()),
   signIn: () => allow({ accessToken: new Secret('session', SECRETS.session), expiresIn: 28_800 }),
-  me: async () => ({ agent: 'cursor', authorization_details: [], grants: [], may_request: [] }),
+  me: async () => ({
+    agent: 'cursor',
+    authorization_details: [],
+    grants: [],
+    may_request: [],
+    may_request_omitted: 0,
+  }),
   giveBackLease: async () => undefined,
   fileAccessRequest: () => allow(accessRequest),
   accessRequest: async () => accessRequest,
@@ -240,6 +246,7 @@ const base: UseCases = {
     next: null,
   }),
   catalogs: () => nothing(),
+  recordCatalog: async () => ({ provider: 'tasks', digest: DIGEST, operations: 1 }),
   runGrant: async () => ({
     allowed: true,
     decision: DECISION,

@@ -38,9 +38,11 @@ function countingEntries(
   operation: string,
 ): readonly { readonly digest: string; readonly known: CatalogOperation }[] {
   const provider = providerOf(operation);
-  const superseded = state.adopted.get(provider)?.superseded ?? [];
+  const { digest: present = null, superseded = [] } = state.adopted.get(provider) ?? {};
   return [...state.catalogs].flatMap(([digest, catalog]) => {
     if (catalog.provider !== provider || superseded.includes(digest)) return [];
+    // A description is some human's word, and no server's: it counts once it was signed.
+    if (catalog.description !== undefined && digest !== present) return [];
     return catalog.operations
       .filter(({ name }) => name === operation)
       .map((known) => ({ digest, known }));

@@ -1,14 +1,18 @@
 /** Catalogs: what operations can do at worst, as servers recorded it and humans adopted it. */
+import { catalogDigest } from '@countersign/authority';
 import type { CatalogView } from '@countersign/contract';
 import { EFFECTS, type Effect, isEffect } from '@countersign/core';
+import type { Context } from '../context.ts';
+import { compileFile } from '../description-file.ts';
 import { EXIT } from '../exit-status.ts';
-import { failed, usageFailure } from '../failure.ts';
+import { failed, unverified, usageFailure } from '../failure.ts';
 import { everyPage } from '../pages.ts';
 import { type Act, collect, type Given, noun, type Registrar, verb } from '../registrar.ts';
 import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
-import { clean, factLines } from '../text.ts';
+import { clean, factLines, shellWord } from '../text.ts';
+import { addCatalogFiles } from './catalog-file.ts';
 
 export function addCatalog(program: Registrar): void {
   const catalog = noun(program, 'catalog', 'What operations can do at worst.');
@@ -42,6 +46,7 @@ export function addCatalog(program: Registrar): void {
     adopt,
   )
     .option('--digest <digest>', 'which one (left out: the one recorded last)')
+    .option('--file <file>', 'the description of an API: kept in the ledger, and adopted')
     .option(
       '--effect <op=effect>',
       'your own word on an operation, in every case; may be given several times',
@@ -49,13 +54,20 @@ export function addCatalog(program: Registrar): void {
     )
     .option('--drop-effect <op>', 'as the catalog says from now on; may be given several', collect)
     .requiredOption('--reason <text>', 'your words, for the others and the ledger');
+  addCatalogFiles(catalog);
 }
 
 const adopt: Act = async (context, given) => {
   const provider = given.arg(0);
-  const digest = given.text('digest');
   const effects = effectsGiven(given);
-  const answer = await proposeSigned(context, await takeSeat(context), {
+  const file = given.text('file');
+  if (file !== undefined && given.text('digest') !== undefined) {
+    throw usageFailure('A file has its own digest.', '--file FILE, or --digest DIGEST');
+  }
+  const seat = await takeSeat(context);
+  const digest =
+    file === undefined ? given.text('digest') : await record(context, seat, provider, file);
+  const answer = await proposeSigned(context, seat, {
     kind: 'catalog.adopt',
     id: newStatementId(),
     body: {
@@ -67,6 +79,37 @@ const adopt: Act = async (context, given) => {
   });
   return settle(context, answer, [`next: countersign catalog show ${provider}`]);
 };
+
+/**
+ * The digest of what is in the file, once the broker keeps it for those who sign: as this machine computes it, so
+ * that nothing else is signed for (Law 1).
+ */
+async function record(
+  context: Context,
+  { client }: Seat,
+  provider: string,
+  file: string,
+): Promise<string> {
+  const { catalog, description } = await compileFile(file);
+  if (description.name !== provider) {
+    throw usageFailure(
+      `${file} describes ${description.name}.`,
+      `countersign catalog adopt ${description.name} --file ${shellWord(file)}`,
+    );
+  }
+  const own = catalogDigest(catalog);
+  // A description is JSON by its schema.
+  const body = { description: JSON.parse(JSON.stringify(description)) };
+  const { digest } = await context.out.progress(
+    'keeping the description',
+    client.call('recordCatalog', { body }),
+  );
+  if (digest === own) return own;
+  throw unverified(
+    'The broker made something else of the description. Nothing was signed.',
+    'countersign audit verify',
+  );
+}
 
 /** What --effect and --drop-effect say; null: as the catalog says. @throws Failure usage */
 export function effectsGiven(
@@ -97,11 +140,11 @@ const list: Act = async (context) => {
     { catalogs: views },
     table(
       ['PROVIDER', 'OPERATIONS', 'RECORDED', 'ADOPTED', 'OWN EFFECTS'],
-      views.map(({ provider, operations, recorded, adopted }) => [
+      views.map(({ provider, operations, recorded, adopted, described }) => [
         provider,
         String(operations.length),
         String(recorded.length),
-        adopted ?? 'none: the worst of all counts',
+        adopted ?? (described ? 'none: nothing counts' : 'none: the worst of all counts'),
         String(operations.filter(({ own }) => own !== null).length),
       ]),
     ),
@@ -123,7 +166,13 @@ const show: Act = async (context, given) => {
   context.out.result(view, [
     context.out.bold(clean(view.provider)),
     ...factLines([
-      ['adopted', view.adopted ?? 'none: the worst effect ever recorded counts'],
+      [
+        'adopted',
+        view.adopted ??
+          (view.described
+            ? 'none: nothing of it counts'
+            : 'none: the worst effect ever recorded counts'),
+      ],
       ['latest', view.latest],
       ...view.recorded.map(
         ({ digest, counts }) =>

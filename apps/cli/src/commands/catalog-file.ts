@@ -1,0 +1,168 @@
+/** Descriptions of APIs before they are signed: drafted, looked over, tried on examples. Asks no broker. */
+import { adoptedDescription } from '@countersign/authority';
+import type { Example, Tried } from '@countersign/provider-http/description';
+import { compileFile, descriptions, readJson } from '../description-file.ts';
+import { EXIT } from '../exit-status.ts';
+import { failed, usageFailure } from '../failure.ts';
+import { ownAuthority } from '../own-authority.ts';
+import { type Act, type Registrar, verb } from '../registrar.ts';
+import { takeSeat } from '../session.ts';
+import { clean, shellWord, WIDTH, wrap } from '../text.ts';
+
+export function addCatalogFiles(catalog: Registrar): void {
+  verb(
+    catalog,
+    {
+      usage: 'import <file>',
+      summary: 'Draft the description of an API from OpenAPI 3 (JSON). Prints it.',
+      example: 'countersign catalog import openapi.json --name tasks > tasks.json',
+    },
+    importFile,
+  )
+    .requiredOption('--name <name>', 'what the provider is to be called')
+    .option('--base-url <url>', 'where the API is (left out: its first server)');
+  verb(
+    catalog,
+    {
+      usage: 'lint <file>',
+      summary: 'What a reviewer should look at in a description.',
+      example: 'countersign catalog lint tasks.json',
+    },
+    lintFile,
+  );
+  verb(
+    catalog,
+    {
+      usage: 'test <file>',
+      summary: 'Hold example requests against what a description makes of them.',
+      example: 'countersign catalog test tasks.json --examples more.json',
+    },
+    testFile,
+  ).option('--examples <file>', 'more of them: a JSON list');
+  verb(
+    catalog,
+    {
+      usage: 'export <provider>',
+      summary: 'The description of an API as the ledger holds it.',
+      example: 'countersign catalog export tasks > tasks.json',
+    },
+    exportFile,
+  ).option('--digest <digest>', 'which one (left out: the one adopted)');
+}
+
+const importFile: Act = async (context, given) => {
+  const file = given.arg(0);
+  const document = await readJson(file);
+  const { importOpenApi, compile } = await descriptions();
+  let drafted: ReturnType<typeof importOpenApi>;
+  try {
+    drafted = importOpenApi(document, {
+      name: given.need('name'),
+      base: given.text('baseUrl') ?? null,
+    });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw usageFailure(error.message, 'countersign catalog import --help');
+  }
+  const { description, skipped } = drafted;
+  compile(description);
+  for (const { request, reason } of skipped) {
+    context.out.note(`left out, so denied: ${clean(request)}: ${clean(reason)}`);
+  }
+  context.out.note(
+    `${description.operations.length} operations. Next: countersign catalog lint FILE`,
+  );
+  context.out.result(description, JSON.stringify(description, null, 2).split('\n'));
+  return EXIT.done;
+};
+
+const lintFile: Act = async (context, given) => {
+  const file = given.arg(0);
+  const document = await readJson(file);
+  const { compile, DescriptionError, lint } = await descriptions();
+  try {
+    const findings = lint(compile(document));
+    context.out.result({ problems: [], findings }, [
+      ...findings.flatMap(({ kind, operation, text }) =>
+        wrap(`${kind}: ${operation === null ? '' : `${operation} `}${clean(text)}`, WIDTH, '  '),
+      ),
+      findings.length === 0 ? 'Nothing to say of it.' : `${findings.length} to look at.`,
+    ]);
+    return findings.length === 0 ? EXIT.done : EXIT.failed;
+  } catch (error) {
+    if (!(error instanceof DescriptionError)) throw error;
+    const { problems } = error;
+    context.out.result({ problems, findings: [] }, [
+      ...problems.flatMap((problem) => wrap(`wrong: ${clean(problem)}`, WIDTH, '  ')),
+      `${shellWord(file)} is no description of an API yet.`,
+    ]);
+    return EXIT.failed;
+  }
+};
+
+const testFile: Act = async (context, given) => {
+  const compiled = await compileFile(given.arg(0));
+  const { Description, tryExamples } = await descriptions();
+  const more = given.text('examples');
+  const beside: readonly Example[] =
+    more === undefined
+      ? []
+      : examplesOf(Description.shape.examples.safeParse(await readJson(more)));
+  const examples = [...(compiled.description.examples ?? []), ...beside];
+  if (examples.length === 0) {
+    throw failed(
+      'not_found',
+      'There are no examples: neither in the description nor beside it.',
+      'countersign catalog test FILE --examples FILE',
+    );
+  }
+  const tried = await tryExamples(compiled, examples);
+  const wrong = tried.filter(({ ok }) => !ok).length;
+  context.out.result({ examples: tried }, [
+    ...tried.flatMap(triedLines),
+    wrong === 0
+      ? `${tried.length} examples, all as expected.`
+      : `${wrong} of ${tried.length} examples are not as expected.`,
+  ]);
+  return wrong === 0 ? EXIT.done : EXIT.failed;
+};
+
+function examplesOf(
+  parsed:
+    | { readonly success: true; readonly data: readonly Example[] | undefined }
+    | { readonly success: false; readonly error: { readonly message: string } },
+): readonly Example[] {
+  if (parsed.success) return parsed.data ?? [];
+  throw usageFailure(
+    'That is no list of examples.',
+    '[{"request": "GET /x", "expect": {"refused": "unknown_operation"}}]',
+  );
+}
+
+function triedLines({ ok, request, expected, found, detail }: Tried): string[] {
+  const lines = wrap(`${ok ? 'ok  ' : 'BAD '} ${clean(request)}: ${clean(found)}`, WIDTH, '     ');
+  if (ok) return lines;
+  return [
+    ...lines,
+    ...wrap(`     expected ${clean(expected)}`, WIDTH, '       '),
+    ...(detail === null ? [] : wrap(`     ${clean(detail)}`, WIDTH, '       ')),
+  ];
+}
+
+const exportFile: Act = async (context, given) => {
+  const provider = given.arg(0);
+  const state = await ownAuthority(context, await takeSeat(context));
+  const digest = given.text('digest');
+  const catalog =
+    digest === undefined ? adoptedDescription(state, provider) : state.catalogs.get(digest);
+  if (catalog?.description === undefined || catalog.provider !== provider) {
+    throw failed(
+      'not_found',
+      `The ledger holds no such description of ${provider}.`,
+      `countersign catalog show ${shellWord(provider)}`,
+    );
+  }
+  const { description } = catalog;
+  context.out.result(description, JSON.stringify(description, null, 2).split('\n'));
+  return EXIT.done;
+};

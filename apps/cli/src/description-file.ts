@@ -1,0 +1,43 @@
+/** Descriptions of APIs as files: read, and judged on this machine before anybody signs one. */
+import { readFile } from 'node:fs/promises';
+import { CountersignError, parseJsonText } from '@countersign/core';
+import type { Compiled } from '@countersign/provider-http/description';
+import { failed, usageFailure } from './failure.ts';
+import { shellWord } from './text.ts';
+
+/** The language of descriptions, which only some commands need. */
+export const descriptions = () => import('@countersign/provider-http/description');
+
+/** Any JSON file. @throws Failure */
+export async function readJson(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    throw usageFailure(`${file} cannot be read.`, 'a file with JSON');
+  }
+  try {
+    return parseJsonText(text, file);
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    throw usageFailure(error.message, 'a file with JSON');
+  }
+}
+
+/** @throws Failure with the first thing that is wrong with it */
+export async function compileFile(file: string): Promise<Compiled> {
+  const document = await readJson(file);
+  const { compile, DescriptionError } = await descriptions();
+  try {
+    return compile(document);
+  } catch (error) {
+    if (!(error instanceof DescriptionError)) throw error;
+    const [first = '', ...more] = error.problems;
+    const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
+    throw failed(
+      'invalid_request',
+      `${file} is no description of an API. ${first.replace(/\.?$/, '.')}${rest}`,
+      `countersign catalog lint ${shellWord(file)}`,
+    );
+  }
+}

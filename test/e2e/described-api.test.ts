@@ -1,0 +1,346 @@
+/**
+ * An API that nobody has heard of, added with one file and no code: drafted, looked over, tried, signed by two, and
+ * from then on judged like any other. What really happened there its server's own record says.
+ */
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { createClient } from '@countersign/client';
+import type { RequestedDetail } from '@countersign/contract';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Deployment, deploy, details } from '../support/deployment.ts';
+import { verifyLedger } from '../support/ledger.ts';
+import { openTerminal, type Terminal } from '../support/terminal.ts';
+
+const TOKEN = 'notes_live_4f1c0d6a9b';
+
+let deployment: Deployment;
+let carol: Terminal;
+let base: string;
+let close: () => Promise<void>;
+const done: { method: string; url: string; token: string | undefined }[] = [];
+
+beforeAll(async () => {
+  const notes: Record<string, string> = { 1: 'staging', 2: 'production' };
+  const server = createServer((request, response) => {
+    const { method = '', url = '' } = request;
+    const [, id = ''] = /^\/notes\/(\d+)$/.exec(url) ?? [];
+    const book = notes[id];
+    if (method !== 'GET')
+      done.push({ method, url, token: request.headers['x-notes-key']?.toString() });
+    if (method === 'DELETE') delete notes[id];
+    response.writeHead(id !== '' && book === undefined ? 404 : 200, {
+      'content-type': 'application/json',
+    });
+    response.end(JSON.stringify({ id, book, owner: { apiKey: 'k-very-secret' }, login: 'robot' }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  base = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  close = () =>
+    new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  deployment = await deploy({ env: { COUNTERSIGN_LOG_LEVEL: 'error' } });
+  carol = await openTerminal(deployment, 'carol', ['admin', 'approver']);
+});
+afterAll(async () => {
+  await carol.close();
+  await deployment.stop();
+  await close();
+});
+
+const described = () => ({
+  version: 1,
+  name: 'notes',
+  title: 'Notes',
+  base,
+  credential: { header: 'x-notes-key' },
+  account: { ask: '/me', id: '/login' },
+  places: { note: { ask: '/notes/{note}', id: 'book/{answer:/book}' } },
+  operations: [
+    {
+      name: 'notes/get',
+      request: 'GET /notes/{note:integer}',
+      effect: 'read',
+      summary: 'One note.',
+      resource: 'note/{note}',
+      place: 'note',
+      redact: ['/owner/apiKey'],
+    },
+    {
+      name: 'notes/edit',
+      request: 'PATCH /notes/{note:integer}',
+      effect: 'write',
+      summary: 'Edit a note.',
+      resource: 'note/{note}',
+      place: 'note',
+      body: { type: 'json', keys: ['text', 'hidden'] },
+      when: [
+        {
+          name: 'notes/edit.hide',
+          effect: 'delete',
+          summary: 'Hide a note for good.',
+          at: '{body:/hidden}',
+          unless: [false],
+        },
+      ],
+    },
+    {
+      name: 'notes/delete',
+      request: 'DELETE /notes/{note:integer}',
+      effect: 'delete',
+      summary: 'Delete a note.',
+      resource: 'note/{note}',
+      place: 'note',
+    },
+  ],
+  examples: [
+    {
+      request: 'DELETE /notes/1',
+      answers: { '/notes/1': { book: 'staging' } },
+      expect: {
+        operations: ['notes/delete'],
+        resources: ['note/1'],
+        environment: ['book/staging'],
+      },
+    },
+    {
+      request: 'PATCH /notes/1',
+      body: { hidden: 1 },
+      answers: { '/notes/1': { book: 'staging' } },
+      expect: { operations: ['notes/edit', 'notes/edit.hide'] },
+    },
+    { request: 'PURGE /notes/1', expect: { refused: 'unknown_operation' } },
+  ],
+});
+
+async function file(name: string, document: unknown): Promise<string> {
+  const path = join(carol.home, name);
+  await writeFile(path, JSON.stringify(document));
+  return path;
+}
+
+const unwrapped = (text: string): string => text.replace(/\s+/g, ' ');
+
+const at = { connection: 'notes', environment: 'staging' };
+const on = (operations: readonly string[], note = '1') => details(operations, [`note/${note}`], at);
+
+async function send(method: string, path: string, wanted: RequestedDetail[], body?: unknown) {
+  const { cursor, broker } = deployment;
+  const token = await cursor.agent.token(wanted);
+  const answer = await createClient({ server: broker.url })
+    .as(token)
+    .forward('notes', {
+      method,
+      path,
+      ...(body === undefined
+        ? {}
+        : { contentType: 'application/json', body: JSON.stringify(body) }),
+    });
+  return await answer.json();
+}
+
+describe('a description', () => {
+  test('is drafted from OpenAPI, with the worst where nothing is said', async () => {
+    const openapi = await file('openapi.json', {
+      openapi: '3.0.3',
+      info: { title: 'Notes', version: '1' },
+      servers: [{ url: 'https://notes.example/api/v2' }],
+      paths: {
+        '/notes/{id}': {
+          parameters: [{ name: 'id', in: 'path', schema: { type: 'integer' } }],
+          get: { operationId: 'notes/get', summary: 'One note' },
+          delete: { operationId: 'notes/delete', summary: 'Delete a note' },
+        },
+        '/notes/{id}/purge': { post: { operationId: 'notes/purge', summary: 'Purge it' } },
+        '/notes/{id}/keys': { get: { operationId: 'notes/keys', summary: 'Show its API keys' } },
+      },
+    });
+    const drafted = await carol.json(['catalog', 'import', openapi, '--name', 'notes']);
+    expect(drafted).toMatchObject({
+      base: 'https://notes.example',
+      operations: [
+        { name: 'notes/get', request: 'GET /api/v2/notes/{id:integer}', effect: 'read' },
+        { name: 'notes/delete', effect: 'delete' },
+        { name: 'notes/purge', effect: 'delete' },
+        { name: 'notes/keys', effect: 'reveal' },
+      ],
+    });
+    const linted = await carol.run(['catalog', 'lint', await file('drafted.json', drafted)]);
+    expect([linted.status, linted.stdout]).toEqual([
+      1,
+      'untested: no examples: nobody can see what it makes of a request.\n1 to look at.\n',
+    ]);
+  });
+
+  test('is looked over, and tried on its examples', async () => {
+    const path = await file('notes.json', described());
+    expect(await carol.run(['catalog', 'lint', path])).toEqual({
+      status: 0,
+      stdout: 'Nothing to say of it.\n',
+      stderr: '',
+    });
+    const tried = await carol.run(['catalog', 'test', path]);
+    expect(tried).toEqual({
+      status: 0,
+      stdout: [
+        'ok   DELETE /notes/1: notes/delete on note/1 in book/staging',
+        'ok   PATCH /notes/1: notes/edit, notes/edit.hide on note/1 in book/staging',
+        'ok   PURGE /notes/1: refused: unknown_operation',
+        '3 examples, all as expected.',
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+    const wrong = await carol.run([
+      ...['catalog', 'test', path, '--examples'],
+      await file('more.json', [{ request: 'GET /notes/x', expect: { operations: ['notes/get'] } }]),
+    ]);
+    expect(wrong.status).toBe(1);
+    expect(wrong.stdout).toContain('BAD  GET /notes/x: refused: unknown_operation');
+    const broken = await file('broken.json', { ...described(), base: 'http://notes.example' });
+    const refused = await carol.run([
+      'catalog',
+      'adopt',
+      'notes',
+      '--file',
+      broken,
+      '--reason',
+      'x',
+    ]);
+    expect([refused.status, refused.stdout]).toEqual([1, '']);
+    expect(unwrapped(refused.stderr)).toContain('no description of an API. base: an https origin');
+  });
+
+  test('of a host that is judged completely is refused', async () => {
+    const railway = await file('railway.json', {
+      ...described(),
+      base: 'https://backboard.railway.com',
+    });
+    const ran = await carol.run(['catalog', 'adopt', 'notes', '--file', railway, '--reason', 'x']);
+    expect(ran.status).toBe(1);
+    expect(unwrapped(ran.stderr)).toContain('backboard.railway.com is spoken to by a built-in');
+    const named = await file('named.json', { ...described(), name: 'railway' });
+    const taken = await carol.run([
+      'catalog',
+      'adopt',
+      'railway',
+      '--file',
+      named,
+      '--reason',
+      'x',
+    ]);
+    expect(taken.stderr).toContain('railway is built in');
+  });
+
+  test('counts for nothing until two have signed, since a PATCH is called a write', async () => {
+    const path = await file('notes.json', described());
+    const ran = await carol.run(['catalog', 'adopt', 'notes', '--file', path, '--reason', 'ours']);
+    expect(ran.status, ran.stderr).toBe(4);
+    expect(ran.stdout).toContain(`by humans, for requests to ${base}`);
+    expect(ran.stdout).toContain('sent there as x-notes-key');
+    expect(ran.stdout).toContain('1 read, 1 write, 2 delete');
+    for (const line of ran.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    const { alice, bob } = deployment;
+    const listed = await carol.run(['catalog', 'list']);
+    expect(listed.stdout).toMatch(/^notes +0 +1 +none: nothing counts/m);
+    await expect(connect()).rejects.toMatchObject({ code: 'invalid_request' });
+    const { items } = await alice.client.call('statements', { query: { pending: 'true' } });
+    expect(await bob.sign(items[0]?.id ?? '')).toMatchObject({ status: 'complete' });
+    const shown = await carol.run(['catalog', 'show', 'notes']);
+    expect(shown.stdout).toMatch(/^notes:notes\/edit.hide +delete +delete/m);
+    const exported = await carol.json(['catalog', 'export', 'notes']);
+    expect(exported).toMatchObject(described());
+  });
+});
+
+async function connect(): Promise<void> {
+  const { alice, bob } = deployment;
+  const ids = ['book/staging', 'book/production'];
+  const answer = await alice.propose(
+    {
+      kind: 'connection.set',
+      body: {
+        name: 'notes',
+        provider: 'notes',
+        config: { ids },
+        environments: { staging: ['book/staging'], production: ['book/production'] },
+      },
+    },
+    { salt: randomBytes(32).toString('base64url'), value: TOKEN },
+  );
+  if (answer.status === 'pending') await bob.sign(answer.id);
+}
+
+describe('an agent of that API', () => {
+  beforeAll(async () => {
+    await connect();
+    await deployment.grant({
+      ...at,
+      operations: ['notes:notes/get', 'notes:notes/edit'],
+      resources: ['note/1', 'note/2'],
+    });
+  });
+
+  test('reads and writes what was granted, and sees no secret', async () => {
+    const granted = on(['notes:notes/get', 'notes:notes/edit']);
+    expect(await send('GET', '/notes/1', granted)).toMatchObject({
+      book: 'staging',
+      owner: { apiKey: '[redacted]' },
+    });
+    await send('PATCH', '/notes/1', granted, { text: 'new' });
+    expect(done.splice(0)).toEqual([{ method: 'PATCH', url: '/notes/1', token: TOKEN }]);
+  });
+
+  test.each<[string, string, string, unknown, string]>([
+    ['what would destroy', 'DELETE', '/notes/1', undefined, 'needs_signature'],
+    ['a value that would', 'PATCH', '/notes/1', { hidden: 'yes' }, 'needs_signature'],
+    ['another environment', 'PATCH', '/notes/2', { text: 'x' }, 'environment_mismatch'],
+    ['what is not there', 'PATCH', '/notes/3', { text: 'x' }, 'resource_not_granted'],
+    ['what nobody described', 'POST', '/notes/1', {}, 'unknown_operation'],
+    ['two readings', 'PATCH', '/notes/1/', {}, 'ambiguous_request'],
+  ])('is refused %s', async (_what, method, path, body, code) => {
+    const wanted = details(['notes:notes/get', 'notes:notes/edit'], ['note/1', 'note/2'], at);
+    await expect(send(method, path, wanted, body)).rejects.toMatchObject({ code });
+    expect(done).toEqual([]);
+  });
+
+  test('is told which operations there are, from the catalog alone', async () => {
+    const wanted = on(['notes:notes/get']);
+    await expect(send('POST', '/notes/1', wanted)).rejects.toThrow(
+      /This path knows notes:notes\/get \(GET \/notes\/\{note:integer\}\), notes:notes\/edit/,
+    );
+    const me = await deployment.cursor.agent.me();
+    expect(me.may_request).toContainEqual({
+      operation: 'notes:notes/delete',
+      summary: 'Delete a note.',
+      request: 'DELETE /notes/{note:integer}',
+    });
+  });
+
+  test('destroys what two humans signed, once', async () => {
+    const { alice, bob, cursor } = deployment;
+    const wanted = on(['notes:notes/delete']);
+    await expect(cursor.agent.token(wanted)).rejects.toMatchObject({ code: 'needs_signature' });
+    const asked = await cursor.agent.ask({ authorization_details: wanted, reason: 'old' });
+    const drafted = await alice.propose({
+      kind: 'grant.create',
+      body: { request: asked.id, reason: 'ok' },
+    });
+    await expect(cursor.agent.token(wanted)).rejects.toMatchObject({ code: 'needs_signature' });
+    await bob.sign(drafted.id);
+    expect(await send('DELETE', '/notes/1', wanted)).toMatchObject({ book: 'staging' });
+    expect(done.splice(0)).toEqual([{ method: 'DELETE', url: '/notes/1', token: TOKEN }]);
+    await expect(send('DELETE', '/notes/1', wanted)).rejects.toMatchObject({
+      code: 'grant_exhausted',
+    });
+    expect(done).toEqual([]);
+  });
+
+  test('leaves a ledger that anybody can verify', async () => {
+    expect(await verifyLedger(deployment.bob)).toMatchObject({ ok: true });
+  });
+});
