@@ -340,6 +340,22 @@ describe('an agent of that API', () => {
     expect(done).toEqual([]);
   });
 
+  test('is added as well where it is GitHub’s twelve hundred operations', async () => {
+    const { alice, bob, cursor } = deployment;
+    const none = await carol.run(['catalog', 'adopt', 'nobody', '--shipped', '--reason', 'x']);
+    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining('github, neon')]);
+    const ran = await carol.run(['catalog', 'adopt', 'github', '--shipped', '--reason', 'ours']);
+    expect(ran.status, ran.stderr).toBe(4);
+    expect(ran.stdout).toContain('by humans, for requests to https://api.github.com');
+    const { items } = await alice.client.call('statements', { query: { pending: 'true' } });
+    expect(await bob.sign(items.at(-1)?.id ?? '')).toMatchObject({ status: 'complete' });
+    const listed = await carol.run(['catalog', 'list']);
+    expect(listed.stdout).toMatch(/^github +12\d\d +1 +/m);
+    // Whose connections are elsewhere asks for nothing there.
+    const me = await cursor.agent.me();
+    expect(me.may_request.some(({ operation }) => operation.startsWith('github:'))).toBe(false);
+  });
+
   test('leaves a ledger that anybody can verify', async () => {
     expect(await verifyLedger(deployment.bob)).toMatchObject({ ok: true });
   });

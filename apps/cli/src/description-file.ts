@@ -24,6 +24,19 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
+/** One that comes with this version. @throws Failure */
+export async function compileShipped(name: string): Promise<Compiled> {
+  const { readShipped, shippedNames } = await import('@countersign/provider-http/shipped');
+  const { compile } = await descriptions();
+  const document = readShipped(name);
+  if (document !== undefined) return compile(document);
+  throw failed(
+    'not_found',
+    `This version has no description of ${name}. It has: ${shippedNames().join(', ')}.`,
+    `countersign catalog adopt ${shellWord(name)} --file FILE`,
+  );
+}
+
 /** @throws Failure with the first thing that is wrong with it */
 export async function compileFile(file: string): Promise<Compiled> {
   const document = await readJson(file);

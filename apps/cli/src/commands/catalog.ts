@@ -2,8 +2,9 @@
 import { catalogDigest } from '@countersign/authority';
 import type { CatalogView } from '@countersign/contract';
 import { EFFECTS, type Effect, isEffect } from '@countersign/core';
+import type { Compiled } from '@countersign/provider-http/description';
 import type { Context } from '../context.ts';
-import { compileFile } from '../description-file.ts';
+import { compileFile, compileShipped } from '../description-file.ts';
 import { EXIT } from '../exit-status.ts';
 import { failed, unverified, usageFailure } from '../failure.ts';
 import { everyPage } from '../pages.ts';
@@ -11,7 +12,7 @@ import { type Act, collect, type Given, noun, type Registrar, verb } from '../re
 import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
-import { clean, factLines, shellWord } from '../text.ts';
+import { clean, factLines } from '../text.ts';
 import { addCatalogFiles } from './catalog-file.ts';
 
 export function addCatalog(program: Registrar): void {
@@ -47,6 +48,7 @@ export function addCatalog(program: Registrar): void {
   )
     .option('--digest <digest>', 'which one (left out: the one recorded last)')
     .option('--file <file>', 'the description of an API: kept in the ledger, and adopted')
+    .option('--shipped', 'the description of it that comes with this version')
     .option(
       '--effect <op=effect>',
       'your own word on an operation, in every case; may be given several times',
@@ -61,12 +63,21 @@ const adopt: Act = async (context, given) => {
   const provider = given.arg(0);
   const effects = effectsGiven(given);
   const file = given.text('file');
-  if (file !== undefined && given.text('digest') !== undefined) {
-    throw usageFailure('A file has its own digest.', '--file FILE, or --digest DIGEST');
+  const sources = [file !== undefined, given.flag('shipped'), given.text('digest') !== undefined];
+  if (sources.filter((each) => each).length > 1) {
+    throw usageFailure(
+      'A description comes from one place, and has its own digest.',
+      '--file FILE, --shipped, or --digest DIGEST',
+    );
   }
+  const described = given.flag('shipped')
+    ? await compileShipped(provider)
+    : file === undefined
+      ? null
+      : await compileFile(file);
   const seat = await takeSeat(context);
   const digest =
-    file === undefined ? given.text('digest') : await record(context, seat, provider, file);
+    described === null ? given.text('digest') : await record(context, seat, provider, described);
   const answer = await proposeSigned(context, seat, {
     kind: 'catalog.adopt',
     id: newStatementId(),
@@ -88,13 +99,12 @@ async function record(
   context: Context,
   { client }: Seat,
   provider: string,
-  file: string,
+  { catalog, description }: Compiled,
 ): Promise<string> {
-  const { catalog, description } = await compileFile(file);
   if (description.name !== provider) {
     throw usageFailure(
-      `${file} describes ${description.name}.`,
-      `countersign catalog adopt ${description.name} --file ${shellWord(file)}`,
+      `The file describes ${description.name}.`,
+      `countersign catalog adopt ${description.name} --file FILE`,
     );
   }
   const own = catalogDigest(catalog);

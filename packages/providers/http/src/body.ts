@@ -84,12 +84,7 @@ function readForm(
     throw unreadable(`${operation} takes application/x-www-form-urlencoded in UTF-8.`);
   }
   const fields = readFields(Buffer.from(body).toString('latin1'), 'The body', body.length);
-  requireKnown(
-    // `metadata[order]` is a part of metadata.
-    [...fields.keys()].map((name) => name.replace(/\[.*$/s, '')),
-    described.keys,
-    operation,
-  );
+  requireKnown(fields.keys(), described.keys, operation);
   return {
     document: documentOf(fields),
     contentType: type.essence,

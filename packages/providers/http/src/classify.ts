@@ -9,7 +9,7 @@ import { LONGEST_BODY, readBody } from './body.ts';
 import type { Compiled, CompiledOperation, Known, Placement } from './description/compile.ts';
 import { holds } from './description/condition.ts';
 import { renderPath } from './description/path.ts';
-import { fill, parsePlace, type Sources, valuesIn } from './description/pattern.ts';
+import { fill, parsePlace, type Sources, valuesNear } from './description/pattern.ts';
 import { readFields, renderFields, requireKnown } from './query.ts';
 import { redacting } from './redact.ts';
 import { ambiguous, unreadable } from './refuse.ts';
@@ -80,7 +80,7 @@ export function classify(
 function raisedBy({ conditions }: CompiledOperation, sources: Sources): readonly Known[] {
   return conditions.filter(({ condition }) => {
     const place = parsePlace(condition.at.slice(1, -1));
-    return place === null || holds(condition, valuesIn(place, sources));
+    return place === null || holds(condition, valuesNear(place, sources));
   });
 }
 

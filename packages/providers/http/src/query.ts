@@ -67,7 +67,9 @@ export function requireKnown(
 ): void {
   if (known === 'any') return;
   for (const name of names) {
-    if (known.includes(name) || common.includes(name)) continue;
+    // `created[gte]` is a part of created.
+    const root = name.replace(/\[.*$/s, '');
+    if ([name, root].some((each) => known.includes(each) || common.includes(each))) continue;
     const shown = [...known, ...common].slice(0, 12).join(', ');
     throw unknown(
       `What ${clip(name)} does to ${operation} is not known. Known: ${shown === '' ? 'nothing' : shown}.`,

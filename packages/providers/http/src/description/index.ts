@@ -2,5 +2,7 @@
 export { type Compiled, compile, DescriptionError } from './compile.ts';
 export { importOpenApi } from './import-openapi.ts';
 export { type Finding, lint } from './lint.ts';
-export { Description, type Example } from './shape.ts';
+export { isWithin, parsePathTemplate } from './path.ts';
+export { proposeEffect } from './propose.ts';
+export { Description, type Example, type OperationDescription } from './shape.ts';
 export { type Tried, tryExamples } from './try.ts';

@@ -3,7 +3,14 @@
  * or an answer. One pattern over one request gives the names of everything that it concerns.
  */
 import type { Bound } from './path.ts';
-import { decodeValue, encodeValue, isPlain, parsePointer, valuesAt } from './text.ts';
+import {
+  decodeValue,
+  encodeValue,
+  isNearlyNamed,
+  isPlain,
+  parsePointer,
+  valuesAt,
+} from './text.ts';
 
 type Source = 'path' | 'query' | 'body' | 'answer';
 
@@ -85,8 +92,25 @@ export function fill({ parts }: Pattern, sources: Sources): readonly string[] | 
   return [...new Set(names)];
 }
 
+/** What stands in a place of a request, or in one that a lenient server takes for it. */
+export function valuesNear(place: Place, sources: Sources): readonly unknown[] {
+  const { source, name, pointer } = place;
+  if (source === 'query') {
+    return [...sources.query].flatMap(([each, values]) =>
+      isNearlyNamed(each, name) ? values : [],
+    );
+  }
+  return source === 'body'
+    ? documentsOf(sources.body).flatMap((each) => valuesAt(each, pointer, isNearlyNamed))
+    : valuesIn(place, sources);
+}
+
+function documentsOf(body: unknown): readonly unknown[] {
+  return Array.isArray(body) ? body : [body];
+}
+
 /** What stands in a place of a request, as it came. */
-export function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly unknown[] {
+function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly unknown[] {
   switch (source) {
     case 'path': {
       const value = sources.path.get(name);
@@ -94,10 +118,8 @@ export function valuesIn({ source, name, pointer }: Place, sources: Sources): re
     }
     case 'query':
       return sources.query.get(name) ?? [];
-    case 'body': {
-      const documents = Array.isArray(sources.body) ? sources.body : [sources.body];
-      return documents.flatMap((each: unknown) => valuesAt(each, pointer));
-    }
+    case 'body':
+      return documentsOf(sources.body).flatMap((each) => valuesAt(each, pointer));
     case 'answer':
       return valuesAt(sources.answer, pointer);
   }
@@ -105,6 +127,7 @@ export function valuesIn({ source, name, pointer }: Place, sources: Sources): re
 
 function written(place: Place, sources: Sources): readonly string[] | null {
   const values = valuesIn(place, sources).map((value) => {
+    if (typeof value === 'boolean') return String(value);
     if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
     if (typeof value !== 'string') return null;
     // Only a rest of a path has slashes, and they stay what they are.

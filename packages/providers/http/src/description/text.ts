@@ -48,14 +48,34 @@ export function parsePointer(text: string): readonly string[] | null {
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** Every value at the pointer; a place where there is none gives nothing. */
-export function valuesAt(document: unknown, pointer: readonly string[]): readonly unknown[] {
+/**
+ * Every value at the pointer; a place where there is none gives nothing.
+ *
+ * @param isNamed whether a member's name is that of the pointer
+ */
+export function valuesAt(
+  document: unknown,
+  pointer: readonly string[],
+  isNamed: (name: string, token: string) => boolean = isExactly,
+): readonly unknown[] {
   const [token, ...rest] = pointer;
   if (token === undefined) return [document];
   if (typeof document !== 'object' || document === null) return [];
-  if (token === '*') return Object.values(document).flatMap((each) => valuesAt(each, rest));
+  if (token === '*') {
+    return Object.values(document).flatMap((each) => valuesAt(each, rest, isNamed));
+  }
   if (Array.isArray(document) && !/^(?:0|[1-9]\d{0,8})$/.test(token)) return [];
-  if (!Object.hasOwn(document, token)) return [];
-  const members: Readonly<Record<string, unknown>> = { ...document };
-  return valuesAt(members[token], rest);
+  return Object.entries(document)
+    .filter(([name]) => isNamed(name, token))
+    .flatMap(([, value]) => valuesAt(value, rest, isNamed));
+}
+
+function isExactly(name: string, token: string): boolean {
+  return name === token;
+}
+
+/** Names that a lenient server takes for one: letter case, and what is nested in it. */
+export function isNearlyNamed(name: string, wanted: string): boolean {
+  const root = (text: string): string => text.replace(/\[.*$/s, '').toLowerCase();
+  return root(name) === root(wanted);
 }
