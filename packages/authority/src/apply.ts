@@ -17,6 +17,7 @@ import { applyGuardrail, removeGuardrail } from './guardrails.ts';
 import {
   type At,
   type AuthorityState,
+  type CatalogParts,
   type CountedSignature,
   nameKey,
   type StatementStatus,
@@ -93,6 +94,18 @@ export function applyRecorded(
   catalog: Catalog,
 ): void {
   applyCatalog(state, digest, catalog);
+  state.catalogParts.delete(digest);
+  advance(state, at);
+}
+
+/** All but the last part of a catalog that is larger than an entry. */
+export function applyPart(
+  state: AuthorityState,
+  at: At,
+  digest: string,
+  present: CatalogParts,
+): void {
+  state.catalogParts.set(digest, present);
   advance(state, at);
 }
 

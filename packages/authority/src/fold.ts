@@ -21,7 +21,7 @@ import {
   verifySignature,
 } from './envelope.ts';
 import { secondingRefusal } from './freezes.ts';
-import { judgeCatalog } from './judge-catalog.ts';
+import { judgeCatalog, judgeCatalogPart } from './judge-catalog.ts';
 import { judgeEffect } from './judge-effect.ts';
 import { judgeRestored } from './judge-restored.ts';
 import type { AuthorityEntry, Judgement } from './judgement.ts';
@@ -50,6 +50,8 @@ export async function judge(state: AuthorityState, entry: AuthorityEntry): Promi
         return await judgeEffect(state, entry);
       case 'catalog.recorded':
         return judgeCatalog(state, entry);
+      case 'catalog.part':
+        return judgeCatalogPart(state, entry);
       case 'restored':
         return judgeRestored(state, entry);
     }

@@ -3,6 +3,7 @@
  * that cannot be read was written by a newer version: to leave it out would be to miss a revocation.
  */
 import {
+  CatalogPartBody,
   CatalogRecordedBody,
   isAuthorityEntryType,
   RestoredBody,
@@ -26,6 +27,8 @@ export function isReadable(type: string, body: unknown): boolean {
       return StatementEffectiveBody.safeParse(body).success;
     case 'catalog.recorded':
       return CatalogRecordedBody.safeParse(body).success;
+    case 'catalog.part':
+      return CatalogPartBody.safeParse(body).success;
     case 'restored':
       return RestoredBody.safeParse(body).success;
   }

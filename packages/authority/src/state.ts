@@ -78,6 +78,14 @@ export interface Adoption {
   readonly superseded: readonly string[];
 }
 
+/** The first parts of a catalog that is larger than an entry. */
+export interface CatalogParts {
+  /** How many there will be. */
+  readonly parts: number;
+  /** base64url, in order. */
+  readonly bytes: readonly string[];
+}
+
 /** A never-allow rule above every grant. */
 export interface Guardrail {
   readonly id: string;
@@ -182,6 +190,8 @@ export interface AuthorityState {
   /** Every catalog ever recorded, by digest, and the latest digest per provider. */
   readonly catalogs: Map<string, Catalog>;
   readonly latestCatalog: Map<string, string>;
+  /** Catalogs of which some parts are there, by digest. */
+  readonly catalogParts: Map<string, CatalogParts>;
   /** Names in use or ever used, per kind of thing: names are never reused. */
   readonly names: Map<string, string>;
   /** Provider ids → connection and environment; disjoint across all connections. */
@@ -219,6 +229,7 @@ export function emptyState(): AuthorityState {
     changedBy: new Map(),
     catalogs: new Map(),
     latestCatalog: new Map(),
+    catalogParts: new Map(),
     names: new Map(),
     mapped: new Map(),
     everMapped: new Map(),

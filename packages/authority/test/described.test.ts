@@ -17,6 +17,7 @@ import {
   pinsFor,
 } from './support/bodies.ts';
 import { type Draft, payloadOf, type Team, team } from './support/deployment.ts';
+import { canonicalText } from './support/device-keys.ts';
 import { expectComplete, expectPending, expectRefusal } from './support/refusal.ts';
 
 /** `effects`: of `GET /a`, of `POST /a`. */
@@ -146,6 +147,48 @@ describe('a description that a server keeps', () => {
       value: 'by humans, for requests to https://a.example',
     });
     expect(facts).toContainEqual({ label: 'operations', value: '1 read, 1 write, 1 delete' });
+  });
+});
+
+describe('a catalog that is larger than an entry', () => {
+  const text = Buffer.from(canonicalText(PLAIN));
+  const cut = [text.subarray(0, 100), text.subarray(100, 150), text.subarray(150)];
+  const parts = cut.map((bytes, at) => ({
+    ...{ digest: digestOfCatalog(PLAIN), part: at + 1, parts: 3 },
+    bytes: bytes.toString('base64url'),
+  }));
+  const [first, second, third] = parts;
+  const feed = async (t: Team, body: Body | undefined) =>
+    await t.broker.feed('catalog.part', body ?? {});
+
+  test('is recorded with the last of its parts, and a first one begins it anew', async () => {
+    const t = await team();
+    for (const part of [first, second, first, second]) expectComplete(await feed(t, part));
+    expect(t.broker.state.catalogs.has(digestOfCatalog(PLAIN))).toBe(false);
+    expectComplete(await feed(t, third));
+    expect(t.broker.state.catalogs.get(digestOfCatalog(PLAIN))).toEqual(PLAIN);
+    expect(t.broker.state.catalogParts.size).toBe(0);
+    expectComplete(await t.broker.propose(adopt(t, PLAIN), t.alice.key));
+  });
+
+  test.each<[string, (Body | undefined)[], RegExp]>([
+    ['a second part without a first', [second], /one after the other/],
+    ['a part twice', [first, second, second], /one after the other/],
+    ['parts left out', [first, third], /one after the other/],
+    ['another number of parts', [first, { ...second, parts: 4 }], /one after the other/],
+    ['a part too many', [{ ...first, part: 4 }], /one after the other/],
+    [
+      'parts of another catalog',
+      [first, { ...second, digest: digestOfCatalog(MILD) }],
+      /one after/,
+    ],
+    ['bytes that are none of it', [first, second, { ...third, bytes: 'e30' }], /not UTF-8 JSON/],
+    ['a part of one', [{ ...first, parts: 1 }], /parts/],
+  ])('is refused with %s', async (_name, bodies, words) => {
+    const t = await team();
+    for (const body of bodies.slice(0, -1)) expectComplete(await feed(t, body));
+    expectRefusal(await feed(t, bodies.at(-1)), 'invalid_request', words);
+    expect(t.broker.state.catalogs.size).toBe(1);
   });
 });
 

@@ -1,28 +1,38 @@
 /** Built-in catalogs go into the ledger at every start (Law 1): the worst effect ever recorded counts. */
-import { catalogDigest } from '@countersign/authority';
+import { canonicalBytes, catalogDigest } from '@countersign/authority';
+import { CATALOG_PART_BYTES } from '@countersign/contract';
 import { type Catalog, uuidv7 } from '@countersign/core';
 import { decideAndCommit } from './decide-and-commit.ts';
 import type { Deps } from './deps.ts';
 import { intentOf } from './intents.ts';
 import type { EntryDraft } from './ports.ts';
 
-/** One entry per built-in catalog. */
+/** Entries of every built-in catalog. */
 export function catalogEntries(deps: Deps): EntryDraft[] {
   return [...deps.providers.values()]
     .filter(({ catalog }) => catalog.description === undefined)
-    .map(({ catalog }) => recordedEntry(deps, catalog));
+    .flatMap(({ catalog }) => recordedEntries(deps, catalog));
 }
 
-export function recordedEntry(deps: Pick<Deps, 'clock' | 'random'>, catalog: Catalog): EntryDraft {
-  return {
-    id: uuidv7(deps.clock, deps.random),
-    type: 'catalog.recorded',
-    body: {
-      digest: catalogDigest(catalog),
-      // A catalog is data; this is the plain JSON of it.
-      catalog: JSON.parse(JSON.stringify(catalog)),
-    },
-  };
+/** One entry, or as many as it takes: an entry has at most 65,535 bytes. */
+export function recordedEntries(
+  { clock, random }: Pick<Deps, 'clock' | 'random'>,
+  catalog: Catalog,
+): EntryDraft[] {
+  const digest = catalogDigest(catalog);
+  const bytes = canonicalBytes(catalog);
+  const parts = Math.ceil(bytes.length / CATALOG_PART_BYTES);
+  if (parts === 1) {
+    // A catalog is data; this is the plain JSON of it.
+    const body = { digest, catalog: JSON.parse(JSON.stringify(catalog)) };
+    return [{ id: uuidv7(clock, random), type: 'catalog.recorded', body }];
+  }
+  return Array.from({ length: parts }, (_, at) => {
+    const part = bytes.subarray(at * CATALOG_PART_BYTES, (at + 1) * CATALOG_PART_BYTES);
+    const text = Buffer.from(part).toString('base64url');
+    const body = { digest, part: at + 1, parts, bytes: text };
+    return { id: uuidv7(clock, random), type: 'catalog.part', body };
+  });
 }
 
 /**

@@ -5,7 +5,7 @@
 import { catalogDigest, isBuiltIn } from '@countersign/authority';
 import type { RecordedCatalogView } from '@countersign/contract';
 import { type Catalog, inputError } from '@countersign/core';
-import { recordedEntry } from './catalogs.ts';
+import { recordedEntries } from './catalogs.ts';
 import { decideAndCommit } from './decide-and-commit.ts';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
@@ -32,7 +32,7 @@ export async function recordDescription(
     }
     requireRoom(deps, catalog);
     return {
-      intent: intentOf([recordedEntry(deps, catalog)], { changesAuthority: true }),
+      intent: intentOf(recordedEntries(deps, catalog), { changesAuthority: true }),
       settle: async ({ outcome }) => {
         if (outcome !== 'committed') throw UNAVAILABLE();
         await deps.authority.refresh();

@@ -1,6 +1,14 @@
 /** Bodies of the ledger entries that carry authority. Every other entry type records a decision. */
 import { z } from 'zod';
-import { Digest, Effect, JsonObject, Name, Operation, StatementId } from './primitives.ts';
+import {
+  Base64Url,
+  Digest,
+  Effect,
+  JsonObject,
+  Name,
+  Operation,
+  StatementId,
+} from './primitives.ts';
 import { Envelope, StatementAssertion, StatementSignature, TreeHead } from './statements.ts';
 
 const EffectRule = z.strictObject({
@@ -9,7 +17,7 @@ const EffectRule = z.strictObject({
   whole_resource: z.literal(true).exactOptional(),
 });
 
-const CatalogDocument = z.strictObject({
+export const CatalogDocument = z.strictObject({
   provider: Name,
   operations: z
     .array(
@@ -43,6 +51,21 @@ export const StatementSignedBody = z.strictObject({
  */
 export const CatalogRecordedBody = z.strictObject({ digest: Digest, catalog: CatalogDocument });
 
+/** Bytes of a part: an entry has at most 65,535, and these are base64url in it. */
+export const CATALOG_PART_BYTES = 45_000;
+
+/**
+ * A catalog too large for one entry, in its canonical form, part after part. It is recorded with the last of them,
+ * as `catalog.recorded` would record it; a first part begins it anew.
+ */
+export const CatalogPartBody = z.strictObject({
+  /** Of the whole. */
+  digest: Digest,
+  part: z.number().int().min(1).max(64),
+  parts: z.number().int().min(2).max(64),
+  bytes: Base64Url.min(2),
+});
+
 /** A delay is over: what was signed takes effect now, and not before this entry. */
 export const StatementEffectiveBody = z.strictObject({ statement: StatementId });
 
@@ -71,6 +94,7 @@ const AUTHORITY_ENTRY_TYPES = [
   'statement.signed',
   'statement.effective',
   'catalog.recorded',
+  'catalog.part',
   'restored',
 ] as const;
 export type AuthorityEntryType = (typeof AUTHORITY_ENTRY_TYPES)[number];

@@ -36,6 +36,9 @@ export {
 } from './doctor.ts';
 export {
   type AuthorityEntryType,
+  CATALOG_PART_BYTES,
+  CatalogDocument,
+  CatalogPartBody,
   CatalogRecordedBody,
   isAuthorityEntryType,
   RestoredBody,

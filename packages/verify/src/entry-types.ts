@@ -70,6 +70,7 @@ const TYPES: ReadonlyMap<string, Judge> = new Map([
   ['statement.signed', authority('statement.signed')],
   ['statement.effective', authority('statement.effective')],
   ['catalog.recorded', authority('catalog.recorded')],
+  ['catalog.part', authority('catalog.part')],
   ['restored', authority('restored')],
   ['decision', judgeDecision],
   ['denials.summed', shaped(DenialsSummedBody, () => null)],
