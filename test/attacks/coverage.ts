@@ -25,6 +25,7 @@ const found = at('test/attacks/secrets.test.ts');
 const doors = at('packages/authority/test/side-doors.test.ts');
 const http = at('test/attacks/gateway-http.test.ts');
 const gateway = at('packages/broker/test/forward.test.ts');
+const described = at('test/e2e/described-api.test.ts');
 const upstream = at('packages/provider-kit/test/open-upstream.test.ts');
 const postgres = (file: string) => at(`packages/providers/postgres/test/${file}.test.ts`);
 const faults = (file: string) => at(`test/faults/${file}.test.ts`);
@@ -282,9 +283,21 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'a production id mapped into staging': sideDoor(
       'one admin alone maps an id outside production',
     ),
-    "a built-in provider's hosts as something generic": {
-      not: 'Only PostgreSQL can be connected: there is no generic HTTP provider to describe one with.',
-    },
+    "a built-in provider's hosts as something generic": described(
+      'of a host that is judged completely is refused',
+    ),
+    'a description changed after it was signed for': at(
+      'packages/authority/test/described.test.ts',
+    )(
+      'is suspended when the API is described anew: its operations may mean something else',
+      'replaces another one with two signatures, however strict it is',
+    ),
+    'a description that counts unsigned': described(
+      'counts for nothing until two have signed, since a PATCH is called a write',
+    ),
+    'a path that a router takes for another': at(
+      'packages/providers/http/test/routing.property.test.ts',
+    )('a router is sent nothing that it takes for another operation'),
     'a rule loosened, then used': doors(
       'a half-signed change is not completed against another rule than its signer saw',
     ),
