@@ -62,5 +62,5 @@ export interface Catalog {
 
 /** What a described operation counts as at least, unless two humans say otherwise: whoever only looks reads. */
 export function defaultEffect(request: string): Effect {
-  return /^(?:GET|HEAD) /.test(request) ? 'read' : 'delete';
+  return /^(?:GET|HEAD|QUERY) /.test(request) ? 'read' : 'delete';
 }

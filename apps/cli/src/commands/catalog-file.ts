@@ -1,4 +1,5 @@
 /** Descriptions of APIs before they are signed: drafted, looked over, tried on examples. Asks no broker. */
+import { readFile } from 'node:fs/promises';
 import { adoptedDescription } from '@countersign/authority';
 import type { Example, Tried } from '@countersign/provider-http/description';
 import { compileFile, descriptions, readJson } from '../description-file.ts';
@@ -14,7 +15,7 @@ export function addCatalogFiles(catalog: Registrar): void {
     catalog,
     {
       usage: 'import <file>',
-      summary: 'Draft the description of an API from OpenAPI 3 (JSON). Prints it.',
+      summary: 'Draft the description of an API from OpenAPI 3 (JSON) or a GraphQL schema.',
       example: 'countersign catalog import openapi.json --name tasks > tasks.json',
     },
     importFile,
@@ -52,14 +53,13 @@ export function addCatalogFiles(catalog: Registrar): void {
 
 const importFile: Act = async (context, given) => {
   const file = given.arg(0);
-  const document = await readJson(file);
-  const { importOpenApi, compile } = await descriptions();
+  const { importOpenApi, importGraphql, compile } = await descriptions();
+  const options = { name: given.need('name'), base: given.text('baseUrl') ?? null };
   let drafted: ReturnType<typeof importOpenApi>;
+  const document = await readDocument(file);
+  const isGraphql = typeof document === 'string' || isIntrospection(document);
   try {
-    drafted = importOpenApi(document, {
-      name: given.need('name'),
-      base: given.text('baseUrl') ?? null,
-    });
+    drafted = isGraphql ? importGraphql(document, options) : importOpenApi(document, options);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw usageFailure(error.message, 'countersign catalog import --help');
@@ -75,6 +75,21 @@ const importFile: Act = async (context, given) => {
   context.out.result(description, JSON.stringify(description, null, 2).split('\n'));
   return EXIT.done;
 };
+
+/** JSON, or where a file is called so the text of a GraphQL schema. */
+async function readDocument(file: string): Promise<unknown> {
+  if (!/\.(?:graphqls?|gql)$/.test(file)) return await readJson(file);
+  try {
+    return await readFile(file, 'utf8');
+  } catch {
+    throw usageFailure(`${file} cannot be read.`, 'a file with a GraphQL schema');
+  }
+}
+
+function isIntrospection(document: unknown): boolean {
+  if (typeof document !== 'object' || document === null) return false;
+  return '__schema' in document || ('data' in document && isIntrospection(document.data));
+}
 
 const lintFile: Act = async (context, given) => {
   const file = given.arg(0);

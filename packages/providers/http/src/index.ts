@@ -147,15 +147,24 @@ function askAs(
   origin: string,
   credential: { readonly name: string; readonly value: Secret },
 ): Ask {
-  return async (path, signal = AbortSignal.timeout(PATIENCE)) => {
-    const headers = { 'user-agent': 'countersign', ...description.headers };
+  return async (question, signal = AbortSignal.timeout(PATIENCE)) => {
+    const isPath = typeof question === 'string';
+    const headers = {
+      'user-agent': 'countersign',
+      ...description.headers,
+      ...(isPath ? {} : { 'content-type': 'application/json' }),
+    };
     return await readAnswer(
       await upstream.send(
         {
-          method: 'GET',
-          url: new URL(path, origin),
+          method: isPath ? 'GET' : 'POST',
+          url: new URL(isPath ? question : (description.graphql?.path ?? '/'), origin),
           headers: { ...headers, accept: 'application/json' },
-          body: null,
+          body: isPath
+            ? null
+            : new TextEncoder().encode(
+                JSON.stringify({ query: question.query, variables: question.variables }),
+              ),
         },
         credential,
         { patience: PATIENCE, signal },

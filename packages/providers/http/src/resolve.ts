@@ -6,13 +6,18 @@ import {
   type UpstreamAnswer,
 } from '@countersign/provider-kit';
 import type { Cache } from './cache.ts';
-import type { Judged } from './classify.ts';
 import type { Placement } from './description/compile.ts';
 import { renderPath } from './description/path.ts';
-import { fill } from './description/pattern.ts';
+import { fill, type Sources, valuesIn } from './description/pattern.ts';
+import type { Judged } from './judged.ts';
 
-/** The API's answer to a GET of a path; null: it says that nothing is there. @throws ProviderError */
-export type Ask = (path: string, signal?: AbortSignal) => Promise<unknown>;
+/** A GET of a path, or a query, with the name of the place that asks it. */
+type Question =
+  | string
+  | { readonly place: string; readonly query: string; readonly variables: object };
+
+/** The API's answer; null: it says that nothing is there. @throws ProviderError */
+export type Ask = (question: Question, signal?: AbortSignal) => Promise<unknown>;
 
 export interface Placing {
   readonly origin: string;
@@ -35,22 +40,23 @@ export async function resolvePlaces(
   ask: ResolveAsk,
 ): Promise<readonly string[]> {
   const found = new Set<string>();
-  for (const placement of judged.placements) {
-    for (const id of await idsOf(placement, judged, placing, ask)) found.add(id);
+  for (const { placements, sources } of judged.parts) {
+    for (const placement of placements) {
+      const ids = await idsOf(placement, { sources, calls: judged.calls }, placing, ask);
+      for (const id of ids) found.add(id);
+    }
   }
   return [...found].sort();
 }
 
 async function idsOf(
   placement: Placement,
-  { sources, calls }: Judged,
+  { sources, calls }: { readonly sources: Sources; readonly calls: Judged['calls'] },
   placing: Placing,
   ask: ResolveAsk,
 ): Promise<readonly string[]> {
-  const answer =
-    placement.ask === null
-      ? undefined
-      : await answerTo(renderPath(placement.ask, sources.path), placing, ask);
+  const question = questionOf(placement, sources, calls);
+  const answer = question === null ? undefined : await answerTo(question, placing, ask);
   if (answer === null) {
     throw new RequestRefusal('environment_mismatch', 'What it concerns is not there.', calls);
   }
@@ -63,16 +69,33 @@ async function idsOf(
   );
 }
 
+/** Null: the request itself says it. */
+function questionOf(
+  { name, ask }: Placement,
+  sources: Sources,
+  calls: Judged['calls'],
+): Question | null {
+  if (ask === null) return null;
+  if ('segments' in ask) return renderPath(ask, sources.path);
+  const variables = [...ask.variables].map(([variable, place]) => {
+    const [value, ...others] = valuesIn(place, sources);
+    const isOne = typeof value === 'string' || typeof value === 'number';
+    if (isOne && others.length === 0) return [variable, value];
+    throw new RequestRefusal('environment_unproven', 'It does not say what it concerns.', calls);
+  });
+  return { place: name, query: ask.query, variables: Object.fromEntries(variables) };
+}
+
 async function answerTo(
-  path: string,
+  question: Question,
   { ask, cache, scope }: Placing,
   { fresh, spend, signal }: ResolveAsk,
 ): Promise<unknown> {
-  const key = `${scope} ${path}`;
+  const key = `${scope} ${JSON.stringify(question)}`;
   const recent = fresh ? undefined : cache.get(key);
   if (recent !== undefined) return recent.value;
   spend();
-  const answer = await ask(path, signal);
+  const answer = await ask(question, signal);
   if (answer !== null) cache.put(key, answer);
   return answer;
 }

@@ -2,7 +2,7 @@
 import type { Catalog } from '@countersign/core';
 import { matchesType } from './condition.ts';
 import { isWithin, overlap, type PathTemplate, parsePathTemplate, shapeOf } from './path.ts';
-import { type Pattern, parsePattern, parsePlace, placesIn } from './pattern.ts';
+import { type Pattern, type Place, parsePattern, parsePlace, placesIn } from './pattern.ts';
 import {
   type ConditionDescription,
   Description,
@@ -21,10 +21,16 @@ export class DescriptionError extends Error {
   }
 }
 
+/** A query of the broker's own, and where its variables stand in a request. */
+interface AskedQuery {
+  readonly query: string;
+  readonly variables: ReadonlyMap<string, Place>;
+}
+
 export interface Placement {
   readonly name: string;
   /** Null: the request itself says it. */
-  readonly ask: PathTemplate | null;
+  readonly ask: PathTemplate | AskedQuery | null;
   readonly id: Pattern;
 }
 
@@ -51,10 +57,18 @@ export interface CompiledOperation extends Known {
   readonly over: ReadonlySet<string>;
 }
 
+/** A root field of GraphQL. */
+export interface CompiledRoot extends Known {
+  readonly described: OperationDescription;
+  readonly conditions: readonly CompiledCondition[];
+}
+
 export interface Compiled {
   readonly description: Description;
   readonly origin: string;
   readonly operations: readonly CompiledOperation[];
+  /** By kind and field, e.g. `MUTATION issueDelete`. */
+  readonly roots: ReadonlyMap<string, CompiledRoot>;
   /** By full name, those of conditions too. */
   readonly known: ReadonlyMap<string, Known>;
   readonly account: { readonly ask: PathTemplate; readonly id: string } | null;
@@ -91,13 +105,17 @@ function compileShape(description: Description, complain: Complain): Compiled {
   const origin = originOf(description.base, complain);
   requireHeaders(description, complain);
   const placements = compilePlaces(description, complain);
-  const operations = description.operations.flatMap((described, at) => {
-    const operation = compileOperation(description.name, described, placements, (problem) =>
-      complain(`operations.${at} (${described.name}): ${problem}`),
-    );
-    return operation === null ? [] : [operation];
-  });
-  const all = operations.flatMap((operation) => [operation, ...operation.conditions]);
+  const judged = description.operations.flatMap(
+    (described, at): (CompiledOperation | CompiledRoot)[] => {
+      const operation = compileOperation(description.name, described, placements, (problem) =>
+        complain(`operations.${at} (${described.name}): ${problem}`),
+      );
+      return operation === null ? [] : [operation];
+    },
+  );
+  const operations = judged.flatMap((each) => ('template' in each ? each : []));
+  const roots = rootsOf(judged, description, complain);
+  const all = judged.flatMap((operation) => [operation, ...operation.conditions]);
   if (all.length > MOST_OPERATIONS) complain(`There are more than ${MOST_OPERATIONS} operations.`);
   const known = new Map<string, Known>();
   for (const each of all) {
@@ -107,8 +125,8 @@ function compileShape(description: Description, complain: Complain): Compiled {
   requireDistinct(operations, complain);
   const account = accountOf(description, complain);
   return {
-    ...{ description, origin, operations, known, account },
-    catalog: catalogOf(description, operations),
+    ...{ description, origin, operations, roots, known, account },
+    catalog: catalogOf(description, judged),
   };
 }
 
@@ -148,9 +166,9 @@ function compilePlaces(
 ): ReadonlyMap<string, Placement> {
   return new Map(
     Object.entries(places).flatMap(([name, { ask, id }]) => {
-      const template = ask === undefined ? null : parsePathTemplate(ask);
-      if (ask !== undefined && template === null) {
-        complain(`places.${name}.ask: not a path template.`);
+      const asked = ask === undefined ? null : parseAsk(ask);
+      if (ask !== undefined && asked === null) {
+        complain(`places.${name}.ask: not a path template, nor a query with its variables.`);
       }
       const pattern = parsePattern(id);
       if (pattern === null) {
@@ -161,9 +179,50 @@ function compilePlaces(
       if (asks !== (ask !== undefined)) {
         complain(`places.${name}: what is asked is what its id is taken from, {answer:/id}.`);
       }
-      return [[name, { name, ask: template, id: pattern }] as const];
+      return [[name, { name, ask: asked, id: pattern }] as const];
     }),
   );
+}
+
+function parseAsk(
+  ask: NonNullable<Description['places'][string]['ask']>,
+): PathTemplate | AskedQuery | null {
+  if (typeof ask === 'string') return parsePathTemplate(ask);
+  const places = Object.entries(ask.variables).map(([name, text]) => {
+    const place = /^\{.*\}$/.test(text) ? parsePlace(text.slice(1, -1)) : null;
+    return place === null || place.source === 'answer' ? null : ([name, place] as const);
+  });
+  return places.every((each) => each !== null)
+    ? { query: ask.query, variables: new Map(places) }
+    : null;
+}
+
+const FIELD = /^(?:QUERY|MUTATION) [_A-Za-z][_0-9A-Za-z]{0,127}$/;
+
+function rootsOf(
+  judged: readonly (CompiledOperation | CompiledRoot)[],
+  { graphql }: Description,
+  complain: Complain,
+): ReadonlyMap<string, CompiledRoot> {
+  const roots = new Map<string, CompiledRoot>();
+  for (const each of judged) {
+    if ('template' in each) {
+      if (each.template.text === graphql?.path) complain(`${each.name} is where GraphQL is.`);
+      continue;
+    }
+    const { request } = each.described;
+    if (roots.has(request)) complain(`${request} is there twice.`);
+    if (graphql === undefined) complain(`${each.name}: say in graphql where it is sent to.`);
+    roots.set(request, each);
+  }
+  const path = graphql === undefined ? null : parsePathTemplate(graphql.path);
+  if (
+    graphql !== undefined &&
+    (path === null || path.segments.some((part) => 'parameter' in part))
+  ) {
+    complain('graphql.path: a path, without parameters.');
+  }
+  return roots;
 }
 
 function compileOperation(
@@ -171,10 +230,16 @@ function compileOperation(
   described: OperationDescription,
   placements: ReadonlyMap<string, Placement>,
   complain: Complain,
-): CompiledOperation | null {
+): CompiledOperation | CompiledRoot | null {
+  const isField = FIELD.test(described.request);
+  const isGraphql = 'arguments' in described || 'selects' in described;
+  if (isField ? (described.body ?? described.query ?? described.over) : isGraphql) {
+    complain('arguments and selects are of GraphQL; body, query and over are not.');
+  }
   const [method = '', path = '', ...more] = described.request.split(' ');
-  const template = parsePathTemplate(path);
-  if (!METHODS.some((each) => each === method) || more.length > 0 || template === null) {
+  const template = isField ? { text: '', segments: [] } : parsePathTemplate(path);
+  const isMethod = isField || METHODS.some((each) => each === method);
+  if (!isMethod || more.length > 0 || template === null) {
     complain(`request: not <METHOD> <path template>; methods: ${METHODS.join(', ')}.`);
     return null;
   }
@@ -189,6 +254,7 @@ function compileOperation(
     rests: new Set(parameters.filter(({ type }) => type === 'rest').map(({ name }) => name)),
     body: described.body?.type ?? null,
     query: described.query ?? [],
+    isField,
   };
   const own = knownOf(provider, described, described.resource, described.place, bound);
   if (own === null) return null;
@@ -201,6 +267,7 @@ function compileOperation(
     }
     return known === null ? [] : [{ ...known, condition }];
   });
+  if (isField) return { ...own, described, conditions };
   return {
     ...own,
     ...{ described, method, template, conditions },
@@ -235,6 +302,7 @@ interface FilledFrom {
   readonly names: ReadonlySet<string>;
   readonly body: string | null;
   readonly query: readonly string[] | 'any';
+  readonly isField: boolean;
 }
 
 function isFilled(pattern: Pattern, from: FilledFrom): boolean {
@@ -243,7 +311,7 @@ function isFilled(pattern: Pattern, from: FilledFrom): boolean {
 
 function hasPlace(
   place: ReturnType<typeof placesIn>[number],
-  { names, body, query }: FilledFrom,
+  { names, body, query, isField }: FilledFrom,
 ): boolean {
   switch (place.source) {
     case 'path':
@@ -252,13 +320,17 @@ function hasPlace(
       return query === 'any' || query.includes(place.name);
     case 'body':
       return body === 'json' || (body === 'form' && place.pointer.length === 1);
+    case 'arg':
+      return isField;
     case 'answer':
       return true;
   }
 }
 
-function isAsked({ ask }: Placement, { names }: FilledFrom): boolean {
-  return (ask?.segments ?? []).every((each) => 'literal' in each || names.has(each.parameter.name));
+function isAsked({ ask }: Placement, from: FilledFrom): boolean {
+  if (ask === null) return true;
+  if ('query' in ask) return [...ask.variables.values()].every((place) => hasPlace(place, from));
+  return ask.segments.every((each) => 'literal' in each || from.names.has(each.parameter.name));
 }
 
 function requireCondition(
@@ -325,7 +397,10 @@ function accountOf({ account }: Description, complain: Complain): Compiled['acco
 }
 
 /** What humans sign, by its digest: the operations as effects are judged by, and the whole description. */
-function catalogOf(description: Description, operations: readonly CompiledOperation[]): Catalog {
+function catalogOf(
+  description: Description,
+  operations: readonly (CompiledOperation | CompiledRoot)[],
+): Catalog {
   return {
     provider: description.name,
     operations: operations

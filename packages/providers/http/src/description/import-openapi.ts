@@ -13,6 +13,7 @@ export interface Imported {
   readonly skipped: readonly { readonly request: string; readonly reason: string }[];
 }
 
+/** How a draft is to be called, and where the API is. */
 export interface ImportOptions {
   readonly name: string;
   /** Null: the first of its servers. */

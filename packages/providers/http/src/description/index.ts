@@ -1,5 +1,6 @@
 /** Descriptions for whoever checks one before it is signed. */
 export { type Compiled, compile, DescriptionError } from './compile.ts';
+export { importGraphql } from './import-graphql.ts';
 export { importOpenApi } from './import-openapi.ts';
 export { type Finding, lint } from './lint.ts';
 export { isWithin, parsePathTemplate } from './path.ts';

@@ -1,7 +1,8 @@
 /** What a reviewer should look at before signing a description: what is ambiguous, unproven, or milder than it sounds. */
 import { defaultEffect, isDeleteCapable, worse } from '@countersign/core';
-import { type Compiled, type CompiledOperation, overlapping } from './compile.ts';
+import { type Compiled, overlapping } from './compile.ts';
 import { looksSecret, proposeEffect } from './propose.ts';
+import type { OperationDescription } from './shape.ts';
 
 export interface Finding {
   /** `ambiguous`: such a request is refused. The others are for people to decide. */
@@ -21,7 +22,7 @@ export function lint(compiled: Compiled): readonly Finding[] {
         text: `some paths are also those of ${bare(other)}, and are refused. If the API routes them here, list it in over.`,
       }),
     ),
-    ...compiled.operations.flatMap(lintOperation),
+    ...compiled.description.operations.flatMap(lintOperation),
     ...unused(compiled),
     ...((compiled.description.examples ?? []).length === 0
       ? [
@@ -35,10 +36,11 @@ export function lint(compiled: Compiled): readonly Finding[] {
   ];
 }
 
-function lintOperation(operation: CompiledOperation): readonly Finding[] {
-  const { described, method, template } = operation;
+function lintOperation(described: OperationDescription): readonly Finding[] {
   const { name, effect, reason, body, query, redact, place } = described;
-  const subject = { method, path: template.text, name, summary: described.summary };
+  const [verb = '', path = ''] = described.request.split(' ');
+  const method = verb === 'QUERY' ? 'GET' : verb === 'MUTATION' ? 'POST' : verb;
+  const subject = { method, path, name, summary: described.summary };
   const found: Finding[] = [];
   const say = (kind: Finding['kind'], text: string): void => {
     found.push({ kind, operation: name, text });
@@ -56,6 +58,12 @@ function lintOperation(operation: CompiledOperation): readonly Finding[] {
   const isMild = !isDeleteCapable(effect) && defaultEffect(described.request) !== 'read';
   if (isMild && body !== undefined && 'keys' in body && body.keys === 'any') {
     say('open', 'takes any member in its body: list those that are harmless.');
+  }
+  if (isMild && described.arguments === 'any') {
+    say('open', 'takes any argument: list those that are harmless.');
+  }
+  if (effect === 'read' && described.selects === 'any') {
+    say('open', 'shows whatever is selected, of any environment: list its fields.');
   }
   if (isMild && query === 'any') say('open', 'takes any parameter: list those that are harmless.');
   if (place === null && effect !== 'read') {

@@ -12,9 +12,9 @@ import {
   valuesAt,
 } from './text.ts';
 
-type Source = 'path' | 'query' | 'body' | 'answer';
+type Source = 'path' | 'query' | 'body' | 'arg' | 'answer';
 
-interface Place {
+export interface Place {
   readonly source: Source;
   /** Of a path or query parameter. */
   readonly name: string;
@@ -31,6 +31,8 @@ export interface Sources {
   readonly path: Bound;
   readonly query: ReadonlyMap<string, readonly string[]>;
   readonly body: unknown;
+  /** Of a GraphQL root field. */
+  readonly args?: unknown;
   readonly answer: unknown;
 }
 
@@ -64,7 +66,7 @@ export function parsePlace(text: string): Place | null {
   if (at < 0) return isName(text) ? { source: 'path', name: text, pointer: [] } : null;
   const [source, rest] = [text.slice(0, at), text.slice(at + 1)];
   if (source === 'query') return rest === '' ? null : { source, name: rest, pointer: [] };
-  if (source !== 'body' && source !== 'answer') return null;
+  if (source !== 'body' && source !== 'arg' && source !== 'answer') return null;
   const pointer = parsePointer(rest);
   return pointer === null ? null : { source, name: '', pointer };
 }
@@ -100,6 +102,7 @@ export function valuesNear(place: Place, sources: Sources): readonly unknown[] {
       isNearlyNamed(each, name) ? values : [],
     );
   }
+  if (source === 'arg') return valuesAt(sources.args, pointer);
   return source === 'body'
     ? documentsOf(sources.body).flatMap((each) => valuesAt(each, pointer, isNearlyNamed))
     : valuesIn(place, sources);
@@ -110,7 +113,7 @@ function documentsOf(body: unknown): readonly unknown[] {
 }
 
 /** What stands in a place of a request, as it came. */
-function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly unknown[] {
+export function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly unknown[] {
   switch (source) {
     case 'path': {
       const value = sources.path.get(name);
@@ -120,6 +123,8 @@ function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly 
       return sources.query.get(name) ?? [];
     case 'body':
       return documentsOf(sources.body).flatMap((each) => valuesAt(each, pointer));
+    case 'arg':
+      return valuesAt(sources.args, pointer);
     case 'answer':
       return valuesAt(sources.answer, pointer);
   }

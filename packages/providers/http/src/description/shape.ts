@@ -76,12 +76,16 @@ const condition = z.strictObject({
 
 const operation = z.strictObject({
   name: operationName,
-  /** `<METHOD> <path template>`. */
+  /** `<METHOD> <path template>`, or of GraphQL `QUERY <field>` and `MUTATION <field>`. */
   request: z.string().max(500),
   effect,
   summary: line(300),
   /** Why it has that effect, for whoever reviews it. */
   reason: line(300).exactOptional(),
+  /** Of a GraphQL root field: dotted paths of arguments it may have (`input.title`, `input.meta.*`). */
+  arguments: z.union([names, z.literal('any')]).exactOptional(),
+  /** Dotted paths of the fields that may be selected of it. */
+  selects: z.union([names, z.literal('any')]).exactOptional(),
   /** What it touches, e.g. `task/{task}`. */
   resource: pattern,
   place,
@@ -96,8 +100,16 @@ const operation = z.strictObject({
 });
 
 const placement = z.strictObject({
-  /** A path that the broker asks first, by GET. */
-  ask: z.string().max(500).exactOptional(),
+  /** A path that the broker asks first, by GET; of GraphQL a query, and where its variables stand. */
+  ask: z
+    .union([
+      z.string().max(500),
+      z.strictObject({
+        query: z.string().max(2000),
+        variables: z.record(z.string().max(64), z.string().max(200)),
+      }),
+    ])
+    .exactOptional(),
   /** The provider's own id, as connections map it. */
   id: pattern,
 });
@@ -106,7 +118,7 @@ const example = z.strictObject({
   /** `<METHOD> <path and query>`. */
   request: z.string().max(1000),
   body: z.json().exactOptional(),
-  /** What the API answers where the broker asks, by path. */
+  /** What the API answers where the broker asks, by path; to a query by the name of the place. */
   answers: z.record(z.string().max(500), z.json()).exactOptional(),
   expect: z.union([
     z.strictObject({
@@ -156,6 +168,8 @@ export const Description = z.strictObject({
       body: z.number().int().min(1).max(16_777_216),
     })
     .exactOptional(),
+  /** Where GraphQL is sent to. */
+  graphql: z.strictObject({ path: z.string().max(300) }).exactOptional(),
   /** Statuses that say that nothing was done. */
   refused: z.array(z.number().int().min(400).max(499)).max(16).exactOptional(),
   /** How environments are proven, by name. */

@@ -60,11 +60,19 @@ export function valuesAt(
 ): readonly unknown[] {
   const [token, ...rest] = pointer;
   if (token === undefined) return [document];
-  if (typeof document !== 'object' || document === null) return [];
+  if (typeof document !== 'object' || document === null) {
+    // A lenient server takes one value for a list of one.
+    return token === '*' && isNamed !== isExactly ? valuesAt(document, rest, isNamed) : [];
+  }
   if (token === '*') {
     return Object.values(document).flatMap((each) => valuesAt(each, rest, isNamed));
   }
-  if (Array.isArray(document) && !/^(?:0|[1-9]\d{0,8})$/.test(token)) return [];
+  if (Array.isArray(document) && !/^(?:0|[1-9]\d{0,8})$/.test(token)) {
+    // And a list of one for the one.
+    return isNamed === isExactly
+      ? []
+      : document.flatMap((each: unknown) => valuesAt(each, pointer, isNamed));
+  }
   return Object.entries(document)
     .filter(([name]) => isNamed(name, token))
     .flatMap(([, value]) => valuesAt(value, rest, isNamed));

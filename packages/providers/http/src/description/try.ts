@@ -65,7 +65,8 @@ async function verdictOn(compiled: Compiled, example: Example): Promise<Verdict>
       judged,
       {
         origin: compiled.origin,
-        ask: async (path) => example.answers?.[path] ?? null,
+        ask: async (question) =>
+          example.answers?.[typeof question === 'string' ? question : question.place] ?? null,
         cache: new Cache({ now: () => 0 }),
         scope: '',
       },
