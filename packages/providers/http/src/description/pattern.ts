@@ -102,7 +102,7 @@ export function valuesNear(place: Place, sources: Sources): readonly unknown[] {
       isNearlyNamed(each, name) ? values : [],
     );
   }
-  if (source === 'arg') return valuesAt(sources.args, pointer);
+  if (source === 'arg') return valuesAt(sources.args, pointer, isNearlyNamed);
   return source === 'body'
     ? documentsOf(sources.body).flatMap((each) => valuesAt(each, pointer, isNearlyNamed))
     : valuesIn(place, sources);
