@@ -1,7 +1,7 @@
 /** What an admin should know of a connection to a described API before trusting it. */
 import { type ConnectionCheck, ProviderError } from '@countersign/provider-kit';
 import type { HttpConfig } from './config.ts';
-import type { Compiled } from './description/compile.ts';
+import type { Compiled } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
 import { parsePointer, valuesAt } from './description/text.ts';
 import { type Ask, NotUnderstood } from './resolve.ts';

@@ -1,7 +1,7 @@
 /** What a request can do, by the description alone (Law 3), and what is sent in its place. */
 import type { ClassifiedRequest, InboundRequest } from '@countersign/provider-kit';
 import { LONGEST_BODY, readBody } from './body.ts';
-import type { Compiled } from './description/compile.ts';
+import type { Compiled } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
 import type { Sources } from './description/pattern.ts';
 import { judgeGraphql } from './graphql/judge.ts';

@@ -1,7 +1,7 @@
 /** A connection to a described API, as humans sign it: whose credential it is, and the provider ids it is for. */
 import { ProviderError, type ResolvedConfig } from '@countersign/provider-kit';
 import { z } from 'zod';
-import type { Compiled } from './description/compile.ts';
+import type { Compiled } from './description/compiled.ts';
 
 /** Ids of one connection; each of its environments maps some. */
 const MOST_IDS = 500;

@@ -17,7 +17,8 @@ import { Cache } from './cache.ts';
 import { accountOf, checkConnection } from './check.ts';
 import { classify } from './classify.ts';
 import { describeConfig, parseConfig, parseDraft } from './config.ts';
-import { type Compiled, compile, DescriptionError } from './description/compile.ts';
+import { compile, DescriptionError } from './description/compile.ts';
+import type { Compiled } from './description/compiled.ts';
 import { isOf } from './description/pattern.ts';
 import { type Ask, readAnswer } from './resolve.ts';
 

@@ -1,6 +1,6 @@
 /** What the two kinds of requests have in common once they are read: calls, where they lead, what is sent. */
 import type { GatewayCall, InboundRequest, OutboundRequest } from '@countersign/provider-kit';
-import type { Compiled, CompiledOperation, Known, Placement } from './description/compile.ts';
+import type { Compiled, CompiledOperation, Known, Placement } from './description/compiled.ts';
 import { holds } from './description/condition.ts';
 import { fill, parsePlace, type Sources, valuesNear } from './description/pattern.ts';
 import { ambiguous } from './refuse.ts';

@@ -1,5 +1,5 @@
 /** What the catalog has near a request that it has not: for an agent, from the catalog alone, and never much of it. */
-import type { Compiled, CompiledOperation } from './description/compile.ts';
+import type { Compiled, CompiledOperation } from './description/compiled.ts';
 import { matchPath } from './description/path.ts';
 
 /** Operations that are named. */

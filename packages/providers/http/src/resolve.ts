@@ -6,7 +6,7 @@ import {
   type UpstreamAnswer,
 } from '@countersign/provider-kit';
 import type { Cache } from './cache.ts';
-import type { Placement } from './description/compile.ts';
+import type { Placement } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
 import { fill, type Sources, valuesIn } from './description/pattern.ts';
 import type { Judged } from './judged.ts';

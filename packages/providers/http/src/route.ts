@@ -1,5 +1,5 @@
 /** Which operation a method and a path are, where there is one answer (Law 3). */
-import type { Compiled, CompiledOperation } from './description/compile.ts';
+import type { Compiled, CompiledOperation } from './description/compiled.ts';
 import { type Bound, matchPath, readPath } from './description/path.ts';
 import { nearOperations } from './near.ts';
 import { ambiguous, unknown, unreadable } from './refuse.ts';

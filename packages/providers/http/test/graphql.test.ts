@@ -133,11 +133,7 @@ describe('a GraphQL request is the union of its root fields', () => {
     [update('"yes"'), undefined, trash],
     [update('null'), undefined, trash],
     [update('[true]'), undefined, trash],
-    [
-      'mutation { issueUpdate(id: "a", input: [{trashed: true}]) { success } }',
-      undefined,
-      trash,
-    ],
+    ['mutation { issueUpdate(id: "a", input: [{trashed: true}]) { success } }', undefined, trash],
     [
       'mutation($t: Boolean = true) { issueUpdate(id: "a", input: {trashed: $t}) { success } }',
       undefined,

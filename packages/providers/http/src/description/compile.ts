@@ -1,14 +1,10 @@
 /** A description that holds together: read, checked whole, and made ready to judge requests by. */
 import type { Catalog } from '@countersign/core';
-import { matchesType } from './condition.ts';
-import { isWithin, overlap, type PathTemplate, parsePathTemplate, shapeOf } from './path.ts';
-import { type Pattern, type Place, parsePattern, parsePlace, placesIn } from './pattern.ts';
-import {
-  type ConditionDescription,
-  Description,
-  MOST_OPERATIONS,
-  type OperationDescription,
-} from './shape.ts';
+import { compileOperation } from './compile-operation.ts';
+import { compilePlaces } from './compile-places.ts';
+import type { Compiled, CompiledOperation, CompiledRoot, Complain, Known } from './compiled.ts';
+import { isWithin, overlap, parsePathTemplate, shapeOf } from './path.ts';
+import { Description, MOST_OPERATIONS } from './shape.ts';
 
 /** One thing that is wrong with a description, in words. */
 export class DescriptionError extends Error {
@@ -20,62 +16,6 @@ export class DescriptionError extends Error {
     this.problems = problems;
   }
 }
-
-/** A query of the broker's own, and where its variables stand in a request. */
-interface AskedQuery {
-  readonly query: string;
-  readonly variables: ReadonlyMap<string, Place>;
-}
-
-export interface Placement {
-  readonly name: string;
-  /** Null: the request itself says it. */
-  readonly ask: PathTemplate | AskedQuery | null;
-  readonly id: Pattern;
-}
-
-/** One operation a request can be, of its own or by a condition. */
-export interface Known {
-  /** `<provider>:<name>`. */
-  readonly name: string;
-  readonly resource: Pattern;
-  readonly placements: readonly Placement[];
-  /** Parameters of the path that span segments. */
-  readonly rests: ReadonlySet<string>;
-}
-
-interface CompiledCondition extends Known {
-  readonly condition: ConditionDescription;
-}
-
-export interface CompiledOperation extends Known {
-  readonly described: OperationDescription;
-  readonly method: string;
-  readonly template: PathTemplate;
-  readonly conditions: readonly CompiledCondition[];
-  /** Names whose templates fit some of the same paths. */
-  readonly over: ReadonlySet<string>;
-}
-
-/** A root field of GraphQL. */
-export interface CompiledRoot extends Known {
-  readonly described: OperationDescription;
-  readonly conditions: readonly CompiledCondition[];
-}
-
-export interface Compiled {
-  readonly description: Description;
-  readonly origin: string;
-  readonly operations: readonly CompiledOperation[];
-  /** By kind and field, e.g. `MUTATION issueDelete`. */
-  readonly roots: ReadonlyMap<string, CompiledRoot>;
-  /** By full name, those of conditions too. */
-  readonly known: ReadonlyMap<string, Known>;
-  readonly account: { readonly ask: PathTemplate; readonly id: string } | null;
-  readonly catalog: Catalog;
-}
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Headers that are the connection's or the broker's own. */
 const NOT_TO_SET =
@@ -98,8 +38,6 @@ export function compile(document: unknown): Compiled {
   if (problems.length > 0) throw new DescriptionError(problems);
   return compiled;
 }
-
-type Complain = (problem: string) => void;
 
 function compileShape(description: Description, complain: Complain): Compiled {
   const origin = originOf(description.base, complain);
@@ -160,45 +98,6 @@ function requireHeaders({ credential, headers = {} }: Description, complain: Com
   }
 }
 
-function compilePlaces(
-  { places }: Description,
-  complain: Complain,
-): ReadonlyMap<string, Placement> {
-  return new Map(
-    Object.entries(places).flatMap(([name, { ask, id }]) => {
-      const asked = ask === undefined ? null : parseAsk(ask);
-      if (ask !== undefined && asked === null) {
-        complain(`places.${name}.ask: not a path template, nor a query with its variables.`);
-      }
-      const pattern = parsePattern(id);
-      if (pattern === null) {
-        complain(`places.${name}.id: not a pattern, e.g. project/{project}.`);
-        return [];
-      }
-      const asks = placesIn(pattern).some(({ source }) => source === 'answer');
-      if (asks !== (ask !== undefined)) {
-        complain(`places.${name}: what is asked is what its id is taken from, {answer:/id}.`);
-      }
-      return [[name, { name, ask: asked, id: pattern }] as const];
-    }),
-  );
-}
-
-function parseAsk(
-  ask: NonNullable<Description['places'][string]['ask']>,
-): PathTemplate | AskedQuery | null {
-  if (typeof ask === 'string') return parsePathTemplate(ask);
-  const places = Object.entries(ask.variables).map(([name, text]) => {
-    const place = /^\{.*\}$/.test(text) ? parsePlace(text.slice(1, -1)) : null;
-    return place === null || place.source === 'answer' ? null : ([name, place] as const);
-  });
-  return places.every((each) => each !== null)
-    ? { query: ask.query, variables: new Map(places) }
-    : null;
-}
-
-const FIELD = /^(?:QUERY|MUTATION) [_A-Za-z][_0-9A-Za-z]{0,127}$/;
-
 function rootsOf(
   judged: readonly (CompiledOperation | CompiledRoot)[],
   { graphql }: Description,
@@ -223,133 +122,6 @@ function rootsOf(
     complain('graphql.path: a path, without parameters.');
   }
   return roots;
-}
-
-function compileOperation(
-  provider: string,
-  described: OperationDescription,
-  placements: ReadonlyMap<string, Placement>,
-  complain: Complain,
-): CompiledOperation | CompiledRoot | null {
-  const isField = FIELD.test(described.request);
-  const isGraphql = 'arguments' in described || 'selects' in described;
-  if (isField ? (described.body ?? described.query ?? described.over) : isGraphql) {
-    complain('arguments and selects are of GraphQL; body, query and over are not.');
-  }
-  const [method = '', path = '', ...more] = described.request.split(' ');
-  const template = isField ? { text: '', segments: [] } : parsePathTemplate(path);
-  const isMethod = isField || METHODS.some((each) => each === method);
-  if (!isMethod || more.length > 0 || template === null) {
-    complain(`request: not <METHOD> <path template>; methods: ${METHODS.join(', ')}.`);
-    return null;
-  }
-  if (described.body !== undefined && (method === 'GET' || method === 'HEAD')) {
-    complain(`body: ${method} has none.`);
-  }
-  const parameters = template.segments.flatMap((each) =>
-    'parameter' in each ? each.parameter : [],
-  );
-  const bound = {
-    names: new Set(parameters.map(({ name }) => name)),
-    rests: new Set(parameters.filter(({ type }) => type === 'rest').map(({ name }) => name)),
-    body: described.body?.type ?? null,
-    query: described.query ?? [],
-    isField,
-  };
-  const own = knownOf(provider, described, described.resource, described.place, bound);
-  if (own === null) return null;
-  const conditions = (described.when ?? []).flatMap((condition) => {
-    const { resource = described.resource, place = described.place } = condition;
-    const known = knownOf(provider, condition, resource, place, bound);
-    requireCondition(condition, bound, complain);
-    if (condition.absent === true && described.body?.type === 'json' && described.body.list) {
-      complain(`when ${condition.name}: absent says nothing of a list.`);
-    }
-    return known === null ? [] : [{ ...known, condition }];
-  });
-  if (isField) return { ...own, described, conditions };
-  return {
-    ...own,
-    ...{ described, method, template, conditions },
-    over: new Set((described.over ?? []).map((each) => `${provider}:${each}`)),
-  };
-
-  function knownOf(
-    prefix: string,
-    { name }: { readonly name: string },
-    resource: string,
-    place: OperationDescription['place'],
-    from: typeof bound,
-  ): Known | null {
-    const pattern = parsePattern(resource);
-    if (pattern === null || !isFilled(pattern, from)) {
-      complain(`resource ${resource}: a pattern of what the request says, e.g. task/{task}.`);
-      return null;
-    }
-    const found = (place === null ? [] : [place].flat()).flatMap((each) => {
-      const placement = placements.get(each);
-      if (placement === undefined) complain(`place ${each}: none of places.`);
-      else if (!isFilled(placement.id, from) || !isAsked(placement, from)) {
-        complain(`place ${each}: it takes what this request does not say.`);
-      }
-      return placement ?? [];
-    });
-    return { name: `${prefix}:${name}`, resource: pattern, placements: found, rests: from.rests };
-  }
-}
-
-interface FilledFrom {
-  readonly names: ReadonlySet<string>;
-  readonly body: string | null;
-  readonly query: readonly string[] | 'any';
-  readonly isField: boolean;
-}
-
-function isFilled(pattern: Pattern, from: FilledFrom): boolean {
-  return placesIn(pattern).every((place) => hasPlace(place, from));
-}
-
-function hasPlace(
-  place: ReturnType<typeof placesIn>[number],
-  { names, body, query, isField }: FilledFrom,
-): boolean {
-  switch (place.source) {
-    case 'path':
-      return names.has(place.name);
-    case 'query':
-      return query === 'any' || query.includes(place.name);
-    case 'body':
-      return body === 'json' || (body === 'form' && place.pointer.length === 1);
-    case 'arg':
-      return isField;
-    case 'answer':
-      return true;
-  }
-}
-
-function isAsked({ ask }: Placement, from: FilledFrom): boolean {
-  if (ask === null) return true;
-  if ('query' in ask) return [...ask.variables.values()].every((place) => hasPlace(place, from));
-  return ask.segments.every((each) => 'literal' in each || from.names.has(each.parameter.name));
-}
-
-function requireCondition(
-  condition: ConditionDescription,
-  from: FilledFrom,
-  complain: Complain,
-): void {
-  const place = parsePlace(condition.at.slice(1, -1));
-  const isPlace = /^\{.*\}$/.test(condition.at) && place !== null && place.source !== 'answer';
-  if (!isPlace || !hasPlace(place, from)) {
-    complain(`when ${condition.name}: at is a place of this request, e.g. {body:/archived}.`);
-  }
-  const ways = [condition.is, condition.unless, condition.present].filter(
-    (way) => way !== undefined,
-  );
-  if (ways.length !== 1) complain(`when ${condition.name}: one of is, unless, present.`);
-  if (!matchesType(condition)) {
-    complain(`when ${condition.name}: its values are all of one type, and true or false alone.`);
-  }
 }
 
 /** Two that stand for the same path, where nothing says which of them it is, are refused request by request. */

@@ -3,9 +3,10 @@
  * for it. What the document does not say is proposed as the worst, and what cannot be described is left out, so denied.
  */
 import { type Effect, isDeleteCapable } from '@countersign/core';
+import { bodyOf, type Json, objectOf, resolved } from './openapi-reading.ts';
 import { isWithin, parsePathTemplate } from './path.ts';
 import { proposeEffect } from './propose.ts';
-import type { BodyDescription, Description, OperationDescription } from './shape.ts';
+import type { Description, OperationDescription } from './shape.ts';
 
 export interface Imported {
   readonly description: Description;
@@ -19,8 +20,6 @@ export interface ImportOptions {
   /** Null: the first of its servers. */
   readonly base: string | null;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'] as const;
 
@@ -196,53 +195,6 @@ class Places {
   }
 }
 
-/** `isOpen`: what it may hold is not said. */
-function bodyOf(root: Json, operation: Json): { body: BodyDescription | null; isOpen: boolean } {
-  const content = objectOf(resolved(root, operation['requestBody'])?.['content']);
-  const types = Object.keys(content ?? {});
-  if (content === null || types.length === 0) return { body: null, isOpen: false };
-  const json = types.find((each) => /^application\/(?:[a-z0-9.-]+\+)?json\b/i.test(each));
-  const form = types.find((each) => each === 'application/x-www-form-urlencoded');
-  const chosen = json ?? form;
-  if (chosen === undefined) {
-    const bytes = types
-      .map((each) => each.toLowerCase())
-      .filter((each) => /^[a-z0-9.+-]+\/[a-z0-9.+-]+$/.test(each));
-    const known = bytes.length === 0 ? ['application/octet-stream'] : bytes.slice(0, 8);
-    return { body: { type: 'bytes', content: known }, isOpen: true };
-  }
-  const schema = resolved(root, objectOf(content[chosen])?.['schema']);
-  const isList = schema?.['type'] === 'array';
-  const members = membersOf(root, isList ? resolved(root, schema?.['items']) : schema);
-  const isOpen = members === null || members.length > 200;
-  const keys = isOpen ? ('any' as const) : [...members];
-  return {
-    body: {
-      type: chosen === json ? 'json' : 'form',
-      keys,
-      ...(isList && chosen === json ? { list: true as const } : {}),
-    },
-    isOpen,
-  };
-}
-
-/** Names of the members of an object, in all forms it may have; null where other members may be there. */
-function membersOf(root: Json, schema: Json | null, depth = 0): readonly string[] | null {
-  if (schema === null || depth > 8) return null;
-  const parts = ['allOf', 'oneOf', 'anyOf'].flatMap((each) => {
-    const list = schema[each];
-    return Array.isArray(list) ? list : [];
-  });
-  const within = parts.map((part) => membersOf(root, resolved(root, part), depth + 1) ?? []);
-  const own = Object.keys(objectOf(schema['properties']) ?? {});
-  const all = [...new Set([...own, ...within.flat()])].filter(
-    (each) => each !== '' && each.length <= 100,
-  );
-  const isMap =
-    objectOf(schema['additionalProperties']) !== null || schema['additionalProperties'] === true;
-  return isMap || all.length === 0 ? null : all;
-}
-
 function serverOf(root: Json, base: string | null): { origin: string; prefix: string } {
   const servers = Array.isArray(root['servers']) ? root['servers'] : [];
   const url = URL.parse(base ?? String(objectOf(servers[0])?.['url'] ?? ''));
@@ -308,21 +260,4 @@ function inOrder({ name, request, effect, reason, summary, ...rest }: OperationD
 function line(text: string, most: number): string {
   const plain = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain === '' ? '-' : plain;
-}
-
-function objectOf(value: unknown): Json | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-}
-
-/** An object, through the references within the document; null for anything else. */
-function resolved(root: Json, value: unknown, depth = 0): Json | null {
-  const found = objectOf(value);
-  const reference = found?.['$ref'];
-  if (typeof reference !== 'string') return found;
-  if (!reference.startsWith('#/') || depth > 8) return null;
-  let target: unknown = root;
-  for (const token of reference.slice(2).split('/')) {
-    target = objectOf(target)?.[token.replaceAll('~1', '/').replaceAll('~0', '~')];
-  }
-  return resolved(root, target, depth + 1);
 }

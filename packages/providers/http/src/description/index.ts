@@ -1,5 +1,6 @@
 /** Descriptions for whoever checks one before it is signed. */
-export { type Compiled, compile, DescriptionError } from './compile.ts';
+export { compile, DescriptionError } from './compile.ts';
+export type { Compiled } from './compiled.ts';
 export { importGraphql } from './import-graphql.ts';
 export { importOpenApi } from './import-openapi.ts';
 export { type Finding, lint } from './lint.ts';

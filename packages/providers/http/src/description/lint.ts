@@ -1,6 +1,7 @@
 /** What a reviewer should look at before signing a description: what is ambiguous, unproven, or milder than it sounds. */
 import { defaultEffect, isDeleteCapable, worse } from '@countersign/core';
-import { type Compiled, overlapping } from './compile.ts';
+import { overlapping } from './compile.ts';
+import type { Compiled } from './compiled.ts';
 import { looksSecret, proposeEffect } from './propose.ts';
 import type { OperationDescription } from './shape.ts';
 

@@ -3,7 +3,7 @@ import { type InboundRequest, ProviderError, RequestRefusal } from '@countersign
 import { Cache } from '../cache.ts';
 import { judgeRequest } from '../classify.ts';
 import { resolvePlaces } from '../resolve.ts';
-import type { Compiled } from './compile.ts';
+import type { Compiled } from './compiled.ts';
 import type { Example } from './shape.ts';
 
 export interface Tried {

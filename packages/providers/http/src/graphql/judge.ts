@@ -1,6 +1,6 @@
 /** Root fields of a GraphQL request as operations of a description: each is judged, and all of them count. */
 import type { InboundRequest } from '@countersign/provider-kit';
-import type { Compiled, CompiledRoot } from '../description/compile.ts';
+import type { Compiled, CompiledRoot } from '../description/compiled.ts';
 import type { Sources } from '../description/pattern.ts';
 import { callsOf, distinct, headersOf, type Judged, raisedBy } from '../judged.ts';
 import { redacting } from '../redact.ts';

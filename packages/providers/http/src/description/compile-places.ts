@@ -1,0 +1,42 @@
+/** Places: how environments are proven, read and checked. */
+import type { AskedQuery, Complain, Placement } from './compiled.ts';
+import { type PathTemplate, parsePathTemplate } from './path.ts';
+import { parsePattern, parsePlace, placesIn } from './pattern.ts';
+import type { Description } from './shape.ts';
+
+export function compilePlaces(
+  { places }: Description,
+  complain: Complain,
+): ReadonlyMap<string, Placement> {
+  return new Map(
+    Object.entries(places).flatMap(([name, { ask, id }]) => {
+      const asked = ask === undefined ? null : parseAsk(ask);
+      if (ask !== undefined && asked === null) {
+        complain(`places.${name}.ask: not a path template, nor a query with its variables.`);
+      }
+      const pattern = parsePattern(id);
+      if (pattern === null) {
+        complain(`places.${name}.id: not a pattern, e.g. project/{project}.`);
+        return [];
+      }
+      const asks = placesIn(pattern).some(({ source }) => source === 'answer');
+      if (asks !== (ask !== undefined)) {
+        complain(`places.${name}: what is asked is what its id is taken from, {answer:/id}.`);
+      }
+      return [[name, { name, ask: asked, id: pattern }] as const];
+    }),
+  );
+}
+
+function parseAsk(
+  ask: NonNullable<Description['places'][string]['ask']>,
+): PathTemplate | AskedQuery | null {
+  if (typeof ask === 'string') return parsePathTemplate(ask);
+  const places = Object.entries(ask.variables).map(([name, text]) => {
+    const place = /^\{.*\}$/.test(text) ? parsePlace(text.slice(1, -1)) : null;
+    return place === null || place.source === 'answer' ? null : ([name, place] as const);
+  });
+  return places.every((each) => each !== null)
+    ? { query: ask.query, variables: new Map(places) }
+    : null;
+}
