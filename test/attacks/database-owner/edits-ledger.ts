@@ -278,8 +278,9 @@ function lowered(entry: { [member: string]: unknown }): void {
   entry['body'] = JSON.parse(text);
 }
 
-/** The index of an authority entry that takes something away. */
-const TAKES_AWAY = `(select max(index) - 1 from countersign.entries where authority)`;
+/** The index of the last authority entry but one: it takes something away. */
+const TAKES_AWAY = `(
+  select index from countersign.entries where authority order by index desc offset 1 limit 1)`;
 
 export const ENTRIES: readonly NamedEdit[] = [
   ['the first entry deleted', 'refused', run('delete from countersign.entries where index = 0')],
