@@ -2,7 +2,6 @@
  * The gateway by way of HTTP: requests with two readings, a provider that gives the credential away, and agents
  * that would like it to go elsewhere. Over raw sockets where a client would correct them.
  */
-
 import type { ServerResponse } from 'node:http';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { type AgentToken, type Client, createClient, dpopProof } from '@countersign/client';

@@ -2,7 +2,6 @@
  * A provider's end that counts and breaks: the simulator behind a door at which, at the request a test names, the
  * connection ends before or after the simulator did it, or it is refused as one too many.
  */
-
 import { type StandIn, startRailway } from '../support/railway.ts';
 import type { Strike, Watch } from '../support/wire-proxy.ts';
 import type { Breakable } from './faults.ts';

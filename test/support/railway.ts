@@ -2,7 +2,6 @@
  * Railway at the other end of a connection: the simulator on a port of this machine, with a record of every
  * byte it was sent, and bad manners where a test asks for them.
  */
-
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';

@@ -61,11 +61,12 @@ export async function assessDeletions(
     assessed: entry,
   };
   const assessment = { kind: 'deletion', v: 1, body };
-  const { agent, environment } = granted;
   await deps.journal.commit([
     entryIntent(entry, 'deletion.assessed', {
       human: caller.human,
-      ...{ agent, connection: connection.id, environment },
+      agent: granted.agent,
+      connection: connection.id,
+      environment: granted.environment,
       assessment: digestOfDocument(assessment),
     }),
   ]);

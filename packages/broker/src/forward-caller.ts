@@ -3,8 +3,7 @@ import { nameKey, presentConnection } from '@countersign/authority';
 import type { InboundRequest } from '@countersign/provider-kit';
 import { Unauthenticated } from './authenticate.ts';
 import type { Deps } from './deps.ts';
-import type { Subject } from './subject-token.ts';
-import { verifySender, verifyToken } from './subject-token.ts';
+import { type Subject, verifySender, verifyToken } from './subject-token.ts';
 import type { ForwardInput, Presented } from './use-cases.ts';
 
 /** Bytes that are read of a request on a connection that forwards nothing, to be able to say so. */

@@ -24,10 +24,12 @@ export interface DeniedTarget {
   readonly verdict: Denied;
 }
 
-export interface Asking {
+interface Asking {
   readonly claims: AccessTokenClaims;
   readonly place: Place;
 }
+
+type Asked = Asking & { readonly calls: readonly GatewayCall[] };
 
 /**
  * The rights that cover these calls in any environment of the token: what no grant covers costs no question
@@ -36,7 +38,7 @@ export interface Asking {
 export function coverageOn(
   deps: Deps,
   facts: Facts,
-  asking: Asking & { readonly calls: readonly GatewayCall[] },
+  asking: Asked,
   now: number,
 ): readonly CoveredRight[] | DeniedTarget | Obstacle {
   const environments = environmentsOf(asking);
@@ -72,8 +74,6 @@ export function judgeForward(
   }
   return furthest(refused) ?? notInToken(asking);
 }
-
-type Asked = Asking & { readonly calls: readonly GatewayCall[] };
 
 /** Names that the token has for this connection, in its own order. */
 function environmentsOf({ claims, place }: Asking): readonly string[] {
@@ -122,7 +122,7 @@ function coverageIn(
   return { covered };
 }
 
-function notInToken({ place, calls = [] }: Asking & { calls?: readonly GatewayCall[] }): Obstacle {
+function notInToken({ place, calls }: Asked): Obstacle {
   const what = [...new Set(calls.map(({ operation }) => operation))].join(', ');
   return obstacle(
     'not_granted',

@@ -2,7 +2,6 @@
  * The gateway: a request is understood, proven to stay in one environment, decided and recorded, and only
  * then sent on with the credential. Law 4 in order: decide, append, send; Law 3: what was judged is what goes.
  */
-
 import { uuidv7 } from '@countersign/core';
 import { type At, type Attempt, decideAndCommit } from './decide-and-commit.ts';
 import { gatherFacts } from './deciding.ts';

@@ -353,8 +353,8 @@ export interface Snapshots {
 
 /**
  * What somebody did on one UTC day. allowed: decisions of an agent, by stage. denied: the same, by code.
- * credential: by which of its credentials an agent authenticated. grant: leases, runs and forwarded requests under a grant.
- * session: sign-ins of a human, by key.
+ * credential: by which of its credentials an agent authenticated. grant: leases, runs and forwarded requests under
+ * a grant. session: sign-ins of a human, by key.
  */
 export interface UsageCount {
   /** Id of the agent, grant or human. */

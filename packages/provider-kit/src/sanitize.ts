@@ -8,8 +8,9 @@ import type { Provider } from './provider.ts';
 import { wrapCalls } from './wrap.ts';
 
 /**
- * The same provider, whose calls fail only with a ProviderError that has a kind, a message and
- * nothing else, or a RequestRefusal with its code, message and calls. An exception nobody expected becomes `unknown_outcome`, without its text.
+ * The same provider, whose calls fail only with a ProviderError that has a kind, a message and nothing else, or a
+ * RequestRefusal with its code, message and calls. An exception nobody expected becomes `unknown_outcome`, without
+ * its text.
  */
 export function sanitizeErrors(provider: Provider): Provider {
   return wrapCalls(provider, async (call, work) => {

@@ -2,7 +2,6 @@
  * How the broker speaks to a provider over HTTP: kept-alive connections to the one origin a connection
  * names, no redirects, no encodings, and never more of an answer than was asked for.
  */
-
 import type { Secret } from '@countersign/core';
 import type { OutboundRequest } from './gateway.ts';
 

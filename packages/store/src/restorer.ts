@@ -6,22 +6,19 @@ import type { Restorer } from '@countersign/broker';
 import { fromInstant, toInstant } from '@countersign/core';
 import {
   appendLeaf,
-  type CompactRange,
   decodeEntry,
-  decodeRange,
   encodeEntry,
   encodeRange,
   extendChain,
   leafHash,
-  nodeHash,
   rangeRoot,
-  TILE_WIDTH,
 } from '@countersign/ledger';
 import { AUTHORITY_CHANNEL } from './append.ts';
 import type { Committer } from './committer.ts';
 import { arrayOf, guarded, guardedRead, type Sql, type Tx } from './database.ts';
 import { isEqual, type LedgerHead, macOf, requireExtension, unfaithful } from './head.ts';
-import { completeTiles, hashesBelow } from './tiles.ts';
+import { rangeAt } from './proofs.ts';
+import { completeTiles } from './tiles.ts';
 
 /** Entries in one statement. */
 const ROWS = 256;
@@ -146,35 +143,8 @@ async function insert(tx: Tx, first: number, rows: readonly Verbatim[]): Promise
  */
 async function rootAt(sql: Sql, size: number, head: LedgerHead): Promise<Uint8Array> {
   if (size > head.size) throw unfaithful(`it has no entry ${size - 1}`);
-  const range = await storedRange(sql, size);
+  const range = await rangeAt(sql, size);
   // Law 1: what rows say of the tree counts where it is that of the head, which has a MAC.
   await requireExtension(sql, range, head);
   return rangeRoot(range);
-}
-
-async function storedRange(sql: Sql, size: number): Promise<CompactRange> {
-  const peaks: Uint8Array[] = [];
-  let level = 0;
-  for (let span = 1; span * TILE_WIDTH <= size; span *= TILE_WIDTH) level += 1;
-  for (; level >= 0; level -= 1) {
-    const span = TILE_WIDTH ** level;
-    const nodes = Math.floor(size / span) % TILE_WIDTH;
-    const first = Math.floor(size / span) - nodes;
-    const hashes = nodes === 0 ? [] : await hashesBelow(sql, level, first, nodes);
-    for (let width = TILE_WIDTH / 2, from = 0; width >= 1; width /= 2) {
-      if ((nodes & width) === 0) continue;
-      peaks.push(subtreeRoot(hashes.slice(from, from + width)));
-      from += width;
-    }
-  }
-  return decodeRange(size, Buffer.concat(peaks));
-}
-
-/** Of a power of two of hashes. */
-function subtreeRoot(hashes: readonly Uint8Array[]): Uint8Array {
-  const [first, second] = hashes;
-  if (first === undefined) throw unfaithful('its tree has no node where there must be one');
-  if (second === undefined) return first;
-  const half = hashes.length / 2;
-  return nodeHash(subtreeRoot(hashes.slice(0, half)), subtreeRoot(hashes.slice(half)));
 }

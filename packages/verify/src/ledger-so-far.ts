@@ -94,7 +94,7 @@ export class LedgerSoFar {
   readonly uses = new Map<string, number>();
   /** Dry runs that are not finished, by decision: whose, and what they were for. */
   readonly dryRuns = new Map<string, { readonly human: string; readonly of: string }>();
-  /** By entry: what a finished dry run was for, and what it found. */
+  /** By entry: what a finished dry run, or a look at deletions, was for, and what it found. */
   readonly assessments = new Map<string, { readonly of: string; readonly found: string }>();
   /** Forwarded requests that took uses, by decision: whose may come back. */
   readonly #forwarded = new Map<string, Forwarded>();
