@@ -238,9 +238,9 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
       'that the provider does not know',
       'that the provider says nothing of',
     ),
-    'an object moved between its proof and its use': gateway(
-      'what moved before it was held is judged by where it is then',
-    ),
+    'an object moved between its proof and its use': at(
+      'packages/broker/test/forward-proof.test.ts',
+    )('what moved before it was held is judged by where it is then'),
     'one database under two names': sideDoor(
       'one database a second time, by another name for its host',
     ),
