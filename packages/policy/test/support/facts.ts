@@ -154,6 +154,13 @@ export function authority(wishes: readonly Wish[] = []): AuthorityState {
   return state;
 }
 
+/** Authority where another catalog was recorded later. */
+export function knowing(wishes: readonly Wish[], catalog: Catalog): AuthorityState {
+  const state = authority(wishes);
+  state.catalogs.set('newer', catalog);
+  return state;
+}
+
 function addGrant(state: AuthorityState, id: string, wish: Wish): void {
   const agent = wish.agent ?? 'ci';
   const connection = state.connections.get(wish.connection ?? 'main-id');
@@ -256,4 +263,16 @@ export function verdict(
   facts: Partial<Facts> = {},
 ): Verdict {
   return decide(factsOf(authority(wishes), facts), question(asked), NOW);
+}
+
+/** What differs from a read that was granted and is asked for. */
+export interface Given {
+  readonly wishes?: readonly Wish[];
+  readonly asked?: Partial<Question>;
+  readonly facts?: Partial<Facts>;
+}
+
+/** The verdict where nothing differs but what is said. */
+export function verdictOf({ wishes = [READ], asked, facts }: Given): Verdict {
+  return verdict(wishes, asked, facts);
 }
