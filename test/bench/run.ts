@@ -4,6 +4,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newPrivateJwk, signingKeyOf } from '@countersign/client';
 import { createLogger, startEmbeddedPostgres } from '@countersign/server';
+import { runTyped } from '../support/typed-command.ts';
 import { assertionKey } from './assertions.ts';
 import { type Contender, compare, type Figure, warmUp } from './compare.ts';
 import { type GrowthPoint, measureGrowth } from './growth.ts';
@@ -38,18 +39,7 @@ interface Report {
   readonly peakMemory: Readonly<Record<string, number>>;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: Options | 'help';
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : 'unknown'}\n\n${USAGE}\n`);
-    return 2;
-  }
-  if (options === 'help') {
-    process.stdout.write(`${USAGE}\n`);
-    return 0;
-  }
+async function bench(options: Options): Promise<number> {
   const say = (line: string): boolean => process.stderr.write(`${line}\n`);
   if (options.verify) {
     const figure = await measureVerify({ ...VERIFIED, rounds: options.rounds }, say);
@@ -235,4 +225,5 @@ function renderVerify(figure: VerifyFigure): string {
   ]);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const command = { usage: USAGE, read: readOptions, run: bench };
+process.exitCode = await runTyped(command, process.argv.slice(2));

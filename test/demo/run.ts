@@ -1,5 +1,6 @@
 /** `npm run demo`: the incident replayed, without Countersign and with it. Exits 0 only if every claim held. */
 import { parseArgs } from 'node:util';
+import { runTyped } from '../support/typed-command.ts';
 import { openPremises, Undo } from './premises.ts';
 import { theIncident, theLedger, theRightDelete, theSameAgain, theSharedVolume } from './scenes.ts';
 import { Stage } from './stage.ts';
@@ -11,24 +12,21 @@ const USAGE = `npm run demo -- [options]
 
 Example: npm run demo -- --fast`;
 
-async function main(args: readonly string[]): Promise<number> {
+interface Options {
+  readonly fast: boolean;
+  readonly json: boolean;
+}
+
+/** @throws TypeError with what is wrong with an option */
+function readOptions(args: readonly string[]): Options | 'help' {
+  const flag = { type: 'boolean', default: false } as const;
+  const options = { fast: flag, json: flag, help: flag };
+  const { help, ...values } = parseArgs({ args: [...args], options }).values;
+  return help ? 'help' : values;
+}
+
+async function demonstrate({ fast, json }: Options): Promise<number> {
   const { stdout, env } = process;
-  let options: { readonly fast: boolean; readonly json: boolean; readonly help: boolean };
-  try {
-    const flag = { type: 'boolean', default: false } as const;
-    options = parseArgs({
-      args: [...args],
-      options: { fast: flag, json: flag, help: flag },
-    }).values;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : 'unknown'}\n\n${USAGE}\n`);
-    return 2;
-  }
-  if (options.help) {
-    stdout.write(`${USAGE}\n`);
-    return 0;
-  }
-  const { fast, json } = options;
   const isWatched = stdout.isTTY === true && !json;
   const stage = new Stage({
     write: json ? null : (text) => stdout.write(text),
@@ -84,4 +82,5 @@ function endWhenInterrupted(stage: Stage, undo: Undo): void {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const command = { usage: USAGE, read: readOptions, run: demonstrate };
+process.exitCode = await runTyped(command, process.argv.slice(2));
