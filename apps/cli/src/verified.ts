@@ -1,4 +1,5 @@
 /** What a verified ledger says, on lines of 80 columns: what could delete, and on whose signatures. */
+import { counted } from '@countersign/authority';
 import type { DeleteCapable, VerifyReport } from '@countersign/verify';
 import { clean, factLines, shortIds, WIDTH, wrap } from './text.ts';
 
@@ -25,7 +26,7 @@ export function verifiedLines(report: VerifyReport): string[] {
       ? []
       : wrapped(`  vouched for by one person: ${report.vouched_by_one.join(', ')}`)),
     ...unjudged.flatMap(({ what, decisions: count }) =>
-      wrapped(`  not judged here: ${what} (${many(count, 'decision')})`),
+      wrapped(`  not judged here: ${what} (${counted(count, 'decision')})`),
     ),
     ...remarks.flatMap(({ index, text }) => wrapped(`  noticed: entry ${index}: ${text}`)),
   ];
@@ -36,7 +37,6 @@ function deletingLines(decisions: readonly DeleteCapable[]): string[] {
   const tokens = decisions.filter(({ stage }) => stage === 'issue').length;
   const requests = decisions.filter(({ stage }) => stage === 'forward').length;
   const leases = decisions.length - tokens - requests;
-  const counted = `${used(leases, requests)} and ${many(tokens, 'token')}`;
   if (decisions.length === 0) return wrapped('  nothing that could delete was allowed');
   const groups = new Map<
     string,
@@ -63,27 +63,25 @@ function deletingLines(decisions: readonly DeleteCapable[]): string[] {
     grants.some(({ signed_by }) => signed_by.some(({ vouched_by_one }) => vouched_by_one)),
   );
   return [
-    ...wrapped(`  ${counted} could delete, each on the signatures of two humans or more:`),
+    ...wrapped(
+      `  ${used(leases, requests)} and ${counted(tokens, 'token')} could delete, each on the signatures of two humans or more:`,
+    ),
     ...listed.flatMap((group) => {
       const { said, grant } = group;
       const count = used(group.leases, group.requests);
       return wrapped(`    grant ${short.get(grant) ?? grant}, ${count}: ${said}`, 6);
     }),
-    ...(more === 0 ? [] : [`    and ${more} more grants (--json)`]),
+    ...(more === 0 ? [] : [`    and ${counted(more, 'more grant')} (--json)`]),
     ...(isMarked ? ['    * vouched for by one person'] : []),
   ];
 }
 
 /** Requests are mentioned where there are some. */
 function used(leases: number, requests: number): string {
-  if (requests === 0) return many(leases, 'lease');
+  if (requests === 0) return counted(leases, 'lease');
   return leases === 0
-    ? many(requests, 'request')
-    : `${many(leases, 'lease')}, ${many(requests, 'request')}`;
-}
-
-function many(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+    ? counted(requests, 'request')
+    : `${counted(leases, 'lease')}, ${counted(requests, 'request')}`;
 }
 
 function wrapped(line: string, indent = 4): string[] {

@@ -31,6 +31,8 @@ export interface AppOptions {
   readonly metrics: MetricsDoor;
 }
 
+const FORWARDED_METHODS: readonly string[] = GATEWAY.methods.map((method) => method.toUpperCase());
+
 type Observed = Pick<Incoming, 'onCaller' | 'report'>;
 
 /**
@@ -65,10 +67,8 @@ export function createApp(options: AppOptions): Hono {
     answer(c, options, GATEWAY.path, ({ report }) => {
       const target = gatewayTarget(c.req.raw, c.env);
       if (target === null) throw notFound();
-      if (!GATEWAY.methods.some((method) => method.toUpperCase() === c.req.method)) {
-        throw new MethodNotAllowed(
-          GATEWAY.methods.map((method) => method.toUpperCase()).join(', '),
-        );
+      if (!FORWARDED_METHODS.includes(c.req.method)) {
+        throw new MethodNotAllowed(FORWARDED_METHODS.join(', '));
       }
       return answerForwarded(useCases, issuer, target, report);
     }),
