@@ -45,8 +45,10 @@ export interface StoreOptions {
   /** 32 bytes; several in the order they were made, while one takes the place of another. */
   readonly kek: Secret<Uint8Array> | readonly Secret<Uint8Array>[];
   readonly clock: Clock;
-  /** Connections for reads, and as many for the plain tables; three more commit, one listens, and
-   * sixteen at most hold objects still for requests that are forwarded. */
+  /**
+   * Connections for reads, and as many for the plain tables; three more commit, one listens, and sixteen at most
+   * hold objects still for requests that are forwarded. `docs/how-to/production.md` has the sum.
+   */
   readonly poolSize?: number;
   /** Where the numbered SQL is, when not beside the sources. */
   readonly migrations?: URL;
