@@ -13,15 +13,14 @@ import { z } from 'zod';
 import { withoutLostTime } from '../../apps/cli/src/lost-time.ts';
 import { type Profile, withVerified } from '../../apps/cli/src/profile.ts';
 import { besides } from '../support/besides.ts';
-import { details, grantDraft } from '../support/deployment.ts';
+import { details } from '../support/deployment.ts';
 import type { Person } from '../support/people.ts';
 import { refused } from '../support/refusal.ts';
-import { deployRestorable, type Restorable } from '../support/restorable.ts';
+import { deployRestorable, granted, type Restorable } from '../support/restorable.ts';
 
 const DELETE = details(['postgres:delete'], ['public.vehicles']);
 const SELECT = details(['postgres:select'], ['public.vehicles']);
 const ACCEPT = { kind: 'restore.accept', body: { reason: 'the mirror was lost' } } as const;
-const Readiness = z.object({ reason: z.string().default('ready') });
 const Size = z.tuple([z.object({ size: z.coerce.number() })]);
 const Leaves = z.array(z.object({ index: z.coerce.number(), leaf_hash: z.instanceof(Uint8Array) }));
 
@@ -41,12 +40,7 @@ beforeEach(async () => {
 afterEach(() => at.stop());
 
 async function signIn(): Promise<void> {
-  [alice, bob] = [await at.signIn(at.deployment.alice), await at.signIn(at.deployment.bob)];
-}
-
-async function granted(draft: Partial<Parameters<typeof grantDraft>[0]>) {
-  const grant = { operations: ['postgres:select'], resources: ['public.vehicles'], ...draft };
-  return await alice.propose(grantDraft(grant));
+  [alice, bob] = await at.signInBoth();
 }
 
 async function owner<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
@@ -70,17 +64,8 @@ async function leaves() {
   );
 }
 
-async function lines(): Promise<string[]> {
-  return (await readdir(join(at.mirror, 'line'))).toSorted();
-}
-
-/** The folder of the latest line. */
-async function folder(): Promise<string> {
-  return join(at.mirror, (await lines()).at(-1) ?? '');
-}
-
 async function newest(): Promise<{ readonly path: string; readonly size: number }> {
-  const path = join(await folder(), 'checkpoint');
+  const path = join(await at.folder(), 'checkpoint');
   const [name = ''] = (await readdir(path)).filter((each) => !each.startsWith('.')).toSorted();
   return { path: join(path, name), size: 10 ** 15 - 1 - Number(name) };
 }
@@ -91,15 +76,10 @@ async function reaches(entries: number): Promise<void> {
     .toBeGreaterThanOrEqual(entries);
 }
 
-async function whatIsServed(server = at.deployment.broker.url): Promise<string> {
-  const answer = await fetch(`${server}/readyz`);
-  return Readiness.parse(await answer.json()).reason;
-}
-
 /** A delete that was signed for once, and used once, with a copy of the database from before its use. */
 async function usedOnce(): Promise<void> {
   const { cursor } = at.deployment;
-  const grant = await granted({ operations: ['postgres:delete'], max_uses: 1 });
+  const grant = await granted(alice, { operations: ['postgres:delete'], max_uses: 1 });
   await bob.sign(grant.id);
   await at.backUp();
   await cursor.agent.exchange(await cursor.agent.token(DELETE), null);
@@ -110,11 +90,11 @@ async function usedOnce(): Promise<void> {
 /** Two humans go on with what there is; every session ends with it. */
 async function accept(): Promise<void> {
   await signIn();
-  const before = await lines();
+  const before = await at.lines();
   const { id } = await alice.propose(ACCEPT);
   await bob.sign(id);
-  await expect.poll(() => whatIsServed(), { timeout: 30_000 }).toBe('ready');
-  await expect.poll(lines, { timeout: 30_000 }).toHaveLength(before.length + 1);
+  await expect.poll(() => at.whatIsServed(), { timeout: 30_000 }).toBe('ready');
+  await expect.poll(() => at.lines(), { timeout: 30_000 }).toHaveLength(before.length + 1);
   await signIn();
 }
 
@@ -135,7 +115,7 @@ describe("the database's owner alone, beside an honest mirror", () => {
     const start = await size();
     await owner((sql) => sql.unsafe(NO_RESTORED));
     await at.start();
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     while ((await size()) < end) await at.signIn(alice);
     await owner(async (sql) => {
       for (const { index, leaf_hash } of genuine) {
@@ -144,14 +124,14 @@ describe("the database's owner alone, beside an honest mirror", () => {
       }
     });
     await expect.poll(() => at.broker?.output(), { timeout: 30_000 }).toMatch(/was rewritten/);
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     await refused(at.deployment.cursor.agent.token(DELETE), 'broker_unavailable');
   });
 
   test('strangers make no ledger grow that halts', async () => {
     await at.backUp();
     await at.deployment.cursor.agent.token(null);
-    await granted({});
+    await granted(alice);
     await at.restore();
     await owner((sql) => sql.unsafe(NO_RESTORED));
     await at.start();
@@ -172,7 +152,7 @@ describe('what two humans accepted once', () => {
     await loseCheckpoints();
     await at.start();
     await accept();
-    const { id } = await granted({});
+    const { id } = await granted(alice);
     await at.backUp();
     await cursor.agent.token(SELECT);
     await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
@@ -180,7 +160,7 @@ describe('what two humans accepted once', () => {
     await loseCheckpoints();
     await writeFile(join(at.mirror, 'line', `00000050.${randomUUID()}`), '');
     await at.start();
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     await refused(cursor.agent.token(SELECT), 'broker_unavailable');
   });
 
@@ -188,7 +168,7 @@ describe('what two humans accepted once', () => {
     for (const _ of ['once', 'again']) {
       await loseCheckpoints();
       await at.start();
-      expect(await whatIsServed()).toBe('mirror');
+      expect(await at.whatIsServed()).toBe('mirror');
       await accept();
     }
   });
@@ -196,7 +176,7 @@ describe('what two humans accepted once', () => {
   /** Of the latest line, while no server runs. */
   async function loseCheckpoints(): Promise<void> {
     await at.stop();
-    const path = join(await folder(), 'checkpoint');
+    const path = join(await at.folder(), 'checkpoint');
     for (const name of await readdir(path)) await rm(join(path, name));
   }
 });
@@ -208,9 +188,9 @@ describe('who may write into the mirror, and not delete there', () => {
     const old = await readFile((await newest()).path);
     await usedOnce();
     await at.restore();
-    await writeFile(join(await folder(), 'checkpoint', '000000000000000'), old);
+    await writeFile(join(await at.folder(), 'checkpoint', '000000000000000'), old);
     await at.start();
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     await refused(at.deployment.cursor.agent.token(DELETE), 'broker_unavailable');
   });
 
@@ -218,7 +198,7 @@ describe('who may write into the mirror, and not delete there', () => {
     'a line %i that nobody signed is none, and an honest restore stays automatic',
     async (number) => {
       const { cursor } = at.deployment;
-      const { id } = await granted({});
+      const { id } = await granted(alice);
       await at.backUp();
       await cursor.agent.token(SELECT);
       await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
@@ -229,41 +209,41 @@ describe('who may write into the mirror, and not delete there', () => {
       await mkdir(join(at.mirror, line, 'checkpoint'), { recursive: true });
       await writeFile(join(at.mirror, line, 'checkpoint', '000000000000001'), genuine);
       await at.start();
-      expect(await whatIsServed()).toBe('ready');
+      expect(await at.whatIsServed()).toBe('ready');
       await refused(cursor.agent.token(SELECT), 'resource_not_granted');
       await signIn();
-      const answer = await granted({ resources: ['public.customers'] });
+      const answer = await granted(alice, { resources: ['public.customers'] });
       expect(answer).toMatchObject({ mirrored: true });
     },
   );
 
   test('the name of the line written over: what it holds is replayed all the same', async () => {
     const { cursor } = at.deployment;
-    const { id } = await granted({});
+    const { id } = await granted(alice);
     await at.backUp();
     await alice.propose({ kind: 'grant.revoke', body: { grant: id, reason: 'over' } });
     await at.restore();
-    for (const name of await lines()) await writeFile(join(at.mirror, 'line', name), '');
+    for (const name of await at.lines()) await writeFile(join(at.mirror, 'line', name), '');
     await at.start();
-    expect(await whatIsServed()).toBe('ready');
+    expect(await at.whatIsServed()).toBe('ready');
     await refused(cursor.agent.token(SELECT), 'resource_not_granted');
   });
 
   test('all of it written over is no empty mirror: it halts until two go on, and then has another line', async () => {
-    await granted({});
+    await granted(alice);
     await at.backUp();
-    await granted({ resources: ['public.customers'] });
+    await granted(alice, { resources: ['public.customers'] });
     await at.restore();
     for (const entry of await readdir(at.mirror, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) await writeFile(join(entry.parentPath, entry.name), 'x');
     }
     await at.start();
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     await refused(at.deployment.cursor.agent.token(SELECT), 'broker_unavailable');
     await accept();
     await at.stop();
     await at.start();
-    expect(await whatIsServed()).toBe('ready');
+    expect(await at.whatIsServed()).toBe('ready');
   });
 });
 
@@ -317,8 +297,8 @@ describe('two servers on two copies, beside one mirror', () => {
 
   test('a use and a revocation at one stop the other, and an honest server goes on', async () => {
     const { cursor } = at.deployment;
-    const plain = await granted({});
-    const once = await granted({ operations: ['postgres:delete'], max_uses: 1 });
+    const plain = await granted(alice);
+    const once = await granted(alice, { operations: ['postgres:delete'], max_uses: 1 });
     await bob.sign(once.id);
     await at.stop();
     await besides(at.deployment, OTHER);
@@ -332,14 +312,14 @@ describe('two servers on two copies, beside one mirror', () => {
     await cursor.agent.exchange(await cursor.agent.token(DELETE), null);
     await alice.propose({ kind: 'grant.revoke', body: { grant: plain.id, reason: 'over' } });
     await reaches(await size());
-    await expect.poll(() => whatIsServed(another.url), { timeout: 40_000 }).toBe('mirror');
+    await expect.poll(() => at.whatIsServed(another.url), { timeout: 40_000 }).toBe('mirror');
     await refused(there.token(DELETE), 'broker_unavailable');
     await refused(there.token(SELECT), 'broker_unavailable');
     await another.stop();
     // Whatever the other one had written by then, this one goes on: at once, or by two.
     await at.stop();
     await at.start();
-    if ((await whatIsServed()) === 'mirror') await accept();
+    if ((await at.whatIsServed()) === 'mirror') await accept();
     await refused(cursor.agent.token(SELECT), 'resource_not_granted');
   });
 });

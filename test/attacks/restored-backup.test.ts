@@ -6,17 +6,14 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { verifyExport } from '@countersign/verify';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { z } from 'zod';
-import { details, grantDraft } from '../support/deployment.ts';
+import { details } from '../support/deployment.ts';
 import { readLedger } from '../support/ledger.ts';
 import { enroll, type Person } from '../support/people.ts';
 import { codeOf, refused } from '../support/refusal.ts';
-import { deployRestorable, type Restorable } from '../support/restorable.ts';
+import { deployRestorable, granted, type Restorable } from '../support/restorable.ts';
 import { openSession } from '../support/session.ts';
 
 const SELECT = details(['postgres:select'], ['public.bookings']);
-
-const Readiness = z.object({ reason: z.string().default('ready') });
 
 let at: Restorable;
 let alice: Person;
@@ -29,7 +26,7 @@ afterAll(() => at.end());
 beforeEach(async () => {
   await at.reset();
   await at.start();
-  [alice, bob] = [await at.signIn(at.deployment.alice), await at.signIn(at.deployment.bob)];
+  [alice, bob] = await at.signInBoth();
 });
 afterEach(() => at.stop());
 
@@ -38,27 +35,13 @@ async function decide(): Promise<void> {
   await at.deployment.cursor.agent.token(null);
 }
 
-async function granted(draft: Partial<Parameters<typeof grantDraft>[0]>) {
-  const grant = { operations: ['postgres:select'], resources: ['public.vehicles'], ...draft };
-  return await alice.propose(grantDraft(grant));
-}
-
 async function restorations() {
   return (await readLedger(alice)).filter(({ type }) => type === 'restored');
 }
 
-async function lines(): Promise<string[]> {
-  return (await readdir(join(at.mirror, 'line'))).toSorted();
-}
-
 async function mirrored(folder: 'entry' | 'checkpoint'): Promise<string[]> {
-  const path = join(at.mirror, (await lines()).at(-1) ?? '', folder);
+  const path = join(await at.folder(), folder);
   return (await readdir(path)).toSorted().map((name) => join(path, name));
-}
-
-async function whatIsServed(): Promise<string> {
-  const answer = await fetch(`${at.deployment.broker.url}/readyz`);
-  return Readiness.parse(await answer.json()).reason;
 }
 
 describe("last week's backup restored", () => {
@@ -74,7 +57,7 @@ describe("last week's backup restored", () => {
     ['with decisions lost beside it', true],
   ])('after a revocation, %s', async (_, isMore) => {
     const { cursor } = at.deployment;
-    const { id } = await granted({});
+    const { id } = await granted(alice);
     await at.backUp();
     if (isMore) await decide();
     const answer = await alice.propose({
@@ -114,20 +97,23 @@ describe("last week's backup restored", () => {
     await at.start();
     expect(await codeOf(at.signIn(bob))).toBe('unauthenticated');
     alice = await at.signIn(alice);
-    const waiting = await granted({ operations: ['postgres:delete'], environment: 'staging' });
+    const waiting = await granted(alice, {
+      operations: ['postgres:delete'],
+      environment: 'staging',
+    });
     expect(waiting.status).toBe('pending');
     expect(await codeOf(bob.sign(waiting.id))).toMatch(/token/);
   });
 
   test('a single use that was used: it is not used again', async () => {
     const { cursor } = at.deployment;
-    const { id } = await granted({ max_uses: 1 });
+    const { id } = await granted(alice, { max_uses: 1 });
     const wanted = details(['postgres:select'], ['public.vehicles']);
     await at.backUp();
     await cursor.agent.exchange(await cursor.agent.token(wanted), null);
     await refused(cursor.agent.token(wanted), 'grant_exhausted');
     // A statement takes its place beside it in the mirror at once; a use alone within ten seconds.
-    await granted({ resources: ['public.customers'] });
+    await granted(alice, { resources: ['public.customers'] });
     await at.restore();
     await at.start();
     alice = await at.signIn(alice);
@@ -140,11 +126,11 @@ describe("last week's backup restored", () => {
 
   test('before an earlier restoration: what was void then is void', async () => {
     const { cursor } = at.deployment;
-    const limited = await granted({ max_uses: 5 });
+    const limited = await granted(alice, { max_uses: 5 });
     await at.backUp();
     for (let round = 0; round < 2; round += 1) {
       await decide();
-      await granted({ resources: ['public.customers'] });
+      await granted(alice, { resources: ['public.customers'] });
       await at.restore();
       await at.start();
       alice = await at.signIn(alice);
@@ -162,12 +148,12 @@ describe("last night's backup restored honestly", () => {
     const { cursor } = at.deployment;
     const token = await cursor.agent.token(SELECT);
     const known = await cursor.agent.exchange(token, null);
-    const dangerous = await granted({ operations: ['postgres:delete'] });
+    const dangerous = await granted(alice, { operations: ['postgres:delete'] });
     await bob.sign(dangerous.id);
-    const limited = await granted({ max_uses: 100, resources: ['public.customers'] });
+    const limited = await granted(alice, { max_uses: 100, resources: ['public.customers'] });
     await at.backUp();
     const unknown = await cursor.agent.exchange(await cursor.agent.token(SELECT), null);
-    const late = await granted({ resources: ['public.customers'] });
+    const late = await granted(alice, { resources: ['public.customers'] });
     const seen = await verifyExport(alice.client.exportLines({ authority: false }));
     await at.restore();
     await at.start();
@@ -208,7 +194,7 @@ describe("last night's backup restored honestly", () => {
   test('two servers that start at once restore it once', async () => {
     await at.backUp();
     await decide();
-    await granted({});
+    await granted(alice);
     await at.restore();
     const [, another] = await Promise.all([at.start(), at.deployment.anotherServer()]);
     alice = await at.signIn(alice);
@@ -219,18 +205,18 @@ describe("last night's backup restored honestly", () => {
   test('stopped before its mirror heard of it: the next start goes on', async () => {
     await at.backUp();
     await decide();
-    await granted({});
+    await granted(alice);
     await at.restore();
     await at.start();
-    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(() => at.lines(), { timeout: 10_000 }).toHaveLength(2);
     await at.stop();
-    const [, line = ''] = await lines();
+    const [, line = ''] = await at.lines();
     await rm(join(at.mirror, 'line', line));
     await at.start();
     alice = await at.signIn(alice);
-    expect(await whatIsServed()).toBe('ready');
+    expect(await at.whatIsServed()).toBe('ready');
     expect(await restorations()).toHaveLength(1);
-    await expect.poll(lines, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(() => at.lines(), { timeout: 10_000 }).toHaveLength(2);
   });
 });
 
@@ -240,7 +226,7 @@ describe('a mirror that is not what it was', () => {
     await at.stop();
     await at.start({ COUNTERSIGN_MIRROR: '' });
     alice = await at.signIn(alice);
-    expect(await granted({})).toMatchObject({ mirrored: null });
+    expect(await granted(alice)).toMatchObject({ mirrored: null });
     await at.stop();
     await at.start();
     await expect.poll(() => mirrored('entry'), { timeout: 10_000 }).toHaveLength(before.length + 1);
@@ -265,7 +251,7 @@ describe('a mirror that is not what it was', () => {
       await rm(join(at.mirror, name), { recursive: true });
     const broker = await at.start();
     expect(broker.output()).toMatch(/the mirror is empty/);
-    await expect.poll(whatIsServed).toBe('ready');
+    await expect.poll(() => at.whatIsServed()).toBe('ready');
     await expect
       .poll(async () => (await readdir(at.mirror)).includes('line') && (await mirrored('entry')), {
         timeout: 10_000,
@@ -309,11 +295,11 @@ describe('a mirror that is not what it was', () => {
   ])('%s, and the database older: nothing is decided', async (_, spoil) => {
     const { cursor } = at.deployment;
     await at.backUp();
-    await granted({});
+    await granted(alice);
     await at.restore();
     await spoil((await mirrored('entry')).at(-1) ?? '');
     await at.start();
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     await refused(cursor.agent.token(SELECT), 'broker_unavailable');
     alice = await at.signIn(alice);
     expect(await restorations()).toEqual([]);
@@ -322,14 +308,14 @@ describe('a mirror that is not what it was', () => {
   test('of a ledger that went on elsewhere: nothing is decided', async () => {
     const { cursor } = at.deployment;
     await at.backUp();
-    await granted({});
+    await granted(alice);
     await at.restore();
     await at.start({ COUNTERSIGN_MIRROR: '' });
     alice = await at.signIn(alice);
-    await granted({ resources: ['public.customers'] });
+    await granted(alice, { resources: ['public.customers'] });
     await at.stop();
     await at.start();
-    expect(await whatIsServed()).toBe('mirror');
+    expect(await at.whatIsServed()).toBe('mirror');
     await refused(cursor.agent.token(SELECT), 'broker_unavailable');
   });
 

@@ -20,7 +20,7 @@ let alice: Person;
 let bob: Person;
 
 async function signIn(): Promise<void> {
-  [alice, bob] = [await at.signIn(at.deployment.alice), await at.signIn(at.deployment.bob)];
+  [alice, bob] = await at.signInBoth();
 }
 
 async function readiness(): Promise<readonly [number, unknown]> {

@@ -2,12 +2,13 @@
  * A deployment with a mirror in a directory, whose own database is backed up and restored as an operator does
  * it: by a copy of the whole database. Each test begins with a pristine one of both.
  */
-import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { besides } from './besides.ts';
 import type { BrokerProcess } from './broker-process.ts';
-import { type Deployment, deploy } from './deployment.ts';
+import { type Deployment, deploy, grantDraft } from './deployment.ts';
 import { type Person, personOf } from './people.ts';
 
 export interface Restorable {
@@ -29,7 +30,23 @@ export interface Restorable {
   reset(): Promise<void>;
   /** A session of the present server. */
   signIn(person: Person): Promise<Person>;
+  /** Sessions of alice and bob. */
+  signInBoth(): Promise<[Person, Person]>;
+  /** `ready`, or why it is not: of the present server, unless told otherwise. */
+  whatIsServed(url?: string): Promise<string>;
+  /** Lines of the mirror, the oldest first. */
+  lines(): Promise<string[]>;
+  /** The folder of the latest line. */
+  folder(): Promise<string>;
   end(): Promise<void>;
+}
+
+const Readiness = z.object({ reason: z.string().default('ready') });
+
+/** What is granted to begin with: reads of a table that nothing was granted on yet, but for what `draft` says. */
+export async function granted(by: Person, draft: Partial<Parameters<typeof grantDraft>[0]> = {}) {
+  const grant = { operations: ['postgres:select'], resources: ['public.vehicles'], ...draft };
+  return await by.propose(grantDraft(grant));
 }
 
 export async function deployRestorable(): Promise<Restorable> {
@@ -54,6 +71,13 @@ export async function deployRestorable(): Promise<Restorable> {
   async function start(env: Readonly<Record<string, string>> = {}): Promise<BrokerProcess> {
     broker = await deployment.anotherServer({ port: deployment.broker.port, env });
     return broker;
+  }
+
+  const signIn = (person: Person): Promise<Person> =>
+    personOf(deployment.broker.url, person.name, person);
+
+  async function lines(): Promise<string[]> {
+    return (await readdir(join(mirror, 'line'))).toSorted();
   }
 
   async function put(copy: string): Promise<void> {
@@ -89,7 +113,14 @@ export async function deployRestorable(): Promise<Restorable> {
       await rm(mirror, { recursive: true });
       await cp(pristine, mirror, { recursive: true });
     },
-    signIn: (person) => personOf(deployment.broker.url, person.name, person),
+    signIn,
+    signInBoth: async () => [await signIn(deployment.alice), await signIn(deployment.bob)],
+    async whatIsServed(url = deployment.broker.url) {
+      const answer = await fetch(`${url}/readyz`);
+      return Readiness.parse(await answer.json()).reason;
+    },
+    lines,
+    folder: async () => join(mirror, (await lines()).at(-1) ?? ''),
     async end() {
       await stop();
       await deployment.stop();
