@@ -74,6 +74,8 @@ const SECONDS_SAVED = 10;
 const AT_ONCE = 128;
 /** Of the 64 connections to one provider, and milliseconds that what is beyond waits for its turn. */
 const FORWARDED = { atOnce: 16, patience: 2_000 };
+/** The same of the 16 sessions that hold objects still. */
+const HELD = { atOnce: 4, patience: 2_000 };
 
 export interface Wired {
   readonly useCases: UseCases;
@@ -175,6 +177,7 @@ export async function wire(
       () => performance.now(),
     ),
     shares: createShares(FORWARDED),
+    holding: createShares(HELD),
     holds: store.holds,
     upstream,
     opened: createOpenedConnections(),

@@ -70,6 +70,8 @@ export interface Deps {
   readonly resolving: Pace;
   /** How many requests of one agent are forwarded at once. */
   readonly shares: Shares;
+  /** How many of these hold something still at once. */
+  readonly holding: Shares;
   readonly holds: Holds;
   /** How requests are sent to providers. */
   readonly upstream: Upstream;

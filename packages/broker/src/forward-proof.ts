@@ -13,7 +13,7 @@ import {
 } from '@countersign/provider-kit';
 import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
-import type { Ending } from './ending.ts';
+import { createEnding, type Ending } from './ending.ts';
 import type { ForwardRequest } from './forward-caller.ts';
 import { type DeniedTarget, modeOf } from './forward-judging.ts';
 import { isObstacle, type Obstacle, obstacle, type Place } from './forward-place.ts';
@@ -58,6 +58,7 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
   let classified: Classified | null = null;
   let proven: Proven | null = null;
   let isOverspent = false;
+  let lastHold = createEnding();
 
   function spend(): void {
     const end = deps.resolving.begin(agent);
@@ -92,19 +93,39 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
     }
   }
 
-  async function hold(place: Place, names: readonly string[], mode: 'shared' | 'exclusive') {
+  async function hold(
+    place: Place,
+    { holds: names, calls }: ResolvedRequest,
+    mode: 'shared' | 'exclusive',
+  ): Promise<Held | null | Obstacle> {
     if (names.length > MOST_HOLDS) {
-      return obstacle('ambiguous_request', 'It concerns more at once than one request may.');
+      return obstacle('ambiguous_request', 'It concerns more at once than one request may.', {
+        calls,
+      });
     }
     if (names.length === 0) return null;
+    // Refused before, and decided again: what it held then would stand in its own way.
+    await lastHold.end();
+    const holding = createEnding();
+    lastHold = holding;
+    ending.add(() => holding.end());
+    const endShare = await deps.holding.take(agent, signal);
+    if (endShare === null) {
+      return obstacle(
+        'rate_limited',
+        'This agent has more changed at once than one agent may have.',
+        { calls },
+      );
+    }
+    holding.add(endShare);
     const { provider, endpoint } = place.connection.body;
     // By where it is: another connection may reach into the same project.
     const held = await deps.holds.hold(
       names.map((name) => `${provider} ${endpoint} ${name}`),
       mode,
     );
-    ending.add(() => held.release());
-    return held;
+    holding.add(() => held.release());
+    return { lost: held.lost, release: () => holding.end() };
   }
 
   return {
@@ -157,7 +178,7 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
         proven = { ...first, opened: known.opened, mode, held: null };
         return proven;
       }
-      const held = await hold(place, first.holds, mode);
+      const held = await hold(place, first, mode);
       if (held !== null && isObstacle(held)) return held;
       if (mode === 'shared') {
         proven = { ...first, opened: known.opened, mode, held };

@@ -1,5 +1,7 @@
 /** Law 2 at the gateway: what a request concerns holds still from its proof to its end. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { ProviderError } from '@countersign/provider-kit';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { createShares } from '../src/shares.ts';
 import { type Forwarding, forwarding } from './support/forwarding.ts';
 import { DELETE, type GrantWish, RESIZE } from './support/granted.ts';
 
@@ -46,6 +48,51 @@ describe('what must hold still', () => {
     broker = await forwarding([DELETE]);
     broker.withDeps({ uses: { used: () => Promise.reject(new Error('no database')) } });
     await expect(broker.outcomeOf({ calls: [['delete', 'vol_1']] })).rejects.toThrow('no database');
+    expect(broker.held.every(({ released }) => released)).toBe(true);
+  });
+
+  test('is held by few requests of one agent at once, and reads go on beside them', async () => {
+    broker = await forwarding([RESIZE]);
+    broker.withDeps({ holding: createShares({ atOnce: 1, patience: 1 }) });
+    broker.answerWith((outgoing) => void outgoing.write('slow'));
+    const token = await broker.token();
+    const slow = await broker.ask(token, { calls: [['resize', 'vol_1']] });
+    if (!slow.allowed) throw new Error(slow.denial.code);
+    broker.answerWith((outgoing) => outgoing.end());
+    const other = { calls: [['resize', 'vol_2']] } as const;
+    expect(await broker.outcomeOf(other, token)).toBe('rate_limited');
+    expect(await broker.outcomeOf({ calls: [['read', 'vol_2']] }, token)).toBe('allowed');
+    slow.value.close();
+    await vi.waitUntil(() => broker.held.every(({ released }) => released));
+    expect(await broker.outcomeOf(other, token)).toBe('allowed');
+  });
+
+  test('does not stand in the way of the same request, refused and decided again', async () => {
+    broker = await forwarding([DELETE]);
+    const { holds, providers } = broker.deps;
+    const gateway = providers.get('volumes')?.gateway;
+    if (gateway === undefined) throw new Error('there is a gateway');
+    const { classify } = gateway;
+    gateway.classify = async (connection, request) => {
+      const understood = await classify(connection, request);
+      const resolve: typeof understood.resolve = async (ask) => {
+        if (ask.fresh) throw new ProviderError('unavailable', 'It says nothing.');
+        return await understood.resolve(ask);
+      };
+      return { ...understood, resolve };
+    };
+    const stillHeld: boolean[] = [];
+    broker.withDeps({
+      holds: {
+        async hold(names, mode) {
+          stillHeld.push(broker.held.some(({ released }) => !released));
+          if (stillHeld.length === 1) broker.moved();
+          return await holds.hold(names, mode);
+        },
+      },
+    });
+    expect(await broker.outcomeOf({ calls: [['delete', 'vol_1']] })).toBe('environment_unproven');
+    expect(stillHeld).toEqual([false, false]);
     expect(broker.held.every(({ released }) => released)).toBe(true);
   });
 

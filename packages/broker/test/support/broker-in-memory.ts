@@ -85,6 +85,7 @@ export function brokerOf(
     pace: pace(1000),
     resolving: pace(1000),
     shares: createShares({ atOnce: 1000, patience: 0 }),
+    holding: createShares({ atOnce: 1000, patience: 0 }),
     opened: createOpenedConnections(),
     holds: {
       async hold(names: readonly string[], mode: string) {
