@@ -25,6 +25,7 @@ export class Lookup {
   readonly #options: ResolveAsk;
   readonly #asked = new Map<string, Promise<unknown>>();
   #questions = 0;
+  #remembers = false;
 
   /** @param scope of the cache: what one credential sees is not what another sees */
   constructor(ask: Ask, cache: Cache, scope: string, options: ResolveAsk) {
@@ -32,6 +33,11 @@ export class Lookup {
     this.#cache = cache;
     this.#scope = scope;
     this.#options = options;
+  }
+
+  /** Whether anything was taken from what Railway said a moment ago. */
+  get remembers(): boolean {
+    return this.#remembers;
   }
 
   environment(id: string): Promise<Environment | undefined> {
@@ -274,7 +280,10 @@ export class Lookup {
     // Both memories hold under this key what this very work returned.
     if (present !== undefined) return present as Promise<T | undefined>;
     const kept = afresh ? undefined : this.#cache.get(scoped);
-    if (kept !== undefined) return kept.value as T;
+    if (kept !== undefined) {
+      this.#remembers = true;
+      return kept.value as T;
+    }
     const answer = work();
     this.#asked.set(key, answer);
     const value = await answer;

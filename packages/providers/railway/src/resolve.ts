@@ -48,7 +48,12 @@ export interface JudgedRoot {
   } | null;
 }
 
-/** @throws RequestRefusal, ProviderError */
+/**
+ * What was made since Railway last said what there is stands in no memory: a refusal that rests on one is never
+ * given before it was asked afresh.
+ *
+ * @throws RequestRefusal, ProviderError
+ */
 export async function resolveRequest(
   resolving: Resolving,
   chosen: ChosenOperation,
@@ -56,7 +61,25 @@ export async function resolveRequest(
   calls: readonly GatewayCall[],
   ask: ResolveAsk,
 ): Promise<ResolvedRequest> {
-  const lookup = new Lookup(resolving.ask, resolving.cache, resolving.scope, ask);
+  const asking = (options: ResolveAsk) =>
+    new Lookup(resolving.ask, resolving.cache, resolving.scope, options);
+  const lookup = asking(ask);
+  try {
+    return await placeRequest(resolving, chosen, roots, calls, lookup);
+  } catch (error) {
+    const isMisplaced = error instanceof RequestRefusal && error.code === 'environment_mismatch';
+    if (!isMisplaced || !lookup.remembers) throw error;
+    return await placeRequest(resolving, chosen, roots, calls, asking({ ...ask, fresh: true }));
+  }
+}
+
+async function placeRequest(
+  resolving: Resolving,
+  chosen: ChosenOperation,
+  roots: readonly JudgedRoot[],
+  calls: readonly GatewayCall[],
+  lookup: Lookup,
+): Promise<ResolvedRequest> {
   const places = new Places(lookup, resolving.projects, resolving.isNarrow);
   const found = { projects: new Set<string>(), environments: new Map<string, Environment>() };
   const all = [...calls];

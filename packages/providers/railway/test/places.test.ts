@@ -245,6 +245,24 @@ describe('an answer', () => {
     expect((await classified.resolve(asking(true))).environments).toEqual([rental.production.id]);
   });
 
+  test('that is older than an object refuses nothing for it', async () => {
+    const gated = openGate();
+    const { rental } = gated;
+    const rename = (id: string) =>
+      judge(
+        gated,
+        inbound({
+          query: `mutation { volumeUpdate(volumeId: "${id}", input: { name: "x" }) { id } }`,
+        }),
+        asking(false),
+      );
+    expect(places(await rename(rental.volumes.stagingUploads.id))).toEqual([rental.staging.id]);
+    put(gated, 'volume', { projectId: rental.projectId, name: 'new' });
+    const { id = '' } = gated.simulator.world.where('volume').at(-1) ?? {};
+    put(gated, 'volume-instance', disk({ volumeId: id, environmentId: rental.staging.id }));
+    expect(places(await rename(id))).toEqual([rental.staging.id]);
+  });
+
   test('is asked for within the agent’s budget, and then no more', async () => {
     const gated = openGate();
     const request = inbound({ query: deletion(gated.rental.volumes.bookings.id) });
