@@ -6,10 +6,12 @@
  * other only TLS at `/api/v3/`, so nothing but a GitHub provider behind TLS could answer it.
  */
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createAgent, createClient } from '@countersign/client';
 import { ClientError, GraphQLClient } from 'graphql-request';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from '../support/broker-process.ts';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
 import { connectRailway, type StandIn, startRailway } from '../support/railway.ts';
 
@@ -32,9 +34,23 @@ beforeAll(async () => {
     await deployment.grant({ ...WHERE, operations, resources });
   }
   // These clients make no proofs, so their token is bound to no key.
-  const { broker, cursor } = deployment;
-  const agent = createAgent(createClient({ server: broker.url }), { ...cursor, bind: false });
-  bearer = (await agent.token([...read, ...write])).token.reveal();
+  const { broker, cursor, dataDir } = deployment;
+  const keyFile = join(dataDir, 'cursor.jwk');
+  await writeFile(keyFile, cursor.privateJwk.reveal(), { mode: 0o600 });
+  const { stdout } = await promisify(execFile)(
+    join(ROOT, 'apps/cli/bin/countersign'),
+    ['token', '--bearer', '--connection', WHERE.connection, '--env', WHERE.environment],
+    {
+      env: {
+        PATH: process.env['PATH'],
+        COUNTERSIGN_HOME: dataDir,
+        COUNTERSIGN_SERVER: broker.url,
+        COUNTERSIGN_AGENT: cursor.name,
+        COUNTERSIGN_AGENT_KEY_FILE: keyFile,
+      },
+    },
+  );
+  bearer = stdout.trim();
   url = `${broker.url}/gateway/railway/graphql/v2`;
 });
 afterAll(async () => {

@@ -12,9 +12,10 @@ import { flagsOf } from './rights.ts';
  * With a secret file the secret authenticates, and a key file beside it binds the tokens; with a key file
  * alone the key does both.
  *
+ * @param bind false: tokens are bound to no key, for clients that make no proofs
  * @throws Failure usage when COUNTERSIGN_AGENT, or both files, are missing
  */
-export async function agentOf(context: Context): Promise<Agent> {
+export async function agentOf(context: Context, { bind = true } = {}): Promise<Agent> {
   const {
     COUNTERSIGN_AGENT: name,
     COUNTERSIGN_AGENT_KEY_FILE: keyFile,
@@ -29,10 +30,10 @@ export async function agentOf(context: Context): Promise<Agent> {
   const key = keyFile ? await readKey(context, keyFile) : null;
   const secret = secretFile ? await readSecret(context, secretFile) : null;
   const client = await connectAsStranger(context);
-  if (secret !== null) return createAgent(client, { name, secret, key });
+  if (secret !== null) return createAgent(client, { name, secret, key, bind });
   // One of the two is there, and it is not the secret.
   if (key === null) throw usageFailure('There is no agent key.', 'countersign agent keygen');
-  return createAgent(client, { name, key });
+  return createAgent(client, { name, key, bind });
 }
 
 async function readKey(context: Context, file: string): Promise<SigningKey> {

@@ -273,7 +273,7 @@ export function denialSentence(code: DenialCode, target: Target): string {
     case 'unknown_connection':
       return `There is no connection ${target.connection}.`;
     case 'unknown_operation':
-      return `${what} is not an operation that can be used this way.`;
+      return `${what} cannot be used this way: it is unknown on ${target.connection}, or its requests are only forwarded, by /gateway/${target.connection}/.`;
     case 'environment_mismatch':
       return `${target.environment} is not an environment of ${target.connection}.`;
     case 'environment_unproven':

@@ -16,7 +16,7 @@ export function addToken(program: Registrar): void {
       },
       token,
     ),
-  );
+  ).option('--bearer', 'bound to no key, for clients of the gateway that make no proofs');
   targetOptions(
     verb(
       program,
@@ -32,7 +32,7 @@ export function addToken(program: Registrar): void {
 
 const token: Act = async (context, given) => {
   const details = requestedDetails(given);
-  const agent = await agentOf(context);
+  const agent = await agentOf(context, { bind: !given.flag('bearer') });
   const minted = await orHowToAsk(details, agent.token(details));
   context.out.result(
     {
