@@ -263,6 +263,9 @@ const connectionSet: Operation = {
         if (outcome.kind !== 'answered') await agreeing(propose(), 'conflict');
         // What was sealed opens, and is what was signed.
         await alice.client.call('checkConnection', { params: { id } });
+        // Or each start after it would look for a database that is gone.
+        const body = { connection: id, reason: 'one crash later' };
+        await alice.propose({ kind: 'connection.remove', body });
         await target.unsafe(`drop database ${database} with (force)`);
       },
     };
