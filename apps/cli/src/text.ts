@@ -12,7 +12,16 @@ export function clean(text: string): string {
 
 /** The same document on one line, with all of that escaped: JSON itself escapes little of it. */
 export function plainJson(document: unknown): string {
-  return JSON.stringify(document).replace(STEERING, (character) =>
+  return escaped(JSON.stringify(document));
+}
+
+/** The same on lines of its own, as a file is written. */
+export function plainJsonLines(document: unknown): string[] {
+  return JSON.stringify(document, null, 2).split('\n').map(escaped);
+}
+
+function escaped(text: string): string {
+  return text.replace(STEERING, (character) =>
     character
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -8,7 +8,7 @@ import { failed, usageFailure } from '../failure.ts';
 import { ownAuthority } from '../own-authority.ts';
 import { type Act, type Registrar, verb } from '../registrar.ts';
 import { takeSeat } from '../session.ts';
-import { clean, shellWord, WIDTH, wrap } from '../text.ts';
+import { clean, plainJsonLines, shellWord, WIDTH, wrap } from '../text.ts';
 
 export function addCatalogFiles(catalog: Registrar): void {
   verb(
@@ -72,7 +72,7 @@ const importFile: Act = async (context, given) => {
   context.out.note(
     `${description.operations.length} operations. Next: countersign catalog lint FILE`,
   );
-  context.out.result(description, JSON.stringify(description, null, 2).split('\n'));
+  context.out.result(description, plainJsonLines(description));
   return EXIT.done;
 };
 
@@ -178,6 +178,6 @@ const exportFile: Act = async (context, given) => {
     );
   }
   const { description } = catalog;
-  context.out.result(description, JSON.stringify(description, null, 2).split('\n'));
+  context.out.result(description, plainJsonLines(description));
   return EXIT.done;
 };

@@ -8,8 +8,10 @@ import {
 import type { Cache } from './cache.ts';
 import type { Placement } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
-import { fill, type Sources, valuesIn } from './description/pattern.ts';
+import { fill, type Sources, soleReading } from './description/pattern.ts';
+import { isNearlyNamed } from './description/text.ts';
 import type { Judged } from './judged.ts';
+import { renderFields } from './query.ts';
 
 /** A GET of a path, or a query, with the name of the place that asks it. */
 type Question =
@@ -71,15 +73,22 @@ async function idsOf(
 
 /** Null: the request itself says it. */
 function questionOf(
-  { name, ask }: Placement,
+  { name, ask, query }: Placement,
   sources: Sources,
   calls: Judged['calls'],
 ): Question | null {
   if (ask === null) return null;
-  if ('segments' in ask) return renderPath(ask, sources.path);
+  if ('segments' in ask) {
+    // Law 2: asked about the very object that is acted on, which another parameter may make another one.
+    const taken = [...sources.query].filter(([each]) =>
+      query.some((wanted) => isNearlyNamed(each, wanted)),
+    );
+    const path = renderPath(ask, sources.path);
+    return taken.length === 0 ? path : `${path}?${renderFields(new Map(taken))}`;
+  }
   const variables = [...ask.variables].map(([variable, place]) => {
-    const [value, ...others] = valuesIn(place, sources);
-    const isOne = typeof value === 'string' || typeof value === 'number';
+    const [value, ...others] = soleReading(place, sources) ?? [];
+    const isOne = typeof value === 'string' || Number.isSafeInteger(value);
     if (isOne && others.length === 0) return [variable, value];
     throw new RequestRefusal('environment_unproven', 'It does not say what it concerns.', calls);
   });

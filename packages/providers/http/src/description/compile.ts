@@ -23,6 +23,9 @@ const NOT_TO_SET =
 /** Where a credential may stand. */
 const CREDENTIAL_HEADER = /^(?:authorization|[a-z0-9-]*(?:token|key|auth|secret)[a-z0-9-]*)$/;
 
+/** By which a path says that what is sent there is GraphQL. */
+const GRAPHQL = /^(?:graph-?ql|gql)(?:\.[a-z]+)?$/i;
+
 /** @throws DescriptionError with everything that is wrong with it */
 export function compile(document: unknown): Compiled {
   const parsed = Description.safeParse(document);
@@ -104,9 +107,11 @@ function rootsOf(
   complain: Complain,
 ): ReadonlyMap<string, CompiledRoot> {
   const roots = new Map<string, CompiledRoot>();
+  const path = graphql === undefined ? null : parsePathTemplate(graphql.path);
   for (const each of judged) {
     if ('template' in each) {
-      if (each.template.text === graphql?.path) complain(`${each.name} is where GraphQL is.`);
+      const isThere = path !== null && overlap(each.template, path);
+      if (isThere) complain(`${each.name} is where GraphQL is.`);
       continue;
     }
     const { request } = each.described;
@@ -114,12 +119,11 @@ function rootsOf(
     if (graphql === undefined) complain(`${each.name}: say in graphql where it is sent to.`);
     roots.set(request, each);
   }
-  const path = graphql === undefined ? null : parsePathTemplate(graphql.path);
-  if (
-    graphql !== undefined &&
-    (path === null || path.segments.some((part) => 'parameter' in part))
-  ) {
-    complain('graphql.path: a path, without parameters.');
+  const literals = path?.segments.map((part) => ('literal' in part ? part.literal : '')) ?? [];
+  // Law 1: a query counts as a read, and elsewhere the POST it is sent by could be anything.
+  const isNamed = !literals.includes('') && literals.some((each) => GRAPHQL.test(each));
+  if (graphql !== undefined && !isNamed) {
+    complain('graphql.path: a path without parameters that says graphql, e.g. /api/graphql.');
   }
   return roots;
 }

@@ -17,6 +17,8 @@ export interface Placement {
   readonly name: string;
   /** Null: the request itself says it. */
   readonly ask: PathTemplate | AskedQuery | null;
+  /** Parameters of the request that a path is asked with. */
+  readonly query: readonly string[];
   readonly id: Pattern;
 }
 

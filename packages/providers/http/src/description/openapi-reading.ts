@@ -36,14 +36,24 @@ export function bodyOf(
   };
 }
 
+/** Schemas that are read of one body: references in circles come again and again. */
+const MOST_SCHEMAS = 2000;
+
 /** Names of the members of an object, in all forms it may have; null where other members may be there. */
-function membersOf(root: Json, schema: Json | null, depth = 0): readonly string[] | null {
-  if (schema === null || depth > 8) return null;
+function membersOf(
+  root: Json,
+  schema: Json | null,
+  depth = 0,
+  read = { schemas: 0 },
+): readonly string[] | null {
+  read.schemas += 1;
+  if (schema === null || depth > 8 || read.schemas > MOST_SCHEMAS) return null;
   const parts = ['allOf', 'oneOf', 'anyOf'].flatMap((each) => {
     const list = schema[each];
     return Array.isArray(list) ? list : [];
   });
-  const within = parts.map((part) => membersOf(root, resolved(root, part), depth + 1) ?? []);
+  const within = parts.map((part) => membersOf(root, resolved(root, part), depth + 1, read) ?? []);
+  if (read.schemas > MOST_SCHEMAS) return null;
   const own = Object.keys(objectOf(schema['properties']) ?? {});
   const all = [...new Set([...own, ...within.flat()])].filter(
     (each) => each !== '' && each.length <= 100,

@@ -123,7 +123,7 @@ function couldBe(type: ParameterType, value: string): boolean {
   if (typeof type !== 'string') return type.some((each) => isNearly(each, value));
   switch (type) {
     case 'integer':
-      return /^[+-]?\d/.test(value);
+      return /^[+-]?\p{Nd}/u.test(value);
     case 'uuid':
       return /^\{?[0-9a-f-]{32,36}\}?(?:\.|$)/i.test(value);
     case 'text':
@@ -132,11 +132,14 @@ function couldBe(type: ParameterType, value: string): boolean {
   }
 }
 
-/** The same but for letter case and an extension. */
+/** The same but for letter case, compatible characters and extensions. */
 function isNearly(literal: string, value: string): boolean {
-  const folded = value.toLowerCase();
+  const folded = value.normalize('NFKC').toLowerCase();
   const wanted = literal.toLowerCase();
-  return folded === wanted || folded.replace(/\.[a-z0-9]{1,8}$/, '') === wanted;
+  return (
+    folded === wanted ||
+    (folded.startsWith(`${wanted}.`) && /^(?:\.[a-z0-9]{0,8})+$/.test(folded.slice(wanted.length)))
+  );
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   isPlain,
   parsePointer,
   valuesAt,
+  valuesOfEach,
 } from './text.ts';
 
 type Source = 'path' | 'query' | 'body' | 'arg' | 'answer';
@@ -55,8 +56,8 @@ export function parsePattern(text: string): Pattern | null {
   parts.push(text.slice(end));
   const around = parts.filter((part) => typeof part === 'string');
   if (text === '' || !around.every((part) => AROUND.test(part))) return null;
-  // Two places side by side would give one name to two things.
-  if (around.slice(1, -1).some((part) => part === '')) return null;
+  // Two places with nothing between them that no value holds would give one name to two things.
+  if (!around.slice(1, -1).every((part) => part.includes('/'))) return null;
   return { text, parts };
 }
 
@@ -108,6 +109,24 @@ export function valuesNear(place: Place, sources: Sources): readonly unknown[] {
     : valuesIn(place, sources);
 }
 
+/**
+ * What stands in a place of a request, where that is all that it says of it. Law 3: null where a lenient server
+ * could find more of it, or one of several things does not say it.
+ */
+export function soleReading(place: Place, sources: Sources): readonly unknown[] | null {
+  const { source, pointer } = place;
+  const documents = {
+    path: null,
+    query: null,
+    body: documentsOf(sources.body),
+    arg: [sources.args],
+    answer: [sources.answer],
+  }[source];
+  const values = valuesIn(place, sources);
+  const isWhole = documents?.every((each) => valuesOfEach(each, pointer) !== null) ?? true;
+  return isWhole && valuesNear(place, sources).length === values.length ? values : null;
+}
+
 function documentsOf(body: unknown): readonly unknown[] {
   return Array.isArray(body) ? body : [body];
 }
@@ -131,7 +150,7 @@ export function valuesIn({ source, name, pointer }: Place, sources: Sources): re
 }
 
 function written(place: Place, sources: Sources): readonly string[] | null {
-  const values = valuesIn(place, sources).map((value) => {
+  const values = soleReading(place, sources)?.map((value) => {
     if (typeof value === 'boolean') return String(value);
     if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
     if (typeof value !== 'string') return null;
@@ -140,7 +159,7 @@ function written(place: Place, sources: Sources): readonly string[] | null {
     if (isRest) return value.split('/').map(encodeValue).join('/');
     return isPlain(value) || (place.source !== 'path' && isSeen(value)) ? encodeValue(value) : null;
   });
-  return values.every((value) => value !== null) ? values : null;
+  return values?.every((value) => value !== null) === true ? values : null;
 }
 
 /** A value outside of a path may hold separators: encoded, they separate nothing. */

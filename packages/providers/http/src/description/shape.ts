@@ -110,6 +110,8 @@ const placement = z.strictObject({
       }),
     ])
     .exactOptional(),
+  /** Parameters of the request that the path is asked with, such as what says in which team a name is meant. */
+  query: names.exactOptional(),
   /** The provider's own id, as connections map it. */
   id: pattern,
 });

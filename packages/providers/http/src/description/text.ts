@@ -9,15 +9,17 @@ const LONGEST_VALUE = 255;
 /** Nothing that steers a terminal, ends a segment, or would be read as one more encoding. */
 const STRANGE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}/\\%?#;]/u;
 
+/** What ends a segment, or is one of those that mean another, to whoever folds compatible characters first. */
+const SEPARATING = /[/\\%]|^\.{1,2}$/;
+
 /** Whether a value can stand in one segment of a path, and be the same to whoever reads it there. */
 export function isPlain(value: string): boolean {
   return (
     value !== '' &&
-    value !== '.' &&
-    value !== '..' &&
     value.length <= LONGEST_VALUE &&
     value === value.trim() &&
-    !STRANGE.test(value)
+    !STRANGE.test(value) &&
+    !SEPARATING.test(value.normalize('NFKC'))
   );
 }
 
@@ -76,6 +78,21 @@ export function valuesAt(
   return Object.entries(document)
     .filter(([name]) => isNamed(name, token))
     .flatMap(([, value]) => valuesAt(value, rest, isNamed));
+}
+
+/**
+ * Every value at the pointer, where there is one in each of what a `*` stands for; else null: what does not say
+ * it may concern anything.
+ */
+export function valuesOfEach(
+  document: unknown,
+  [token, ...rest]: readonly string[],
+): readonly unknown[] | null {
+  if (token === undefined) return [document];
+  if (typeof document !== 'object' || document === null) return null;
+  const each = token === '*' ? Object.values(document) : valuesAt(document, [token]);
+  const found = each.map((value) => valuesOfEach(value, rest));
+  return found.length > 0 && found.every((values) => values !== null) ? found.flat() : null;
 }
 
 function isExactly(name: string, token: string): boolean {

@@ -46,18 +46,10 @@ export function readDocument({ method, query, headers, body }: InboundRequest): 
     throw unreadable('GraphQL is sent as application/json in UTF-8.');
   }
   const members = membersOf(body);
-  const document = parsed(members.query);
-  const [operation, ...others] = document.definitions;
-  if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) {
-    throw unreadable('A request holds one operation, without fragments.');
-  }
-  if (operation.operation !== 'query' && operation.operation !== 'mutation') {
-    throw unreadable('Subscriptions are not forwarded.');
-  }
+  const { document, operation, kind } = operationIn(members.query);
   if (members.operationName !== null && members.operationName !== operation.name?.value) {
     throw unreadable('operationName is not that of its operation.');
   }
-  requireOneReading(document);
   const variables = variablesOf(operation, members.variables);
   const text = JSON.stringify({
     query: print(document),
@@ -65,10 +57,40 @@ export function readDocument({ method, query, headers, body }: InboundRequest): 
     ...(operation.name === undefined ? {} : { operationName: operation.name.value }),
   });
   return {
-    kind: operation.operation === 'query' ? 'QUERY' : 'MUTATION',
+    kind,
     roots: fieldsOf(operation.selectionSet).map((node) => rootOf(node, variables)),
     body: new TextEncoder().encode(text),
   };
+}
+
+/** What the broker itself may ask, and the variables it asks with. @throws RequestRefusal */
+export function readQuestion(query: string): {
+  readonly kind: ReadDocument['kind'];
+  readonly variables: readonly string[];
+} {
+  const { operation, kind } = operationIn(query);
+  const names = (operation.variableDefinitions ?? []).map(({ variable }) => variable.name.value);
+  return { kind, variables: names };
+}
+
+interface ReadOperation {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly kind: ReadDocument['kind'];
+}
+
+function operationIn(query: string): ReadOperation {
+  const document = parsed(query);
+  const [operation, ...others] = document.definitions;
+  if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) {
+    throw unreadable('A request holds one operation, without fragments.');
+  }
+  if (operation.operation !== 'query' && operation.operation !== 'mutation') {
+    throw unreadable('Subscriptions are not forwarded.');
+  }
+  requireOneReading(document);
+  const kind = operation.operation === 'query' ? 'QUERY' : 'MUTATION';
+  return { document, operation, kind };
 }
 
 interface Members {
@@ -125,11 +147,18 @@ function requireOneReading(document: DocumentNode): void {
     InlineFragment: () => {
       throw unreadable('Fragments are not forwarded: write the fields out.');
     },
+    // What a double cannot hold would be judged as another number than the one that is sent.
+    IntValue: ({ value }) => requireExact(Number.isSafeInteger(Number(value))),
+    FloatValue: ({ value }) => requireExact(Number.isFinite(Number(value))),
     Field: (node) => once(node.arguments),
     ObjectValue: (node) => once(node.fields),
     OperationDefinition: (node) =>
       once((node.variableDefinitions ?? []).map(({ variable }) => variable)),
   });
+}
+
+function requireExact(isExact: boolean): void {
+  if (!isExact) throw unreadable('The query has a number too large to be read exactly.');
 }
 
 /** A value for each that is declared, and for nothing else. */

@@ -80,7 +80,7 @@ function requireDescribed(root: RootField, { name, described }: CompiledRoot): v
   if (selects !== 'any') {
     if (root.hasArguments) throw unknown(`Fields below ${name} take no arguments here.`);
     const other = root.selects.find(
-      (path) => !selects.includes(path) && !path.endsWith('__typename'),
+      (path) => !selects.includes(path) && !/(?:^|\.)__typename$/.test(path),
     );
     if (other !== undefined)
       throw unknown(`What ${other.slice(0, 80)} of ${name} shows is not known.`);
