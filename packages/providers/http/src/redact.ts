@@ -23,6 +23,10 @@ export function redacting(pointers: readonly string[]): (answer: Uint8Array) => 
 function without(document: unknown, [token, ...rest]: readonly string[]): unknown {
   if (token === undefined) return document === null || document === undefined ? document : REDACTED;
   if (Array.isArray(document)) {
+    // What is one thing in one answer is a list of them in another.
+    if (token !== '*' && !/^\d+$/.test(token)) {
+      return document.map((each: unknown) => without(each, [token, ...rest]));
+    }
     return document.map((each: unknown, at) =>
       token === '*' || token === String(at) ? without(each, rest) : each,
     );

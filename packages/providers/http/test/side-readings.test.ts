@@ -95,6 +95,8 @@ describe('an environment that is read out of a body is all that the body says', 
 
   test.each<[string, unknown]>([
     ['a name in another letter case, which lenient servers take', { ...good, Project: 'prod' }],
+    ['a letter that folds to one of it', { ...good, ['target\u017f']: [{ id: 'prod' }] }],
+    ['a space before it', { ...good, ' project': 'prod' }],
     ['the same further down', { ...good, in: { id: 'staging', ID: 'prod' } }],
     ['a name with brackets', { ...good, 'project[]': 'prod' }],
     ['a list for the one', { ...good, in: [{ id: 'staging' }] }],
@@ -238,6 +240,55 @@ describe('a description that one admin may adopt can only look', () => {
       expect(beside(request), request).toContain('is where GraphQL is');
     }
     expect(beside('POST /other')).toBe('');
+  });
+});
+
+describe('what of an answer is not shown', () => {
+  const { conceal } = judgeRequest(
+    compile(
+      described([
+        operation({
+          request: 'GET /hooks',
+          effect: 'read',
+          redact: ['/hooks/secret', '/a~1b/~0c', '/list/*/key', '/list/0/first'],
+        }),
+      ]),
+    ),
+    BASE,
+    inbound('GET /hooks'),
+  );
+  const shown = (text: string | Buffer): unknown =>
+    JSON.parse(Buffer.from(conceal?.(Buffer.from(text)) ?? []).toString());
+
+  test.each<[string, unknown]>([
+    ['one thing', { hooks: { secret: 's3cret' } }],
+    ['a list of them, where one was described', { hooks: [{ secret: 's3cret' }] }],
+    ['a list of lists', { hooks: [[{ secret: 's3cret' }]] }],
+    ['the whole answer in a list', [{ hooks: { secret: 's3cret' } }]],
+    ['a name with a slash and a tilde', { 'a/b': { '~c': 's3cret' } }],
+    ['members by their names, where elements were described', { list: { x: { key: 's3cret' } } }],
+    ['an element by its number', { list: [{ first: 's3cret' }, { key: 's3cret' }] }],
+    ['a secret that is an object', { hooks: { secret: { value: ['s3cret'] } } }],
+  ])('%s', (_name, answer) => {
+    expect(JSON.stringify(shown(JSON.stringify(answer)))).not.toContain('s3cret');
+  });
+
+  test('a name twice, of which somebody else would read the first', () => {
+    expect(shown('{"hooks":{"secret":"s3cret","secret":null}}')).toEqual({
+      hooks: { secret: null },
+    });
+    expect(shown('{"hooks":{"secret":"s3cret"},"hooks":1}')).toEqual({ hooks: 1 });
+    const odd = shown('{"__proto__":{"a":1},"hooks":{"__proto__":2,"secret":"s3cret"}}');
+    expect(JSON.stringify(odd)).not.toContain('s3cret');
+  });
+
+  test.each([
+    ['text', Buffer.from('secret=s3cret')],
+    ['two documents', Buffer.from('{"hooks":{"secret":"s3cret"}}\n{"hooks":{"secret":"s3cret"}}')],
+    ['what is no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['what is compressed', Buffer.from([0x1f, 0x8b, 8, 0])],
+  ])('nothing of an answer that is %s', (_name, answer) => {
+    expect(() => conceal?.(answer)).toThrow(/not JSON/);
   });
 });
 

@@ -99,8 +99,9 @@ function isExactly(name: string, token: string): boolean {
   return name === token;
 }
 
-/** Names that a lenient server takes for one: letter case, and what is nested in it. */
+/** Names that a lenient server takes for one: letter case, compatible characters, and what is nested in it. */
 export function isNearlyNamed(name: string, wanted: string): boolean {
-  const root = (text: string): string => text.replace(/\[.*$/s, '').toLowerCase();
+  const root = (text: string): string =>
+    text.replace(/\[.*$/s, '').normalize('NFKC').trim().toLowerCase();
   return root(name) === root(wanted);
 }
