@@ -16,6 +16,10 @@ const PLACES = {
   account: { ask: '/user', id: 'user/{answer:/id}' },
   repository: { ask: '/repos/{owner}/{repo}', id: 'repository/{answer:/id}' },
   organization: { ask: '/orgs/{org}', id: 'organization/{answer:/id}' },
+  template: {
+    ask: '/repos/{template_owner}/{template_repo}',
+    id: 'repository/{answer:/id}',
+  },
   team: { ask: '/teams/{team_id}', id: 'organization/{answer:/organization/id}' },
   enterprise: { id: 'enterprise/{enterprise}' },
 };
@@ -28,6 +32,7 @@ function placeOf({ request }: OperationDescription): keyof typeof PLACES | null 
   if (PUBLIC.test(request)) return null;
   if (/ \/user\//.test(request)) return 'account';
   if (request.includes('{owner}/{repo}')) return 'repository';
+  if (request.includes('{template_owner}/{template_repo}')) return 'template';
   if (/ \/teams\/\{team_id/.test(request)) return 'team';
   if (/\{enterprise\}/.test(request)) return 'enterprise';
   return /\{org\}/.test(request) ? 'organization' : 'account';
@@ -41,6 +46,10 @@ const reads = (reason: string): Review => ({ effect: 'read', reason });
 const writes = (reason: string): Review => ({ effect: 'write', reason });
 
 const NO_VALUES = reads('names of secrets, never their values');
+const NO_DOWNLOADS: Review = {
+  reason: 'tokens to download them are taken out of the answer',
+  redact: ['/*/temp_download_token'],
+};
 const COMMITS = code('commits of the agent’s own, which workflows run');
 const FEEDS = code('workflows run with its value');
 const GATE = power('it can satisfy what protects a branch');
@@ -77,6 +86,8 @@ const REVIEWS: Readonly<Record<string, Review>> = {
       setting('security_and_analysis', 'escalate', 'Switch protections of a repository.'),
       setting('has_issues', 'delete', 'Hide all issues, or show them.'),
       setting('has_projects', 'delete', 'Hide all projects, or show them.'),
+      setting('has_pull_requests', 'delete', 'Hide all pull requests, or show them.'),
+      setting('pull_request_creation_policy', 'escalate', 'Change who may open pull requests.'),
       setting('has_wiki', 'delete', 'Hide the wiki, or show it.'),
       setting('delete_branch_on_merge', 'delete', 'Delete branches once they are merged.'),
       setting('allow_forking', 'escalate', 'Change who may copy a repository.'),
@@ -159,8 +170,66 @@ const REVIEWS: Readonly<Record<string, Review>> = {
         at: '{body:/files/*/content}',
         is: [''],
       },
+      {
+        name: 'gists/update.rename-file',
+        effect: 'delete',
+        summary: 'Rename a file of a gist, over another one or away.',
+        at: '{body:/files/*/filename}',
+        present: true,
+      },
     ],
   },
+  'issues/update': {
+    when: [
+      {
+        name: 'issues/update.labels',
+        effect: 'delete',
+        summary: 'Replace all labels of an issue.',
+        at: '{body:/labels}',
+        present: true,
+      },
+    ],
+  },
+  'issues/add-sub-issue': {
+    when: [
+      {
+        name: 'issues/add-sub-issue.replace',
+        effect: 'delete',
+        summary: 'Take an issue, also of another repository, from its parent.',
+        at: '{body:/replace_parent}',
+        unless: [false],
+      },
+    ],
+  },
+  'security-advisories/update-repository-advisory': {
+    when: [
+      {
+        name: 'security-advisories/update-repository-advisory.publish',
+        effect: 'escalate',
+        summary: 'Let everybody see a security advisory.',
+        at: '{body:/state}',
+        unless: ['draft', 'triage', 'closed'],
+      },
+      {
+        name: 'security-advisories/update-repository-advisory.users',
+        effect: 'escalate',
+        summary: 'Change who sees a security advisory.',
+        at: '{body:/collaborating_users}',
+        present: true,
+      },
+      {
+        name: 'security-advisories/update-repository-advisory.teams',
+        effect: 'escalate',
+        summary: 'Change which teams see a security advisory.',
+        at: '{body:/collaborating_teams}',
+        present: true,
+      },
+    ],
+  },
+  'repos/create-using-template': power('a copy of a repository that everybody may see'),
+  'activity/get-feeds': shows('addresses with a token in them'),
+  'actions/list-runner-applications-for-repo': NO_DOWNLOADS,
+  'actions/list-runner-applications-for-org': NO_DOWNLOADS,
   'apps/create-from-manifest': power('it answers with a private key'),
   'orgs/list-attestations-bulk': reads('it lists, by POST'),
   'markdown/render': { ...reads('it renders what it is sent'), place: null },
@@ -241,6 +310,12 @@ write({
       body: { body: 'fine', event: 'APPROVE' },
       answers: { '/repos/octo/app': { id: 1 } },
       expect: { operations: ['pulls/create-review', 'pulls/create-review.approve'] },
+    },
+    {
+      request: 'PATCH /repos/octo/app/issues/7',
+      body: { title: 'x', labels: [] },
+      answers: { '/repos/octo/app': { id: 1 } },
+      expect: { operations: ['issues/update', 'issues/update.labels'] },
     },
     {
       request: 'GET /repos/octo/app/issues?state=open&page=2',

@@ -28,7 +28,16 @@ function placeOf({ request }: OperationDescription): keyof typeof PLACES | null 
 const MAKES =
   /^POST \/api\/v2\/projects\/\{project_id\}\/(?:branches|branches\/\{branch_id\}\/databases|branches\/\{branch_id\}\/snapshot)$/;
 
+/** Neon answers with what was entered there: its own tools take the secrets out. */
+const ENTERED: Review = { effect: 'reveal', reason: 'it may show a secret that was entered there' };
+
 const REVIEWS: Readonly<Record<string, Review>> = {
+  listNeonAuthOauthProviders: ENTERED,
+  listBranchNeonAuthOauthProviders: ENTERED,
+  getNeonAuthEmailServer: ENTERED,
+  getNeonAuthEmailProvider: ENTERED,
+  getNeonAuthPluginConfigs: ENTERED,
+  getNeonAuthPhoneNumberPlugin: ENTERED,
   createProjectBranch: {
     reason: 'a copy of another branch; the passwords of its roles are taken out of the answer',
     redact: ['/roles/*/password', '/connection_uris'],

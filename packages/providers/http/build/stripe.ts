@@ -76,9 +76,24 @@ const NEW = / \/v1\/(?:customers|products)$/;
 const NOTES =
   /^(?:expand|metadata|description|name|email|phone|address|shipping|url|images|preferred_locales)$/;
 
+/** Numbers of cards and of accounts, and what somebody proved who they are by, for whoever asks to expand them. */
+const EXPANDED =
+  /^(?:Issuing\/Card|Treasury\/FinancialAccount|Identity\/Verification(?:Report|Session))\/(?:retrieve|list)$/;
+
+const expanded = (name: string): NonNullable<OperationDescription['when']> => [
+  {
+    name: `${name}.expand`,
+    effect: 'reveal',
+    summary: 'See the whole number of a card or an account, or what proves who somebody is.',
+    at: '{query:expand}',
+    present: true,
+  },
+];
+
 const reviewed = description.operations.map((operation): OperationDescription => {
-  const { request, effect, body } = operation;
+  const { name, request, effect, body } = operation;
   const place: OperationDescription['place'] = 'account';
+  if (EXPANDED.test(name)) return { ...operation, when: expanded(name), place };
   if (effect !== 'write') return { ...operation, place };
   if (!NEW.test(request) || body === undefined || !('keys' in body) || body.keys === 'any') {
     const reason = 'it may move money, or change what was agreed';
@@ -113,6 +128,11 @@ write({
       body: 'charge=ch_1',
       answers: { '/v1/account': { id: 'acct_1' } },
       expect: { operations: ['Refund/create'] },
+    },
+    {
+      request: 'GET /v1/issuing/cards/ic_1?expand[]=number&expand[]=cvc',
+      answers: { '/v1/account': { id: 'acct_1' } },
+      expect: { operations: ['Issuing/Card/retrieve', 'Issuing/Card/retrieve.expand'] },
     },
     {
       request: 'DELETE /v1/customers/cus_1',

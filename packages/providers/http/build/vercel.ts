@@ -49,17 +49,32 @@ const { description } = importOpenApi(sketch('https://api.vercel.com', version, 
   base: null,
 });
 
+/** In which team a name is meant: another one has a project of the same name. */
+const TEAM = ['teamId', 'slug'];
+
 const PLACES = {
   account: { ask: '/v2/user', id: 'user/{answer:/user/id}' },
   /** By its id, whichever name it was asked for by. */
-  project: { ask: '/v9/projects/{idOrName}', id: 'project/{answer:/id}' },
-  'project-by-id': { ask: '/v9/projects/{projectId}', id: 'project/{answer:/id}' },
-  'project-of-id': { ask: '/v9/projects/{projectIdOrName}', id: 'project/{answer:/id}' },
-  deployment: { ask: '/v13/deployments/{idOrUrl}', id: 'project/{answer:/projectId}' },
-  'deployment-by-id': { ask: '/v13/deployments/{id}', id: 'project/{answer:/projectId}' },
-  'deployment-of-id': { ask: '/v13/deployments/{deploymentId}', id: 'project/{answer:/projectId}' },
+  project: { ask: '/v9/projects/{idOrName}', query: TEAM, id: 'project/{answer:/id}' },
+  'project-by-id': { ask: '/v9/projects/{projectId}', query: TEAM, id: 'project/{answer:/id}' },
+  'project-of-id': {
+    ask: '/v9/projects/{projectIdOrName}',
+    query: TEAM,
+    id: 'project/{answer:/id}',
+  },
+  deployment: { ask: '/v13/deployments/{idOrUrl}', query: TEAM, id: 'project/{answer:/projectId}' },
+  'deployment-by-id': {
+    ask: '/v13/deployments/{id}',
+    query: TEAM,
+    id: 'project/{answer:/projectId}',
+  },
+  'deployment-of-id': {
+    ask: '/v13/deployments/{deploymentId}',
+    query: TEAM,
+    id: 'project/{answer:/projectId}',
+  },
   team: { id: 'team/{teamId}' },
-} as const;
+};
 
 function placeOf({ request }: OperationDescription): keyof typeof PLACES {
   const path = request.slice(request.indexOf(' ') + 1);
@@ -73,14 +88,55 @@ function placeOf({ request }: OperationDescription): keyof typeof PLACES {
 }
 
 const SHOWS: Review = { effect: 'reveal', reason: 'it may show values of environment variables' };
-const REVIEWS: Readonly<Record<string, Review>> = {};
+const SIGNS: Review = {
+  effect: 'reveal',
+  reason: 'it may show the secret its deliveries are signed by',
+};
+const REVIEWS: Readonly<Record<string, Review>> = {
+  getProject: {
+    reason: 'values of variables, secrets to pass its protection and deploy hooks are taken out',
+    redact: ['/env', '/protectionBypass', '/link/deployHooks'],
+  },
+  getProjects: {
+    reason: 'values of variables, secrets to pass its protection and deploy hooks are taken out',
+    redact: ['/*/env', '/*/protectionBypass', '/*/link/deployHooks'],
+  },
+  getAlias: { reason: 'links past its protection are taken out', redact: ['/protectionBypass'] },
+  listAliases: {
+    reason: 'links past its protection are taken out',
+    redact: ['/aliases/*/protectionBypass'],
+  },
+  listDeploymentAliases: {
+    reason: 'links past its protection are taken out',
+    redact: ['/aliases/*/protectionBypass'],
+  },
+  getDomainAuthCode: { effect: 'reveal', reason: 'whoever has it takes the domain elsewhere' },
+  getStorageStoresById: { effect: 'reveal', reason: 'it may show how to connect to a store' },
+  getDrains: SIGNS,
+  getDrain: SIGNS,
+  getAllLogDrains: SIGNS,
+  getIntegrationLogDrains: SIGNS,
+  getConfigurableLogDrain: SIGNS,
+};
+
+/** Parameters by which a read does something, or another team is meant than the path says. */
+function isHarmful(request: string, parameter: string): boolean {
+  return (
+    (parameter === 'resume' && request.startsWith('GET ')) ||
+    (parameter === 'slug' && request.includes('/teams/{teamId'))
+  );
+}
 
 const reviewed = review(description.operations, REVIEWS).map((operation): OperationDescription => {
   const { request, effect } = operation;
   const isEnv =
     request.startsWith('GET ') && /\/env(?:\/|$)/.test(request.replace(/\{[^}]*\}/g, '_'));
+  const query = Array.isArray(operation.query)
+    ? operation.query.filter((each) => !isHarmful(request, each))
+    : undefined;
   return {
     ...operation,
+    ...(query === undefined ? {} : { query }),
     // One environment variable may belong to preview and production at once, and a PATCH moves it.
     ...(effect === 'write'
       ? { effect: 'delete', reason: 'it may replace what production has' }
@@ -103,7 +159,10 @@ write({
   examples: [
     {
       request: 'DELETE /v9/projects/shop?teamId=team_1',
-      answers: { '/v9/projects/shop': { id: 'prj_1' } },
+      answers: {
+        '/v9/projects/shop?teamId=team_1': { id: 'prj_1' },
+        '/v9/projects/shop': { id: 'prj_2' },
+      },
       expect: {
         operations: ['deleteProject'],
         resources: ['projects/shop'],
@@ -120,6 +179,12 @@ write({
       answers: { '/v9/projects/shop': { id: 'prj_1' } },
       expect: { operations: ['getProject'], environment: ['project/prj_1'] },
     },
+    {
+      request: 'DELETE /v9/projects/shop?slug=acme',
+      answers: { '/v9/projects/shop': { id: 'prj_2' } },
+      expect: { refused: 'environment_mismatch' },
+    },
+    { request: 'GET /v2/teams/team_1?slug=acme', expect: { refused: 'unknown_operation' } },
     { request: 'GET /v9/projects/gone', expect: { refused: 'environment_mismatch' } },
     { request: 'GET /V9/projects/shop', expect: { refused: 'unknown_operation' } },
   ],

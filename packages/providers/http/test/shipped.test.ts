@@ -1,8 +1,10 @@
 /** What ships holds together: it compiles, its examples are as expected, and nothing in it is milder than it sounds. */
 import { isDeleteCapable } from '@countersign/core';
 import { describe, expect, test } from 'vitest';
+import { judgeRequest } from '../src/classify.ts';
 import { compile, Description, lint, tryExamples } from '../src/description/index.ts';
 import { readShipped, shippedNames } from '../src/shipped.ts';
+import { inbound } from './support/tasks.ts';
 
 test('there are some, and each is called what its file is', () => {
   expect(shippedNames().length).toBeGreaterThan(0);
@@ -54,4 +56,78 @@ describe.each(shippedNames())('the description of %s', (name) => {
   test('is as strict as its own shape', () => {
     expect(Description.safeParse(description).success).toBe(true);
   });
+});
+
+/** Milder operations of each that hand out what takes a second human elsewhere, or do it by a member of a body. */
+describe('what shows a secret, or does more than it is called, takes a second human', () => {
+  test.each<[string, ...Parameters<typeof inbound>]>([
+    ['vercel', 'GET /v1/registrar/domains/acme.com/auth-code'],
+    ['vercel', 'GET /v1/drains'],
+    ['vercel', 'GET /v1/drains/d1'],
+    ['vercel', 'GET /v1/log-drains/l1'],
+    ['vercel', 'GET /v10/projects/shop/env?decrypt=true'],
+    ['vercel', 'GET /storage/stores/s1'],
+    ['neon', 'GET /api/v2/projects/p1/auth/email_server'],
+    ['neon', 'GET /api/v2/projects/p1/auth/oauth_providers'],
+    ['neon', 'GET /api/v2/projects/p1/branches/b1/auth/plugins'],
+    ['neon', 'GET /api/v2/projects/p1/connection_uri?database_name=a&role_name=b'],
+    ['stripe', 'GET /v1/issuing/cards/ic_1?expand[]=number'],
+    ['stripe', 'GET /v1/issuing/cards/ic_1?expand[0]=cvc'],
+    ['stripe', 'GET /v1/issuing/cards/ic_1?expand=pin.number'],
+    ['stripe', 'GET /v1/identity/verification_sessions/vs_1?expand[]=verified_outputs.id_number'],
+    ['stripe', 'GET /v1/treasury/financial_accounts/fa_1?expand[]=financial_addresses.aba'],
+    ['github', 'GET /feeds'],
+    ['github', 'PATCH /repos/o/r', { has_pull_requests: false }],
+    ['github', 'PATCH /repos/o/r', { pull_request_creation_policy: 'all' }],
+    ['github', 'PATCH /repos/o/r/issues/1', { labels: [] }],
+    ['github', 'PATCH /gists/g1', { files: { a: { filename: 'b' } } }],
+    ['github', 'PATCH /gists/g1', { files: { a: null } }],
+    ['github', 'POST /repos/o/r/issues/1/sub_issues', { sub_issue_id: 1, replace_parent: true }],
+    ['github', 'PATCH /repos/o/r/security-advisories/GHSA-1', { state: 'published' }],
+    ['github', 'PATCH /repos/o/r/security-advisories/GHSA-1', { collaborating_users: ['x'] }],
+    ['github', 'POST /repos/o/r/generate', { name: 'copy', private: false }],
+  ])('%s: %s %j', (name, ...request) => {
+    const compiled = compile(readShipped(name));
+    const { calls } = judgeRequest(compiled, compiled.origin, inbound(...request));
+    const effects = compiled.catalog.operations
+      .filter((each) => calls.some(({ operation }) => operation === each.name))
+      .flatMap((each) => each.effects.map(({ effect }) => effect));
+    expect(effects.some(isDeleteCapable), effects.join()).toBe(true);
+  });
+
+  test.each([
+    ['getProject', 'GET /v9/projects/shop', (project: unknown) => project],
+    ['getProjects', 'GET /v10/projects', (project: unknown) => ({ projects: [project] })],
+    ['getProjects, as a list', 'GET /v10/projects', (project: unknown) => [project]],
+  ])('vercel’s %s shows none in passing', (_name, request, around) => {
+    const vercel = compile(readShipped('vercel'));
+    const { conceal } = judgeRequest(vercel, vercel.origin, inbound(request));
+    const answer = around({
+      id: 'prj_1',
+      env: [{ key: 'A', value: 's3cret', type: 'plain' }],
+      protectionBypass: { s3cret: { scope: 'automation-bypass' } },
+      link: { type: 'github', deployHooks: [{ url: 'https://api.vercel.com/s3cret' }] },
+    });
+    const shown = Buffer.from(conceal?.(Buffer.from(JSON.stringify(answer))) ?? []).toString();
+    expect(shown).toContain('prj_1');
+    expect(shown).not.toContain('s3cret');
+  });
+});
+
+test('vercel is asked for a project in the very team that is acted in', () => {
+  const vercel = compile(readShipped('vercel'));
+  const asked = vercel.operations.filter(({ placements }) =>
+    placements.some(({ ask, name }) => ask !== null && name !== 'account'),
+  );
+  expect(asked.length).toBeGreaterThan(60);
+  for (const { described, placements } of asked) {
+    const scoping = ['teamId', 'slug'].filter((each) => described.query?.includes(each));
+    for (const { query } of placements)
+      expect(query, described.name).toEqual(expect.arrayContaining(scoping));
+  }
+  const inTeam = vercel.operations.filter(({ template }) =>
+    template.text.includes('/teams/{teamId'),
+  );
+  expect(inTeam.length).toBeGreaterThan(5);
+  for (const { described } of inTeam) expect(described.query ?? []).not.toContain('slug');
 });
