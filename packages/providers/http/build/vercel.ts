@@ -73,11 +73,16 @@ const PLACES = {
     query: TEAM,
     id: 'project/{answer:/projectId}',
   },
+  /** By its id alone: a name is no id of any, so it leads nowhere. */
+  'project-moved-to': { id: 'project/{body:/projectId}' },
   team: { id: 'team/{teamId}' },
 };
 
-function placeOf({ request }: OperationDescription): keyof typeof PLACES {
+function placeOf({ request }: OperationDescription): keyof typeof PLACES | (keyof typeof PLACES)[] {
   const path = request.slice(request.indexOf(' ') + 1);
+  // What concerns two of them has to be proven of both.
+  if (/\/domains\/\{domain\}\/move$/.test(path)) return ['project', 'project-moved-to'];
+  if (/\{projectId\}.*\{deploymentId\}/.test(path)) return ['project-by-id', 'deployment-of-id'];
   if (/\/projects\/\{idOrName/.test(path)) return 'project';
   if (/\{projectIdOrName\}/.test(path)) return 'project-of-id';
   if (/\{projectId\}/.test(path)) return 'project-by-id';
@@ -146,7 +151,7 @@ const reviewed = review(description.operations, REVIEWS).map((operation): Operat
   };
 });
 
-const used = new Set<string>(reviewed.map(({ place }) => String(place)));
+const used = new Set<string>(reviewed.flatMap(({ place }) => place ?? []));
 
 write({
   ...description,
@@ -183,6 +188,23 @@ write({
       request: 'DELETE /v9/projects/shop?slug=acme',
       answers: { '/v9/projects/shop': { id: 'prj_2' } },
       expect: { refused: 'environment_mismatch' },
+    },
+    {
+      request: 'POST /v1/projects/shop/domains/acme.com/move',
+      body: { projectId: 'prj_2' },
+      answers: { '/v9/projects/shop': { id: 'prj_1' } },
+      expect: {
+        operations: ['moveProjectDomain'],
+        environment: ['project/prj_1', 'project/prj_2'],
+      },
+    },
+    {
+      request: 'POST /v10/projects/prj_1/promote/dpl_2',
+      answers: {
+        '/v9/projects/prj_1': { id: 'prj_1' },
+        '/v13/deployments/dpl_2': { projectId: 'prj_2' },
+      },
+      expect: { operations: ['requestPromote'], environment: ['project/prj_1', 'project/prj_2'] },
     },
     { request: 'GET /v2/teams/team_1?slug=acme', expect: { refused: 'unknown_operation' } },
     { request: 'GET /v9/projects/gone', expect: { refused: 'environment_mismatch' } },
