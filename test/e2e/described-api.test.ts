@@ -214,6 +214,11 @@ describe('an agent of that API', () => {
   test.each<[string, string, string, unknown, string]>([
     ['what would destroy', 'DELETE', '/notes/1', undefined, 'needs_signature'],
     ['a value that would', 'PATCH', '/notes/1', { hidden: 'yes' }, 'needs_signature'],
+    ['one that only looks harmless', 'PATCH', '/notes/1', { hidden: 'false' }, 'needs_signature'],
+    ['its name in capitals', 'PATCH', '/notes/1', { HIDDEN: true }, 'unknown_operation'],
+    ['its name in brackets', 'PATCH', '/notes/1', { 'hidden[]': true }, 'needs_signature'],
+    ['a note behind another', 'PATCH', '/notes/1%2F..%2F2', {}, 'ambiguous_request'],
+    ['a note in other digits', 'PATCH', '/notes/%D9%A1', {}, 'unknown_operation'],
     ['another environment', 'PATCH', '/notes/2', { text: 'x' }, 'environment_mismatch'],
     ['what is not there', 'PATCH', '/notes/3', { text: 'x' }, 'resource_not_granted'],
     ['what nobody described', 'POST', '/notes/1', {}, 'unknown_operation'],

@@ -18,12 +18,15 @@ export interface Judged {
 }
 
 export function raisedBy(
-  { conditions }: Pick<CompiledOperation, 'conditions'>,
+  { conditions, described }: Pick<CompiledOperation, 'conditions' | 'described'>,
   sources: Sources,
 ): readonly Known[] {
   return conditions.filter(({ condition }) => {
     const place = parsePlace(condition.at.slice(1, -1));
-    return place === null || holds(condition, valuesNear(place, sources));
+    if (place === null) return true;
+    const isText =
+      place.source === 'body' ? described.body?.type === 'form' : place.source !== 'arg';
+    return holds(condition, valuesNear(place, sources), isText);
   });
 }
 

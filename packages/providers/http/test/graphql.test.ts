@@ -131,6 +131,7 @@ describe('a GraphQL request is the union of its root fields', () => {
     [update('false'), undefined, ['issues:issueUpdate issue/a']],
     [update('true'), undefined, trash],
     [update('"yes"'), undefined, trash],
+    [update('"false"'), undefined, trash],
     [update('null'), undefined, trash],
     [update('[true]'), undefined, trash],
     ['mutation { issueUpdate(id: "a", input: [{trashed: true}]) { success } }', undefined, trash],

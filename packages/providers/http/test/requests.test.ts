@@ -49,6 +49,7 @@ describe('a value that makes it do more makes it another operation too', () => {
     [{ archived: true }, [update, archive]],
     // A lenient server takes these for true.
     [{ archived: 'true' }, [update, archive]],
+    [{ archived: 'false' }, [update, archive]],
     [{ archived: 1 }, [update, archive]],
     [{ archived: null }, [update, archive]],
     [{ archived: [true] }, [update, archive]],

@@ -12,35 +12,39 @@ export function matchesType({ is, unless }: ConditionDescription): boolean {
   return types.size <= 1;
 }
 
-/** @param values what stands in its place: of the body as JSON has it, else text */
-export function holds(condition: ConditionDescription, values: readonly unknown[]): boolean {
+/**
+ * @param values what stands in its place
+ * @param isText whether all values come as text there: in a path, a query or a form. Elsewhere text is another type
+ */
+export function holds(
+  condition: ConditionDescription,
+  values: readonly unknown[],
+  isText: boolean,
+): boolean {
   if (values.length === 0) return condition.absent === true;
   if (condition.present === true) return true;
   const { is, unless } = condition;
   return values.some((value) =>
     is === undefined
-      ? !(unless ?? []).some((safe) => isSame(safe, value))
-      : is.some((raised) => couldBe(raised, value)),
+      ? !(unless ?? []).some((safe) => isSame(safe, value, isText))
+      : is.some((raised) => couldBe(raised, value, isText)),
   );
 }
 
-/** Exactly that value, as JSON or as the text of a path, query or form. */
-function isSame(safe: Scalar, value: unknown): boolean {
-  return (
-    value === safe ||
-    (typeof value === 'string' && typeof safe !== 'string' && value === String(safe))
-  );
+/** Exactly that value, or where there is only text its text: in JSON `"false"` is true to many. */
+function isSame(safe: Scalar, value: unknown, isText: boolean): boolean {
+  return value === safe || (isText && typeof safe !== 'string' && value === String(safe));
 }
 
 /** Only a value of the same type that is clearly another one is another one. */
-function couldBe(raised: Scalar, value: unknown): boolean {
+function couldBe(raised: Scalar, value: unknown, isText: boolean): boolean {
   if (typeof raised === 'string') {
     if (typeof value !== 'string') return true;
     return fold(value) === fold(raised);
   }
   if (typeof value === typeof raised) return value === raised;
   // Text of a query or form: `false` and another number are clearly other values, `1` may be true.
-  if (typeof value !== 'string') return true;
+  if (!isText || typeof value !== 'string') return true;
   if (typeof raised === 'boolean') return fold(value) !== String(!raised);
   if (typeof raised === 'number') return !/^-?\d+$/.test(value) || Number(value) === raised;
   return true;
