@@ -6,7 +6,7 @@ import { RequestRefusal } from '@countersign/provider-kit';
 import { describe, expect, test } from 'vitest';
 import { Cache } from '../src/cache.ts';
 import { judgeRequest } from '../src/classify.ts';
-import { compile, DescriptionError } from '../src/description/index.ts';
+import { compile, DescriptionError, importOpenApi, lint } from '../src/description/index.ts';
 import { resolvePlaces } from '../src/resolve.ts';
 import { inbound } from './support/tasks.ts';
 
@@ -301,6 +301,65 @@ describe('two things never have one name', () => {
         described([operation({ request, place: 'at' })], { places: { at: { id: text } } }),
       ),
     ).toContain('places.at.id');
+  });
+});
+
+describe('what is done stands beside what it is done to', () => {
+  const write = operation({
+    name: 'post',
+    request: 'POST /v1/topics/{topic}/parts/{part}',
+    resource: 'topic/{topic}',
+  });
+  const purge = operation({
+    name: 'purge',
+    request: 'POST /v1/topics/{topic}/parts/{part}:purge',
+    effect: 'delete',
+    resource: 'topic/{topic}/part/{part}',
+  });
+  const judged = (operations: readonly Operation[], path: string) =>
+    judgeRequest(compile(described(operations)), BASE, inbound(`POST ${path}`));
+
+  test('so that it is the operation that the API routes to, or none', () => {
+    const path = '/v1/topics/t/parts/p:purge';
+    expect(() => judged([write, purge], path)).toThrow(/could be taken for/);
+    const { calls, outbound } = judged([write, { ...purge, over: ['post'] }], path);
+    expect(calls).toEqual([{ operation: 'tasks:purge', resource: 'topic/t/part/p' }]);
+    expect(outbound.url.pathname).toBe(path);
+  });
+
+  test.each(['p:Purge', 'p:purge.', 'p%EF%BC%9Apurge', 'p:purge.json'])('also as %s', (part) => {
+    const over = { ...purge, over: ['post'] };
+    expect(() => judged([write, over], `/v1/topics/t/parts/${part}`)).toThrow(
+      /could be taken for|more than one/,
+    );
+  });
+
+  test('and what is left goes to what it stands beside', () => {
+    const over = { ...purge, over: ['post'] };
+    for (const part of ['p', 'purge', 'p:open', ':purge']) {
+      const { calls } = judged([write, over], `/v1/topics/t/parts/${part}`);
+      expect(calls, part).toEqual([{ operation: 'tasks:post', resource: 'topic/t' }]);
+    }
+  });
+
+  test('an import has it as an operation of its own', () => {
+    const { description, skipped } = importOpenApi(
+      {
+        openapi: '3.0.0',
+        servers: [{ url: BASE }],
+        paths: {
+          '/v1/topics/{topic}': { post: { operationId: 'topics.write' } },
+          '/v1/topics/{topic}:purge': { post: { operationId: 'topics.purge' } },
+        },
+      },
+      { name: 'topics', base: null },
+    );
+    expect(skipped).toEqual([]);
+    expect(description.operations).toMatchObject([
+      { request: 'POST /v1/topics/{topic}', effect: 'write', resource: 'topics/{topic}' },
+      { request: 'POST /v1/topics/{topic}:purge', effect: 'delete', resource: 'topics/{topic}' },
+    ]);
+    expect(lint(compile(description)).map(({ kind }) => kind)).toContain('ambiguous');
   });
 });
 

@@ -83,7 +83,7 @@ function draftOperation(root: Json, { method, path, item, operation }: Subject):
   if (verb === 'OPTIONS' || verb === 'TRACE') return `${verb} is never forwarded`;
   const parameters = parametersOf(root, item, operation);
   const template = templateOf(root, path, parameters);
-  if (parsePathTemplate(template) === null) return 'a parameter is only part of a segment';
+  if (parsePathTemplate(template) === null) return 'a segment holds more than one parameter';
   const summary = line(String(operation['summary'] ?? operation['description'] ?? path), 300);
   const proposed = proposeEffect({
     ...{ method: verb, path, summary },
@@ -122,12 +122,13 @@ function templateOf(root: Json, path: string, parameters: readonly Json[]): stri
   const segments = path.replace(/\/$/, '').split('/');
   return segments
     .map((segment, at) => {
-      const [, name] = /^\{([^{}]+)\}$/.exec(segment) ?? [];
+      const [, before = '', name, after = ''] =
+        /^([^{}]*)\{([^{}]+)\}([^{}]*)$/.exec(segment) ?? [];
       if (name === undefined) return segment;
       const found = parameters.find((each) => each['in'] === 'path' && each['name'] === name);
       const type = typeOf(root, found, at === segments.length - 1);
       const plain = name.replace(/[^A-Za-z0-9_-]/g, '_').replace(/^(?=[^A-Za-z_])/, '_');
-      return `{${plain}${type}}`;
+      return `${before}{${plain}${type}}${after}`;
     })
     .join('/');
 }
@@ -161,13 +162,17 @@ function resourceOf(template: string, isNamed: boolean): string {
 }
 
 function plainSegments(template: string): string[] {
-  return template
-    .slice(1)
-    .split('/')
-    .map((each) => each.replace(/:[^}]*\}/, '}'))
-    .filter(
-      (each, at, all) => !(/^(?:v\d+(?:\.\d+)?|api)$/i.test(each) && at < 2 && all.length > at + 1),
-    );
+  return (
+    template
+      .slice(1)
+      .split('/')
+      // What stands around a parameter says what is done, not what to.
+      .map((each) => /\{[^}:]*/.exec(each)?.[0].concat('}') ?? each)
+      .filter(
+        (each, at, all) =>
+          !(/^(?:v\d+(?:\.\d+)?|api)$/i.test(each) && at < 2 && all.length > at + 1),
+      )
+  );
 }
 
 /** Where operations lead: the first thing that their paths name, or the account as a whole. */

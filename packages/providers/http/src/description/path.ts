@@ -12,7 +12,14 @@ interface Parameter {
   readonly type: ParameterType;
 }
 
-type Segment = { readonly literal: string } | { readonly parameter: Parameter };
+/** A parameter may have text around it, as in `{task}:archive`, which is routed to something else than `{task}`. */
+interface Varying {
+  readonly parameter: Parameter;
+  readonly before: string;
+  readonly after: string;
+}
+
+type Segment = { readonly literal: string } | Varying;
 
 export interface PathTemplate {
   /** As it was written. */
@@ -24,6 +31,7 @@ export interface PathTemplate {
 export type Bound = ReadonlyMap<string, string>;
 
 const LITERAL = /^[A-Za-z0-9._~@:+,=-]+$/;
+const AROUND = /^([A-Za-z0-9._~@:+,=-]*)(\{[^{}]*\})([A-Za-z0-9._~@:+,=-]*)$/;
 const PARAMETER =
   /^\{([A-Za-z_][A-Za-z0-9_-]{0,63})(?::([a-z]+|[A-Za-z0-9._-]+(?:\|[A-Za-z0-9._-]+)+))?\}$/;
 
@@ -46,17 +54,35 @@ export function parsePathTemplate(text: string): PathTemplate | null {
 
 function parseSegment(text: string): Segment | null {
   if (LITERAL.test(text) && text !== '.' && text !== '..') return { literal: text };
-  const [, name, type = 'text'] = PARAMETER.exec(text) ?? [];
+  const [, before = '', inside = '', after = ''] = AROUND.exec(text) ?? [];
+  const [, name, type = 'text'] = PARAMETER.exec(inside) ?? [];
   if (name === undefined) return null;
-  if (type.includes('|')) return { parameter: { name, type: type.split('|') } };
+  if (type.includes('|')) return { parameter: { name, type: type.split('|') }, before, after };
   const known = (['text', 'integer', 'uuid', 'rest'] as const).find((each) => each === type);
-  return known === undefined ? null : { parameter: { name, type: known } };
+  const isPart = before !== '' || after !== '';
+  if (known === undefined || (known === 'rest' && isPart)) return null;
+  return { parameter: { name, type: known }, before, after };
+}
+
+/** What stands in the place of the parameter; null where the text around it does not. */
+function within({ before, after }: Varying, value: string): string | null {
+  const isThere =
+    value.length > before.length + after.length &&
+    value.startsWith(before) &&
+    value.endsWith(after);
+  return isThere ? value.slice(before.length, value.length - after.length) : null;
+}
+
+function isBare({ before, after }: Varying): boolean {
+  return before === '' && after === '';
 }
 
 /** Whether the two stand for the same paths, whatever their parameters are called. */
 export function shapeOf({ segments }: PathTemplate): string {
   return segments
-    .map((each) => ('literal' in each ? each.literal : `{${each.parameter.type}}`))
+    .map((each) =>
+      'literal' in each ? each.literal : `${each.before}{${each.parameter.type}}${each.after}`,
+    )
     .join('/');
 }
 
@@ -68,8 +94,9 @@ export function isWithin(one: PathTemplate, other: PathTemplate): boolean {
     const narrow = one.segments[at];
     if (narrow === undefined) return false;
     if ('literal' in wide) return 'literal' in narrow && narrow.literal === wide.literal;
-    if ('literal' in narrow) return admits(wide.parameter.type, narrow.literal);
-    return wide.parameter.type === 'text' || wide.parameter.type === 'rest';
+    if ('literal' in narrow) return takes(wide, narrow.literal);
+    const isAround = isBare(wide) || (narrow.before === wide.before && narrow.after === wide.after);
+    return isAround && (wide.parameter.type === 'text' || wide.parameter.type === 'rest');
   });
 }
 
@@ -86,10 +113,25 @@ export function overlap(one: PathTemplate, other: PathTemplate): boolean {
   return Array.from({ length: shared }, (_, at) => [a[at], b[at]] as const).every(([x, y]) => {
     if (x === undefined || y === undefined) return true;
     if ('literal' in x && 'literal' in y) return x.literal === y.literal;
-    if ('literal' in x) return 'parameter' in y && admits(y.parameter.type, x.literal);
-    if ('literal' in y) return admits(x.parameter.type, y.literal);
-    return typesMeet(x.parameter.type, y.parameter.type);
+    if ('literal' in x) return 'parameter' in y && takes(y, x.literal);
+    if ('literal' in y) return takes(x, y.literal);
+    return isBare(x) && isBare(y) ? typesMeet(x.parameter.type, y.parameter.type) : textsMeet(x, y);
   });
+}
+
+function takes(segment: Varying, literal: string): boolean {
+  const value = within(segment, literal);
+  return value !== null && admits(segment.parameter.type, value);
+}
+
+/** Whether the texts around two parameters could be around one value. */
+function textsMeet(x: Varying, y: Varying): boolean {
+  const [bare] = [x, y].filter(isBare);
+  if (bare?.parameter.type === 'integer' || bare?.parameter.type === 'uuid') return false;
+  return (
+    (x.before.startsWith(y.before) || y.before.startsWith(x.before)) &&
+    (x.after.endsWith(y.after) || y.after.endsWith(x.after))
+  );
 }
 
 function typesMeet(a: ParameterType, b: ParameterType): boolean {
@@ -203,7 +245,11 @@ export function matchPath(template: PathTemplate, path: readonly string[]): Matc
       continue;
     }
     const { name, type } = segment.parameter;
-    const whole = type === 'rest' ? path.slice(at).join('/') : value;
+    const exact = within(segment, value);
+    const inside = exact ?? withinNearly(segment, value);
+    if (inside === null) return null;
+    if (exact === null) isExact = false;
+    const whole = type === 'rest' ? path.slice(at).join('/') : inside;
     if (!admits(type, whole)) {
       if (!couldBe(type, whole)) return null;
       isExact = false;
@@ -213,13 +259,20 @@ export function matchPath(template: PathTemplate, path: readonly string[]): Matc
   return isExact ? { kind: 'exact', bound } : { kind: 'near' };
 }
 
+/** The same but for letter case, compatible characters and extensions. */
+function withinNearly({ parameter, before, after }: Varying, value: string): string | null {
+  const folded = value.normalize('NFKC').toLowerCase();
+  const around = { parameter, before: before.toLowerCase(), after: after.toLowerCase() };
+  return within(around, folded) ?? within(around, folded.replace(/(?:\.[a-z0-9]{0,8})+$/, ''));
+}
+
 /** The path as it is sent: made from what was judged. */
 export function renderPath({ segments }: PathTemplate, bound: Bound): string {
   return `/${segments
     .map((each) => {
       if ('literal' in each) return each.literal;
       const value = bound.get(each.parameter.name) ?? '';
-      return value.split('/').map(encodeValue).join('/');
+      return `${each.before}${value.split('/').map(encodeValue).join('/')}${each.after}`;
     })
     .join('/')}`;
 }
