@@ -26,6 +26,7 @@ const doors = at('packages/authority/test/side-doors.test.ts');
 const http = at('test/attacks/gateway-http.test.ts');
 const gateway = at('packages/broker/test/forward.test.ts');
 const described = at('test/e2e/described-api.test.ts');
+const readings = at('packages/providers/http/test/side-readings.test.ts');
 const upstream = at('packages/provider-kit/test/open-upstream.test.ts');
 const postgres = (file: string) => at(`packages/providers/postgres/test/${file}.test.ts`);
 const faults = (file: string) => at(`test/faults/${file}.test.ts`);
@@ -178,6 +179,10 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     ),
   },
   classification: {
+    'a verb beside a parameter': readings('what is done stands beside what it is done to'),
+    'a value that is harmless as text alone': at('packages/providers/http/test/requests.test.ts')(
+      'a value that makes it do more makes it another operation too',
+    ),
     'GraphQL that hides what it does': at('packages/providers/railway/test/attacks.test.ts')(
       'several operations without a name',
       'in nested fragments',
@@ -232,6 +237,12 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'an answer that outlives its authority': http('a freeze cuts the stream'),
   },
   environment: {
+    'an id said twice in a body, or by some of its parts': readings(
+      'an environment that is read out of a body is all that the body says',
+    ),
+    'a name that means another thing elsewhere': readings(
+      'the broker asks about the very object that is acted on',
+    ),
     'objects that are in two environments, in another, unknown, or not told of': gateway(
       'in two environments',
       'in another environment',
@@ -298,6 +309,15 @@ export const COVERED: Readonly<Record<string, Readonly<Record<string, Covered>>>
     'a path that a router takes for another': at(
       'packages/providers/http/test/routing.property.test.ts',
     )('a router is sent nothing that it takes for another operation'),
+    'a description whose questions do something': readings(
+      'a description that one admin may adopt can only look',
+    ),
+    'a secret in passing, in what ships': at('packages/providers/http/test/shipped.test.ts')(
+      'what shows a secret, or does more than it is called, takes a second human',
+    ),
+    'a description file that is hostile': at('apps/cli/test/catalog-file.test.ts')(
+      'a hostile file',
+    ),
     'a rule loosened, then used': doors(
       'a half-signed change is not completed against another rule than its signer saw',
     ),

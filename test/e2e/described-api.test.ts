@@ -26,7 +26,9 @@ beforeAll(async () => {
   const server = createServer((request, response) => {
     const { method = '', url = '' } = request;
     const [, id = ''] = /^\/notes\/(\d+)$/.exec(url) ?? [];
-    const book = notes[id];
+    // Each team has a book of that name.
+    const ofTeam = url.endsWith('?team=press') ? 'production' : 'staging';
+    const book = url.startsWith('/books/drafts') ? ofTeam : notes[id];
     if (method !== 'GET')
       done.push({ method, url, token: request.headers['x-notes-key']?.toString() });
     if (method === 'DELETE') delete notes[id];
@@ -59,8 +61,21 @@ const described = () => ({
   base,
   credential: { header: 'x-notes-key' },
   account: { ask: '/me', id: '/login' },
-  places: { note: { ask: '/notes/{note}', id: 'book/{answer:/book}' } },
+  places: {
+    note: { ask: '/notes/{note}', id: 'book/{answer:/book}' },
+    book: { ask: '/books/{book}', query: ['team'], id: 'book/{answer:/book}' },
+  },
   operations: [
+    {
+      name: 'books/edit',
+      request: 'PATCH /books/{book}',
+      effect: 'write',
+      summary: 'Edit a book.',
+      resource: 'book/{book}',
+      place: 'book',
+      query: ['team'],
+      body: { type: 'json', keys: ['title'] },
+    },
     {
       name: 'notes/get',
       request: 'GET /notes/{note:integer}',
@@ -158,7 +173,7 @@ describe('a description', () => {
     expect(ran.status, ran.stderr).toBe(4);
     expect(ran.stdout).toContain(`by humans, for requests to ${base}`);
     expect(ran.stdout).toContain('sent there as x-notes-key');
-    expect(ran.stdout).toContain('1 read, 1 write, 2 delete');
+    expect(ran.stdout).toContain('1 read, 2 write, 2 delete');
     for (const line of ran.stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     const { alice, bob } = deployment;
     const listed = await carol.run(['catalog', 'list']);
@@ -199,6 +214,7 @@ describe('an agent of that API', () => {
       operations: ['notes:notes/get', 'notes:notes/edit'],
       resources: ['note/1', 'note/2'],
     });
+    await deployment.grant({ ...at, operations: ['notes:books/edit'], resources: ['book/drafts'] });
   });
 
   test('reads and writes what was granted, and sees no secret', async () => {
@@ -226,6 +242,16 @@ describe('an agent of that API', () => {
   ])('is refused %s', async (_what, method, path, body, code) => {
     const wanted = details(['notes:notes/get', 'notes:notes/edit'], ['note/1', 'note/2'], at);
     await expect(send(method, path, wanted, body)).rejects.toMatchObject({ code });
+    expect(done).toEqual([]);
+  });
+
+  test('reaches no other team’s book by the name that its own has', async () => {
+    const wanted = details(['notes:books/edit'], ['book/drafts'], at);
+    await send('PATCH', '/books/drafts', wanted, { title: 'x' });
+    expect(done.splice(0)).toEqual([{ method: 'PATCH', url: '/books/drafts', token: TOKEN }]);
+    await expect(
+      send('PATCH', '/books/drafts?team=press', wanted, { title: 'x' }),
+    ).rejects.toMatchObject({ code: 'environment_mismatch' });
     expect(done).toEqual([]);
   });
 
