@@ -96,6 +96,7 @@ describe('an environment that is read out of a body is all that the body says', 
   test.each<[string, unknown]>([
     ['a name in another letter case, which lenient servers take', { ...good, Project: 'prod' }],
     ['a letter that folds to one of it', { ...good, ['target\u017f']: [{ id: 'prod' }] }],
+    ['its words joined otherwise', { ...good, in: { id: 'staging', i_d: 'prod' } }],
     ['a space before it', { ...good, ' project': 'prod' }],
     ['the same further down', { ...good, in: { id: 'staging', ID: 'prod' } }],
     ['a name with brackets', { ...good, 'project[]': 'prod' }],

@@ -99,9 +99,16 @@ function isExactly(name: string, token: string): boolean {
   return name === token;
 }
 
-/** Names that a lenient server takes for one: letter case, compatible characters, and what is nested in it. */
+/**
+ * Names that a lenient server takes for one: letter case, compatible characters, what is nested in it, and how its
+ * words are joined (`projectId` and `project_id` are one to a reader of Protocol Buffers).
+ */
 export function isNearlyNamed(name: string, wanted: string): boolean {
-  const root = (text: string): string =>
-    text.replace(/\[.*$/s, '').normalize('NFKC').trim().toLowerCase();
-  return root(name) === root(wanted);
+  return name === wanted || rootOf(name) === rootOf(wanted);
+}
+
+function rootOf(name: string): string {
+  const root = name.replace(/\[.*$/s, '').normalize('NFKC').toLowerCase();
+  const joined = root.replace(/[\s._-]+/g, '');
+  return joined === '' ? root : joined;
 }
