@@ -1,7 +1,7 @@
 /** What is proposed of an API that nobody reviewed yet: the worst that its words let fear, whatever its document is. */
 import { isDeleteCapable } from '@countersign/core';
 import { describe, expect, test } from 'vitest';
-import { compile, importOpenApi, proposeEffect } from '../src/description/index.ts';
+import { compile, importGraphql, importOpenApi, proposeEffect } from '../src/description/index.ts';
 
 const proposed = (request: string, name = '', summary = '-') => {
   const [method = '', path = ''] = request.split(' ');
@@ -74,6 +74,26 @@ describe('a hostile document', () => {
       components: { schemas: { A: { allOf: Array.from({ length: 12 }, () => itself) } } },
     });
     expect(description.operations).toMatchObject([{ effect: 'delete', body: { keys: 'any' } }]);
+  });
+
+  test('with more operations than a description holds is refused before they are compared', () => {
+    const paths = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, at) => [`/a${at}/b`, { get: {} }]),
+    );
+    const draft = () => importOpenApi(document({ paths }), { name: 'x', base: null });
+    expect(draft).toThrow(/more operations than the 4096/);
+    const fields = Array.from({ length: 9_000 }, (_, at) => `f${at}: Int`).join(' ');
+    const options = { name: 'x', base: 'https://api.example.com/graphql' };
+    expect(() => importGraphql(`type Query { ${fields} }`, options)).toThrow(/more operations/);
+  });
+
+  test('with arguments within arguments is read as far as a description holds', () => {
+    const inside = Array.from({ length: 150 }, (_, at) => `a${at}: I`).join(' ');
+    const { description } = importGraphql(`type Query { f(a: I): Int } input I { ${inside} }`, {
+      name: 'x',
+      base: 'https://api.example.com/graphql',
+    });
+    expect(description.operations).toMatchObject([{ arguments: 'any' }]);
   });
 
   test.each([

@@ -15,7 +15,7 @@ import {
   isLeafType,
   isObjectType,
 } from 'graphql';
-import type { Imported, ImportOptions } from './import-openapi.ts';
+import { type Imported, type ImportOptions, requireFew } from './import-openapi.ts';
 import { proposeEffect } from './propose.ts';
 import type { OperationDescription } from './shape.ts';
 
@@ -27,6 +27,7 @@ export function importGraphql(schema: unknown, { name, base }: ImportOptions): I
   const url = URL.parse(base ?? '');
   if (url === null) throw new Error('A schema does not say where its API is: give --base-url.');
   const read = schemaOf(schema);
+  requireFew([...fieldsOf(read.getQueryType()), ...fieldsOf(read.getMutationType())]);
   const skipped: Imported['skipped'][number][] = Object.keys(
     read.getSubscriptionType()?.getFields() ?? {},
   ).map((field) => ({
@@ -77,7 +78,7 @@ function draftField(kind: 'QUERY' | 'MUTATION', field: Field): OperationDescript
   const method = kind === 'QUERY' ? 'GET' : 'POST';
   const summary = line(field.description ?? field.name);
   const proposed = proposeEffect({ method, path: field.name, name: field.name, summary });
-  const paths = field.args.flatMap(({ name, type }) => argumentPaths(name, type, 0));
+  const paths = [...everyArgument(field.args)];
   const isOpen = paths.some((path) => path.endsWith('.*')) || paths.length > MOST_NAMES;
   const isGuess = kind === 'MUTATION' && isOpen && proposed.effect === 'write';
   const selects = selectable(field);
@@ -98,14 +99,24 @@ function reasonOf(kind: string, reason: string): string {
   return reason.replace(/^(?:GET|POST)/, kind === 'QUERY' ? 'a query' : 'a mutation');
 }
 
+/** Dotted paths, and one more than are listed where there are more. */
+function everyArgument(args: Field['args']): ReadonlySet<string> {
+  const paths = new Set<string>();
+  for (const { name, type } of args) addPaths(paths, name, type, 0);
+  return paths;
+}
+
 /** `input.title`; what is nested more than twice is anything. */
-function argumentPaths(path: string, type: GraphQLInputType, depth: number): string[] {
+function addPaths(paths: Set<string>, path: string, type: GraphQLInputType, depth: number): void {
+  if (paths.size > MOST_NAMES) return;
   const named = getNamedType(type);
-  if (!isInputObjectType(named)) return [path];
-  if (depth >= 2) return [`${path}.*`];
-  return Object.values(named.getFields()).flatMap((each) =>
-    argumentPaths(`${path}.${each.name}`, each.type, depth + 1),
-  );
+  if (!isInputObjectType(named)) paths.add(path);
+  else if (depth >= 2) paths.add(`${path}.*`);
+  else {
+    for (const each of Object.values(named.getFields())) {
+      addPaths(paths, `${path}.${each.name}`, each.type, depth + 1);
+    }
+  }
 }
 
 /** Plain values of it, and of what a payload holds in one more step. */

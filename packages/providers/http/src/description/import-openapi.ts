@@ -6,7 +6,7 @@ import { type Effect, isDeleteCapable } from '@countersign/core';
 import { bodyOf, type Json, objectOf, resolved } from './openapi-reading.ts';
 import { isWithin, parsePathTemplate } from './path.ts';
 import { proposeEffect } from './propose.ts';
-import type { Description, OperationDescription } from './shape.ts';
+import { type Description, MOST_OPERATIONS, type OperationDescription } from './shape.ts';
 
 export interface Imported {
   readonly description: Description;
@@ -30,6 +30,7 @@ export function importOpenApi(document: unknown, options: ImportOptions): Import
   if (root === null || paths === null || !String(root['openapi'] ?? '').startsWith('3.')) {
     throw new Error('It is no OpenAPI 3 document: it has no paths.');
   }
+  requireFew(Object.values(paths).flatMap((item) => Object.keys(objectOf(item) ?? {})));
   const server = serverOf(root, options.base);
   const skipped: { request: string; reason: string }[] = [];
   const places = new Places();
@@ -67,6 +68,15 @@ export function importOpenApi(document: unknown, options: ImportOptions): Import
     },
     skipped,
   };
+}
+
+/** Before anything is drafted of it: what is drafted is held against everything else. @throws Error */
+export function requireFew(operations: readonly unknown[]): void {
+  if (operations.length > 2 * MOST_OPERATIONS) {
+    throw new Error(
+      `It has more operations than the ${MOST_OPERATIONS} that one description holds.`,
+    );
+  }
 }
 
 interface Subject {
