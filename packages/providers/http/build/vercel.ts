@@ -49,8 +49,8 @@ const { description } = importOpenApi(sketch('https://api.vercel.com', version, 
   base: null,
 });
 
-/** In which team a name is meant: another one has a project of the same name. */
-const TEAM = ['teamId', 'slug'];
+/** In which team a name is meant: another one has a project of the same name. Its slug would be a second word for it. */
+const TEAM = ['teamId'];
 
 const PLACES = {
   account: { ask: '/v2/user', id: 'user/{answer:/user/id}' },
@@ -124,12 +124,9 @@ const REVIEWS: Readonly<Record<string, Review>> = {
   getConfigurableLogDrain: SIGNS,
 };
 
-/** Parameters by which a read does something, or another team is meant than the path says. */
+/** Parameters by which a read does something, or another team is meant than is said. */
 function isHarmful(request: string, parameter: string): boolean {
-  return (
-    (parameter === 'resume' && request.startsWith('GET ')) ||
-    (parameter === 'slug' && request.includes('/teams/{teamId'))
-  );
+  return parameter === 'slug' || (parameter === 'resume' && request.startsWith('GET '));
 }
 
 const reviewed = review(description.operations, REVIEWS).map((operation): OperationDescription => {
@@ -142,6 +139,8 @@ const reviewed = review(description.operations, REVIEWS).map((operation): Operat
   return {
     ...operation,
     ...(query === undefined ? {} : { query }),
+    // What is granted is named with its team.
+    ...(query?.includes('teamId') ? { resource: `{query:teamId?}/${operation.resource}` } : {}),
     // One environment variable may belong to preview and production at once, and a PATCH moves it.
     ...(effect === 'write'
       ? { effect: 'delete', reason: 'it may replace what production has' }
@@ -170,7 +169,7 @@ write({
       },
       expect: {
         operations: ['deleteProject'],
-        resources: ['projects/shop'],
+        resources: ['team_1/projects/shop'],
         environment: ['project/prj_1'],
       },
     },
@@ -185,10 +184,16 @@ write({
       expect: { operations: ['getProject'], environment: ['project/prj_1'] },
     },
     {
-      request: 'DELETE /v9/projects/shop?slug=acme',
+      request: 'DELETE /v9/projects/shop',
       answers: { '/v9/projects/shop': { id: 'prj_2' } },
-      expect: { refused: 'environment_mismatch' },
+      expect: {
+        operations: ['deleteProject'],
+        resources: ['-/projects/shop'],
+        environment: ['project/prj_2'],
+      },
     },
+    { request: 'DELETE /v9/projects/shop?teamId=-', expect: { refused: 'ambiguous_request' } },
+    { request: 'DELETE /v9/projects/shop?slug=acme', expect: { refused: 'unknown_operation' } },
     {
       request: 'POST /v1/projects/shop/domains/acme.com/move',
       body: { projectId: 'prj_2' },

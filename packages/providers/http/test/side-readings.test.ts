@@ -161,6 +161,27 @@ describe('the broker asks about the very object that is acted on', () => {
     expect(asked).toEqual([question]);
   });
 
+  test('and what is granted is named with the team in which its name is meant', () => {
+    const named = compile(
+      described([
+        operation({
+          request: 'DELETE /projects/{name}',
+          effect: 'delete',
+          query: ['team'],
+          resource: '{query:team?}/{name}',
+        }),
+      ]),
+    );
+    const of = (target: string) =>
+      judgeRequest(named, BASE, inbound(`DELETE /projects/${target}`)).calls[0]?.resource;
+    expect(of('shop')).toBe('-/shop');
+    expect(of('shop?team=prod')).toBe('prod/shop');
+    expect(of('shop?team=a/b')).toBe('a%2Fb/shop');
+    for (const target of ['shop?team=-', 'shop?team=', 'shop?team[]=prod', 'shop?team[a]=prod']) {
+      expect(() => of(target), target).toThrow(/is not said as/);
+    }
+  });
+
   test('only a place that asks by a path takes parameters along', () => {
     const wrong = (place: object) =>
       problemsOf({ ...scoped, places: { project: { ...place, query: ['team'] } } });

@@ -20,6 +20,8 @@ export interface Place {
   /** Of a path or query parameter. */
   readonly name: string;
   readonly pointer: readonly string[];
+  /** Of a query: where there is no such parameter, `-` stands for it. */
+  readonly isOptional: boolean;
 }
 
 export interface Pattern {
@@ -36,6 +38,8 @@ export interface Sources {
   readonly args?: unknown;
   readonly answer: unknown;
 }
+
+const ABSENT = '-';
 
 /** Names that one pattern may give for one request. */
 const MOST = 64;
@@ -64,12 +68,17 @@ export function parsePattern(text: string): Pattern | null {
 /** A single place without its braces, e.g. `project`, `query:force`, `body:/state`. Null: not one. */
 export function parsePlace(text: string): Place | null {
   const at = text.indexOf(':');
-  if (at < 0) return isName(text) ? { source: 'path', name: text, pointer: [] } : null;
+  if (at < 0) {
+    return isName(text) ? { source: 'path', name: text, pointer: [], isOptional: false } : null;
+  }
   const [source, rest] = [text.slice(0, at), text.slice(at + 1)];
-  if (source === 'query') return rest === '' ? null : { source, name: rest, pointer: [] };
+  if (source === 'query') {
+    const name = rest.replace(/\?$/, '');
+    return name === '' ? null : { source, name, pointer: [], isOptional: name !== rest };
+  }
   if (source !== 'body' && source !== 'arg' && source !== 'answer') return null;
   const pointer = parsePointer(rest);
-  return pointer === null ? null : { source, name: '', pointer };
+  return pointer === null ? null : { source, name: '', pointer, isOptional: false };
 }
 
 function isName(text: string): boolean {
@@ -150,7 +159,10 @@ export function valuesIn({ source, name, pointer }: Place, sources: Sources): re
 }
 
 function written(place: Place, sources: Sources): readonly string[] | null {
-  const values = soleReading(place, sources)?.map((value) => {
+  const found = soleReading(place, sources);
+  if (place.isOptional && found?.length === 0) return [ABSENT];
+  const values = found?.map((value) => {
+    if (place.isOptional && value === ABSENT) return null;
     if (typeof value === 'boolean') return String(value);
     if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value);
     if (typeof value !== 'string') return null;
