@@ -99,11 +99,16 @@ describe('a value that makes it do more makes it another operation too', () => {
       judgeRequest(open, BASE, inbound(`POST ${target}`, body)).calls.map(
         ({ operation }) => operation,
       );
-    expect(of('/merge', { how: { force: false } })).toEqual(['tasks:merge']);
+    for (const body of [{}, { how: null }, { how: [] }, { how: {} }, { how: { force: false } }]) {
+      expect(of('/merge', body)).toEqual(['tasks:merge']);
+    }
     for (const body of [
       { how: { Force: true } },
       { HOW: { force: 'false?' } },
       { how: { 'force[]': 1 } },
+      { how: '{"force":true}' },
+      { how: ['force'] },
+      { how: true },
     ]) {
       expect(of('/merge', body)).toEqual(['tasks:merge', 'tasks:force']);
     }

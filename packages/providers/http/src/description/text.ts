@@ -63,8 +63,10 @@ export function valuesAt(
   const [token, ...rest] = pointer;
   if (token === undefined) return [document];
   if (typeof document !== 'object' || document === null) {
-    // A lenient server takes one value for a list of one.
-    return token === '*' && isNamed !== isExactly ? valuesAt(document, rest, isNamed) : [];
+    const isNothing = document === null || document === undefined || isNamed === isExactly;
+    if (isNothing) return [];
+    // A lenient server takes one value for a list of one, and finds more in a text than a text.
+    return token === '*' ? valuesAt(document, rest, isNamed) : [document];
   }
   if (token === '*') {
     return Object.values(document).flatMap((each) => valuesAt(each, rest, isNamed));
