@@ -253,6 +253,18 @@ describe('a description that one admin may adopt can only look', () => {
     },
   );
 
+  test('says where it has one place for whatever is destroyed, for those who look it over', () => {
+    const everywhere = described(
+      [operation({ request: 'DELETE /projects/{project}', effect: 'delete', place: 'here' })],
+      { places: { here: { id: 'project/staging' } }, examples: [] },
+    );
+    expect(lint(compile(everywhere))).toContainEqual({
+      kind: 'unproven',
+      operation: 'it',
+      text: expect.stringContaining('is done in project/staging whatever it concerns'),
+    });
+  });
+
   test('where GraphQL is, nothing else is', () => {
     const beside = (request: string) =>
       problemsOf(

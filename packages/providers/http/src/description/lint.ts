@@ -2,6 +2,7 @@
 import { defaultEffect, isDeleteCapable, worse } from '@countersign/core';
 import { overlapping } from './compile.ts';
 import type { Compiled } from './compiled.ts';
+import { placesIn } from './pattern.ts';
 import { looksSecret, proposeEffect } from './propose.ts';
 import type { OperationDescription } from './shape.ts';
 
@@ -24,6 +25,7 @@ export function lint(compiled: Compiled): readonly Finding[] {
       }),
     ),
     ...compiled.description.operations.flatMap(lintOperation),
+    ...oneForAll(compiled),
     ...unused(compiled),
     ...((compiled.description.examples ?? []).length === 0
       ? [
@@ -75,6 +77,24 @@ function lintOperation(described: OperationDescription): readonly Finding[] {
   function isRedacted(): boolean {
     return effect === 'read' && redact !== undefined && proposed.effect === 'reveal';
   }
+}
+
+/** What is done to one of many things, and is said to be at one place whichever it is. */
+function oneForAll({ operations }: Compiled): readonly Finding[] {
+  return operations.flatMap(({ name, described, template, placements }) => {
+    const isOfMany = template.segments.some((each) => 'parameter' in each);
+    const isConstant =
+      placements.length > 0 && placements.every(({ id }) => placesIn(id).length === 0);
+    if (!isOfMany || !isConstant || described.effect === 'read') return [];
+    const where = placements.map(({ id }) => id.text).join(', ');
+    return [
+      {
+        kind: 'unproven',
+        operation: bare(name),
+        text: `is done in ${where} whatever it concerns: that is proven by nothing of the request.`,
+      },
+    ];
+  });
 }
 
 function unused({ description }: Compiled): readonly Finding[] {
