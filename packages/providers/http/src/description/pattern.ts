@@ -141,7 +141,7 @@ function documentsOf(body: unknown): readonly unknown[] {
 }
 
 /** What stands in a place of a request, as it came. */
-export function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly unknown[] {
+function valuesIn({ source, name, pointer }: Place, sources: Sources): readonly unknown[] {
   switch (source) {
     case 'path': {
       const value = sources.path.get(name);
