@@ -58,6 +58,9 @@ export function beforeAll(work: Work): void {
   present.preparations.push(work);
 }
 
+/** Never: the same files are run for the next mutant. */
+export function afterAll(_work: Work): void {}
+
 export function beforeEach(work: Work): void {
   present.beforeEach.push(work);
 }

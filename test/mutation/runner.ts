@@ -35,6 +35,8 @@ declare global {
 
 /** Whole histories drawn at random take long, and what only chance finds is no specification. */
 const LEFT_OUT = '.property.test.ts';
+/** Milliseconds for which a test may wait while nothing runs. Nothing here waits for anything but a thread of this process. */
+const STILL = 20_000;
 
 class InProcessRunner implements TestRunner {
   static readonly inject = tokens(commonTokens.options);
@@ -129,17 +131,36 @@ class InProcessRunner implements TestRunner {
 
   async #run(test: CollectedTest): Promise<TestResult> {
     const started = performance.now();
-    const thrown = await test.run(this.#round).then(
+    const stillness = watchForStillness();
+    const thrown = await Promise.race([test.run(this.#round), stillness.comes]).then(
       () => this.#stray,
       // Whatever it is, `undefined` too.
       (error: unknown) => ({ error }),
     );
+    stillness.end();
     this.#stray = null;
     const found = { id: test.id, name: test.name, timeSpentMs: performance.now() - started };
     return thrown === null
       ? { ...found, status: TestStatus.Success }
       : { ...found, status: TestStatus.Failed, failureMessage: String(thrown.error) };
   }
+}
+
+/** Not by the clock alone: on a busy machine a loop that has work is slow, and one that has none is still. */
+function watchForStillness(): { readonly comes: Promise<never>; end(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const comes = new Promise<never>((_, reject) => {
+    const watch = (): void => {
+      const before = performance.eventLoopUtilization();
+      timer = setTimeout(() => {
+        const { active } = performance.eventLoopUtilization(before);
+        if (active < STILL / 100) reject(new Error('It waits for what never comes.'));
+        else watch();
+      }, STILL);
+    };
+    watch();
+  });
+  return { comes, end: () => clearTimeout(timer) };
 }
 
 /** Where the instrumented code asks which mutant is active, and says what it passes. */

@@ -196,6 +196,8 @@ describe('attacks on the token', () => {
     ['an unknown claim', { admin: true }],
     ['an unknown member in cnf', { cnf: { jkt: stranger.kid, jwk: {} } }],
     ['cnf without jkt', { cnf: {} }],
+    ['more than a thumbprint', { cnf: { jkt: `${stranger.kid}A` } }],
+    ['something before a thumbprint', { cnf: { jkt: `A${stranger.kid}` } }],
     ['cnf null', { cnf: null }],
     ['an unknown member of a detail', { authorization_details: [{ type: 'countersign', all: 1 }] }],
     ['exp inside act', { act: { sub: 'a', exp: 1 } }],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { exportJWK, generateKeyPair } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { parsePublicJwk, thumbprint } from '../src/index.ts';
+import { verifyingKey } from '../src/public-jwk.ts';
 import { newHolder, privateJwkOf } from './support.ts';
 
 const vectors = JSON.parse(
@@ -30,6 +31,40 @@ describe('a public key has one minimal form', () => {
 test('the thumbprint is RFC 7638 over the minimal form', async () => {
   expect(await thumbprint(parsePublicJwk(vectors.rfc8037.jwk))).toBe(vectors.rfc8037.thumbprint);
   expect(await thumbprint({ ...ed.jwk })).toBe(ed.kid);
+});
+
+const otherEd = await newHolder();
+const otherEc = await newHolder('P-256');
+
+describe('what was worked out of a key', () => {
+  const { y } = otherEc.jwk.kty === 'EC' ? otherEc.jwk : { y: '' };
+
+  test('is worked out once', () => {
+    const jwk = { ...ed.jwk };
+    expect(thumbprint(jwk)).toBe(thumbprint(jwk));
+    expect(verifyingKey(jwk)).toBe(verifyingKey(jwk));
+  });
+
+  // Whoever holds the object may write into it.
+  test.each([
+    ['x of another key', ed.jwk, { x: otherEd.jwk.x }],
+    ['y of another key', ec.jwk, { y }],
+    ['both of another key', ec.jwk, otherEc.jwk],
+    ['a key of another type', ed.jwk, ec.jwk],
+    ['another type alone', ec.jwk, { kty: 'OKP', crv: 'Ed25519' }],
+  ])('is not of what it says later: %s', async (_, before, change) => {
+    const jwk = { ...before };
+    const first = await thumbprint(jwk);
+    const key = verifyingKey(jwk);
+    await key;
+    Object.assign(jwk, change);
+    expect(await thumbprint(jwk)).toBe(await thumbprint({ ...jwk }));
+    expect(await thumbprint(jwk)).not.toBe(first);
+    const again = verifyingKey(jwk);
+    expect(again).not.toBe(key);
+    // A point that is on no curve is no key, and no former one either.
+    await again.catch((error: unknown) => expect(error).toBeInstanceOf(Error));
+  });
 });
 
 const refused: [string, unknown][] = [
