@@ -1,53 +1,27 @@
 /**
  * Makes `catalogs/vercel.json` from Vercel's SDK, npm's `@vercel/sdk` (Apache-2.0), which is made from Vercel's own
- * description: methods, paths, parameters and the members of bodies are read out of its sources.
+ * description.
  *
  *   npm pack @vercel/sdk && tar xzf vercel-sdk-*.tgz
  *   node build/vercel.ts package
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importOpenApi, type OperationDescription } from '../src/description/index.ts';
-import { type Sketched, sketch } from './sketch.ts';
+import { sketch } from './sketch.ts';
+import { operationsOf } from './vercel-sdk.ts';
 import { narrowestFirst, type Review, review, write } from './write.ts';
 
 const root = process.argv[2] ?? '';
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** Members of each body, by the name of its schema; null where it is no plain object. */
-const bodies = new Map<string, readonly string[] | null>();
-for (const file of readdirSync(join(root, 'src/models'))) {
-  const text = readFileSync(join(root, 'src/models', file), 'utf8');
-  for (const [, name = '', expression = ''] of text.matchAll(
-    /export const (\w+)\$outboundSchema: z\.ZodType<[^=]*?> = ([\s\S]*?);\n(?=\n|export)/g,
-  )) {
-    const isObject = /^z\s*\.object\(\{/.test(expression);
-    const members = [...expression.matchAll(/^ {2}(\w+):/gm)].map(([, each = '']) => each);
-    bodies.set(name, isObject ? members : null);
-  }
-}
-
-const operations: Sketched[] = [];
-for (const file of readdirSync(join(root, 'src/funcs'))) {
-  const text = readFileSync(join(root, 'src/funcs', file), 'utf8');
-  const [, path] = /pathToFunc\("([^"]+)"\)/.exec(text) ?? [];
-  const [, method] = /\n {4}method: "([A-Z]+)"/.exec(text) ?? [];
-  const [, name] = /operationID: "([^"]+)"/.exec(text) ?? [];
-  if (path === undefined || method === undefined || name === undefined) continue;
-  const [, query = ''] = /encodeFormQuery\(\{([\s\S]*?)\n {2}\}/.exec(text) ?? [];
-  const [, request = ''] = /\n {2}request\??: (\w+)Request(?:\d*)?[,|\n ]/.exec(text) ?? [];
-  const hasBody = /const body = (?!null)/.test(text);
-  operations.push({
-    ...{ method, path, name },
-    query: [...query.matchAll(/"([^"]+)":/g)].map(([, each = '']) => each),
-    body: hasBody ? (bodies.get(`${request}RequestBody`) ?? null) : [],
-  });
-}
-
-const { description } = importOpenApi(sketch('https://api.vercel.com', version, operations), {
-  name: 'vercel',
-  base: null,
-});
+const { description } = importOpenApi(
+  sketch('https://api.vercel.com', version, operationsOf(root)),
+  {
+    name: 'vercel',
+    base: null,
+  },
+);
 
 /** In which team a name is meant: another one has a project of the same name. Its slug would be a second word for it. */
 const TEAM = ['teamId'];

@@ -114,6 +114,20 @@ describe('what shows a secret, or does more than it is called, takes a second hu
   });
 });
 
+/** Bodies that are the whole request, without a path or a query beside them: another type of the SDK's has them. */
+test.each<[string, object]>([
+  ['POST /v1/teams', { slug: 'acme', name: 'Acme' }],
+  ['POST /api-keys', { purpose: 'ci', name: 'ci' }],
+  ['POST /storage/stores/blob', { name: 'pictures', region: 'iad1' }],
+  ['DELETE /v1/user', { reasons: [] }],
+])('vercel takes %s with the members that it has, and no others', (request, body) => {
+  const vercel = compile(readShipped('vercel'));
+  const judge = (document: object) =>
+    judgeRequest(vercel, vercel.origin, inbound(request, document));
+  expect(judge(body).calls).toHaveLength(1);
+  expect(() => judge({ ...body, sessionId: 's' })).toThrow(/What sessionId does to /);
+});
+
 test('vercel is asked for a project in the very team that is acted in', () => {
   const vercel = compile(readShipped('vercel'));
   const asked = vercel.operations.filter(({ placements }) =>
