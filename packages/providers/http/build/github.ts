@@ -5,8 +5,12 @@
  *   node build/github.ts package/generated/api.github.com.json
  */
 import { readFileSync } from 'node:fs';
-import { importOpenApi, type OperationDescription } from '../src/description/index.ts';
-import { narrowestFirst, type Review, review, write } from './write.ts';
+import {
+  importOpenApi,
+  narrowestFirst,
+  type OperationDescription,
+} from '../src/description/index.ts';
+import { type Review, review, write } from './write.ts';
 
 const document: unknown = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
 const { description } = importOpenApi(document, { name: 'github', base: null });

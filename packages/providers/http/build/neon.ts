@@ -5,9 +5,13 @@
  *   node build/neon.ts public-v2-for-users.json
  */
 import { readFileSync } from 'node:fs';
-import { importOpenApi, type OperationDescription } from '../src/description/index.ts';
+import {
+  importOpenApi,
+  narrowestFirst,
+  type OperationDescription,
+} from '../src/description/index.ts';
 import { inWords } from './sketch.ts';
-import { narrowestFirst, type Review, review, write } from './write.ts';
+import { type Review, review, write } from './write.ts';
 
 const document: unknown = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
 const { description } = importOpenApi(document, { name: 'neon', base: null });

@@ -7,9 +7,13 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { importOpenApi, type OperationDescription } from '../src/description/index.ts';
+import {
+  importOpenApi,
+  narrowestFirst,
+  type OperationDescription,
+} from '../src/description/index.ts';
 import { type Sketched, sketch } from './sketch.ts';
-import { narrowestFirst, write } from './write.ts';
+import { write } from './write.ts';
 
 const root = process.argv[2] ?? '';
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

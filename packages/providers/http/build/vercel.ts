@@ -7,10 +7,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { importOpenApi, type OperationDescription } from '../src/description/index.ts';
+import {
+  importOpenApi,
+  narrowestFirst,
+  type OperationDescription,
+} from '../src/description/index.ts';
 import { sketch } from './sketch.ts';
 import { operationsOf } from './vercel-sdk.ts';
-import { narrowestFirst, type Review, review, write } from './write.ts';
+import { type Review, review, write } from './write.ts';
 
 const root = process.argv[2] ?? '';
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

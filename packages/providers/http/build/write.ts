@@ -1,13 +1,7 @@
 /** Shipped descriptions as files: an operation a line, so that a newer one can be read as a difference. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import {
-  compile,
-  type Description,
-  isWithin,
-  type OperationDescription,
-  parsePathTemplate,
-} from '../src/description/index.ts';
+import { compile, type Description, type OperationDescription } from '../src/description/index.ts';
 
 /** What people who know the API say of an operation, in place of what was proposed. */
 export type Review = Partial<Omit<OperationDescription, 'name' | 'request'>>;
@@ -24,25 +18,7 @@ export function review(
   return operations.map((operation) => ({ ...operation, ...reviews[operation.name] }));
 }
 
-/** Of two templates that fit a path the narrower one: where the API is known to route so. */
-export function narrowestFirst(
-  operations: readonly OperationDescription[],
-): OperationDescription[] {
-  const read = operations.map((operation) => {
-    const [method = '', path = ''] = operation.request.split(' ');
-    const template = parsePathTemplate(path);
-    if (template === null) throw new Error(`${operation.request} is no template.`);
-    return { operation, method, template };
-  });
-  return read.map(({ operation, method, template }) => {
-    const over = read
-      .filter((other) => other.operation !== operation && other.method === method)
-      .filter((other) => isWithin(template, other.template) && !isWithin(other.template, template))
-      .map((other) => other.operation.name);
-    return over.length === 0 ? operation : { ...operation, over };
-  });
-}
-
+/** The file in `catalogs/`, once it compiles. @throws DescriptionError */
 export function write(description: Description): void {
   compile(description);
   const { operations, ...head } = description;

@@ -3,7 +3,7 @@ import { type ConnectionCheck, ProviderError } from '@countersign/provider-kit';
 import type { HttpConfig } from './config.ts';
 import type { Compiled } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
-import { parsePointer, valuesAt } from './description/text.ts';
+import { parsePointer, valuesAt } from './description/pointer.ts';
 import { type Ask, NotUnderstood } from './resolve.ts';
 
 /**

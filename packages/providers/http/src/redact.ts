@@ -1,6 +1,6 @@
 /** A read whose secrets are taken out of the answer shows none (domain: such a read counts as one). */
 import { ProviderError } from '@countersign/provider-kit';
-import { parsePointer } from './description/text.ts';
+import { parsePointer } from './description/pointer.ts';
 
 const REDACTED = '[redacted]';
 

@@ -9,7 +9,7 @@ import type { Cache } from './cache.ts';
 import type { Placement } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
 import { fill, type Sources, soleReading } from './description/pattern.ts';
-import { isNearlyNamed } from './description/text.ts';
+import { isNearlyNamed } from './description/pointer.ts';
 import type { Judged } from './judged.ts';
 import { renderFields } from './query.ts';
 

@@ -15,7 +15,8 @@ import {
   isLeafType,
   isObjectType,
 } from 'graphql';
-import { type Imported, type ImportOptions, requireFew } from './import-openapi.ts';
+import { type Imported, type ImportOptions, line, requireFew } from './draft.ts';
+import { objectOf } from './pointer.ts';
 import { proposeEffect } from './propose.ts';
 import type { OperationDescription } from './shape.ts';
 
@@ -76,7 +77,7 @@ function fieldsOf(type: GraphQLObjectType | null | undefined): readonly Field[] 
 
 function draftField(kind: 'QUERY' | 'MUTATION', field: Field): OperationDescription {
   const method = kind === 'QUERY' ? 'GET' : 'POST';
-  const summary = line(field.description ?? field.name);
+  const summary = line(field.description ?? field.name, 300);
   const proposed = proposeEffect({ method, path: field.name, name: field.name, summary });
   const paths = [...everyArgument(field.args)];
   const isOpen = paths.some((path) => path.endsWith('.*')) || paths.length > MOST_NAMES;
@@ -127,13 +128,4 @@ function selectable(field: Field): string[] {
     .filter((each) => isLeafType(getNamedType(each.type)) && each.args.length === 0)
     .map(({ name }) => name)
     .slice(0, MOST_NAMES);
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
-}
-
-function line(text: string): string {
-  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
-  return plain.length > 300 ? `${plain.slice(0, 299)}…` : plain === '' ? '-' : plain;
 }

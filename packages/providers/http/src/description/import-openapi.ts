@@ -3,23 +3,14 @@
  * for it. What the document does not say is proposed as the worst, and what cannot be described is left out, so denied.
  */
 import { type Effect, isDeleteCapable } from '@countersign/core';
-import { bodyOf, type Json, objectOf, resolved } from './openapi-reading.ts';
-import { isWithin, parsePathTemplate } from './path.ts';
+import { type Imported, type ImportOptions, line, requireFew } from './draft.ts';
+import { DraftPlaces, resourceOf } from './draft-places.ts';
+import { narrowestFirst } from './narrowest-first.ts';
+import { bodyOf, type Json, resolved } from './openapi-reading.ts';
+import { parsePathTemplate } from './path.ts';
+import { objectOf } from './pointer.ts';
 import { proposeEffect } from './propose.ts';
-import { type Description, MOST_OPERATIONS, type OperationDescription } from './shape.ts';
-
-export interface Imported {
-  readonly description: Description;
-  /** Operations that are left out, and why. */
-  readonly skipped: readonly { readonly request: string; readonly reason: string }[];
-}
-
-/** How a draft is to be called, and where the API is. */
-export interface ImportOptions {
-  readonly name: string;
-  /** Null: the first of its servers. */
-  readonly base: string | null;
-}
+import type { Description, OperationDescription } from './shape.ts';
 
 const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'] as const;
 
@@ -33,7 +24,7 @@ export function importOpenApi(document: unknown, options: ImportOptions): Import
   requireFew(Object.values(paths).flatMap((item) => Object.keys(objectOf(item) ?? {})));
   const server = serverOf(root, options.base);
   const skipped: { request: string; reason: string }[] = [];
-  const places = new Places();
+  const places = new DraftPlaces();
   const names = new Set<string>();
   const operations = Object.entries(paths).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
@@ -64,19 +55,11 @@ export function importOpenApi(document: unknown, options: ImportOptions): Import
       base: server.origin,
       credential: credentialOf(root),
       places: places.all(),
-      operations: concreteFirst(operations).map(inOrder),
+      // OpenAPI 3 section 4.8.8: a path without parameters is matched before those with them.
+      operations: narrowestFirst(operations, ({ request }) => !request.includes('{')).map(inOrder),
     },
     skipped,
   };
-}
-
-/** Before anything is drafted of it: what is drafted is held against everything else. @throws Error */
-export function requireFew(operations: readonly unknown[]): void {
-  if (operations.length > 2 * MOST_OPERATIONS) {
-    throw new Error(
-      `It has more operations than the ${MOST_OPERATIONS} that one description holds.`,
-    );
-  }
 }
 
 interface Subject {
@@ -157,59 +140,6 @@ function typeOf(root: Json, parameter: Json | undefined, isLast: boolean): strin
   return isWords ? `:${values.join('|')}` : '';
 }
 
-/**
- * What a grant names: for what destroys the very thing, for the rest what it stands in, so that a grant to read
- * need not name each page.
- */
-function resourceOf(template: string, isNamed: boolean): string {
-  const segments = plainSegments(template);
-  const parameters = segments.flatMap((each, at) => (each.startsWith('{') ? [at] : []));
-  const [first] = parameters;
-  if (first === undefined) return segments.join('/') || 'root';
-  let end = first;
-  while (segments[end + 1]?.startsWith('{') === true) end += 1;
-  return segments.slice(0, (isNamed ? (parameters.at(-1) ?? end) : end) + 1).join('/');
-}
-
-function plainSegments(template: string): string[] {
-  return (
-    template
-      .slice(1)
-      .split('/')
-      // What stands around a parameter says what is done, not what to.
-      .map((each) => /\{[^}:]*/.exec(each)?.[0].concat('}') ?? each)
-      .filter(
-        (each, at, all) =>
-          !(/^(?:v\d+(?:\.\d+)?|api)$/i.test(each) && at < 2 && all.length > at + 1),
-      )
-  );
-}
-
-/** Where operations lead: the first thing that their paths name, or the account as a whole. */
-class Places {
-  readonly #ids = new Map<string, string>();
-
-  of(request: string): string {
-    const template = request.slice(request.indexOf(' ') + 1);
-    const id = template.includes('{') ? resourceOf(template, false) : 'account';
-    const known = [...this.#ids].find(([, each]) => each === id)?.[0];
-    if (known !== undefined) return known;
-    const literal = id.split('/').findLast((each) => !each.startsWith('{')) ?? 'place';
-    const base = literal
-      .toLowerCase()
-      .replace(/[^a-z0-9-]/g, '-')
-      .replace(/^(?=[^a-z])/, 'p-');
-    let name = base;
-    for (let n = 2; this.#ids.has(name); n += 1) name = `${base}-${n}`;
-    this.#ids.set(name, id);
-    return name;
-  }
-
-  all(): Description['places'] {
-    return Object.fromEntries([...this.#ids].map(([name, id]) => [name, { id }]));
-  }
-}
-
 function serverOf(root: Json, base: string | null): { origin: string; prefix: string } {
   const servers = Array.isArray(root['servers']) ? root['servers'] : [];
   const url = URL.parse(base ?? String(objectOf(servers[0])?.['url'] ?? ''));
@@ -246,33 +176,7 @@ function unique(names: Set<string>, wanted: string): string {
   return name;
 }
 
-/** OpenAPI 3 section 4.8.8: a path without parameters is matched before those with them. */
-function concreteFirst(operations: readonly OperationDescription[]): OperationDescription[] {
-  const read = operations.map((operation) => {
-    const [method = '', path = ''] = operation.request.split(' ');
-    return { operation, method, template: parsePathTemplate(path) };
-  });
-  return read.map(({ operation, method, template }) => {
-    if (template === null || operation.request.includes('{')) return operation;
-    const over = read
-      .filter(
-        (other) =>
-          other.method === method &&
-          other.operation !== operation &&
-          other.template !== null &&
-          isWithin(template, other.template),
-      )
-      .map((other) => other.operation.name);
-    return over.length === 0 ? operation : { ...operation, over };
-  });
-}
-
 /** Members in the order in which a reviewer reads them. */
 function inOrder({ name, request, effect, reason, summary, ...rest }: OperationDescription) {
   return { name, request, effect, ...(reason === undefined ? {} : { reason }), summary, ...rest };
-}
-
-function line(text: string, most: number): string {
-  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
-  return plain.length > most ? `${plain.slice(0, most - 1)}…` : plain === '' ? '-' : plain;
 }

@@ -1,4 +1,6 @@
 /** Reading an OpenAPI document: objects through their references, and what a body may hold. */
+
+import { objectOf } from './pointer.ts';
 import type { BodyDescription } from './shape.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -61,10 +63,6 @@ function membersOf(
   const isMap =
     objectOf(schema['additionalProperties']) !== null || schema['additionalProperties'] === true;
   return isMap || all.length === 0 ? null : all;
-}
-
-export function objectOf(value: unknown): Json | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
 }
 
 /** An object, through the references within the document; null for anything else. */

@@ -3,15 +3,8 @@
  * or an answer. One pattern over one request gives the names of everything that it concerns.
  */
 import type { Bound } from './path.ts';
-import {
-  decodeValue,
-  encodeValue,
-  isNearlyNamed,
-  isPlain,
-  parsePointer,
-  valuesAt,
-  valuesOfEach,
-} from './text.ts';
+import { isNearlyNamed, parsePointer, valuesAt, valuesOfEach } from './pointer.ts';
+import { decodeValue, encodeValue, isPlain } from './text.ts';
 
 type Source = 'path' | 'query' | 'body' | 'arg' | 'answer';
 

@@ -15,6 +15,7 @@ import {
   valueFromASTUntyped,
   visit,
 } from 'graphql';
+import { objectOf } from '../description/pointer.ts';
 import { unreadable } from '../refuse.ts';
 
 const MOST_TOKENS = 4_000;
@@ -222,8 +223,4 @@ function collect(
     below.hasAliases ||= field.alias !== undefined;
     collect(field, path, below, depth + 1);
   }
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
 }
