@@ -45,12 +45,16 @@ export async function compileFile(file: string): Promise<Compiled> {
     return compile(document);
   } catch (error) {
     if (!(error instanceof DescriptionError)) throw error;
-    const [first = '', ...more] = error.problems;
-    const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
     throw failed(
       'invalid_request',
-      `${file} is no description of an API. ${first.replace(/\.?$/, '.')}${rest}`,
+      `${file} is no description of an API. ${firstOf(error.problems)}`,
       `countersign catalog lint ${shellWord(file)}`,
     );
   }
+}
+
+/** The first thing that is wrong, as a sentence, and how many there are besides. */
+export function firstOf([first = '', ...more]: readonly string[]): string {
+  const rest = more.length === 0 ? '' : ` And ${more.length} more.`;
+  return `${first.replace(/\.?$/, '.')}${rest}`;
 }

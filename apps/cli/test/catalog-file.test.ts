@@ -170,6 +170,23 @@ describe('a description', () => {
 });
 
 const paths = { '/x': { post: {} } };
+
+describe('what no description can be drafted from is refused with what to do', () => {
+  test.each<[string, string, unknown, readonly string[], RegExp]>([
+    ['a name that is none', 'o.json', openapi({ paths }), ['--name', 'My API'], /name: a letter/],
+    ['no operation at all', 'o.json', openapi({ paths: {} }), [], /no operation/],
+    ['Swagger 2', 'o.json', { swagger: '2.0', paths }, [], /openapi is 3.0 or later/],
+    ['YAML', 'o.yaml', 'openapi: 3.0.0', [], /is YAML; only JSON is read/],
+    ['no address of a schema', 's.graphql', 'type Query { a: Int }', [], /give --base-url/],
+  ])('%s', async (_what, name, content, options, words) => {
+    const argv = ['catalog', 'import', await file(name, content), '--name', 'x', ...options];
+    const ran = await typed(...argv);
+    expect([ran.status, ran.stdout]).toEqual([2, '']);
+    expect(unwrapped(ran.stderr)).toMatch(words);
+    expect(ran.stderr).toMatch(/\nnext: (?:countersign catalog import --help|the same document )/);
+  });
+});
+
 const deepList = `${'['.repeat(100_000)}Int${']'.repeat(100_000)}`;
 
 describe('a hostile file', () => {

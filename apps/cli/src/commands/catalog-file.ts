@@ -1,8 +1,13 @@
 /** Descriptions of APIs before they are signed: drafted, looked over, tried on examples. Asks no broker. */
 import { readFile } from 'node:fs/promises';
-import { adoptedDescription } from '@countersign/authority';
-import type { Example, Tried } from '@countersign/provider-http/description';
-import { compileFile, descriptions, readJson } from '../description-file.ts';
+import { adoptedDescription, counted } from '@countersign/authority';
+import type {
+  Example,
+  Imported,
+  ImportOptions,
+  Tried,
+} from '@countersign/provider-http/description';
+import { compileFile, descriptions, firstOf, readJson } from '../description-file.ts';
 import { EXIT } from '../exit-status.ts';
 import { failed, usageFailure } from '../failure.ts';
 import { ownAuthority } from '../own-authority.ts';
@@ -21,7 +26,10 @@ export function addCatalogFiles(catalog: Registrar): void {
     importFile,
   )
     .requiredOption('--name <name>', 'what the provider is to be called')
-    .option('--base-url <url>', 'where the API is (left out: its first server)');
+    .option(
+      '--base-url <url>',
+      'where the API is (left out: its first server; a schema names none)',
+    );
   verb(
     catalog,
     {
@@ -52,32 +60,45 @@ export function addCatalogFiles(catalog: Registrar): void {
 }
 
 const importFile: Act = async (context, given) => {
-  const file = given.arg(0);
-  const { importOpenApi, importGraphql, compile } = await descriptions();
-  const options = { name: given.need('name'), base: given.text('baseUrl') ?? null };
-  let drafted: ReturnType<typeof importOpenApi>;
-  const document = await readDocument(file);
-  const isGraphql = typeof document === 'string' || isIntrospection(document);
-  try {
-    drafted = isGraphql ? importGraphql(document, options) : importOpenApi(document, options);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    throw usageFailure(error.message, 'countersign catalog import --help');
-  }
-  const { description, skipped } = drafted;
-  compile(description);
+  const document = await readDocument(given.arg(0));
+  const { description, skipped } = await drafted(document, {
+    name: given.need('name'),
+    base: given.text('baseUrl') ?? null,
+  });
   for (const { request, reason } of skipped) {
     context.out.note(`left out, so denied: ${clean(request)}: ${clean(reason)}`);
   }
-  context.out.note(
-    `${description.operations.length} operations. Next: countersign catalog lint FILE`,
-  );
+  const { length } = description.operations;
+  context.out.note(`${counted(length, 'operation')}. Next: countersign catalog lint FILE`);
   context.out.result(description, plainJsonLines(description));
   return EXIT.done;
 };
 
-/** JSON, or where a file is called so the text of a GraphQL schema. */
+/** A description that holds together. @throws Failure usage, with what the document or an option lacks */
+async function drafted(document: unknown, options: ImportOptions): Promise<Imported> {
+  const { compile, DescriptionError, importGraphql, importOpenApi } = await descriptions();
+  const isGraphql = typeof document === 'string' || isIntrospection(document);
+  try {
+    const draft = isGraphql ? importGraphql(document, options) : importOpenApi(document, options);
+    const isNone = draft.description.operations.length === 0;
+    if (isNone) throw new Error('There is no operation in it that can be described.');
+    compile(draft.description);
+    return draft;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const message =
+      error instanceof DescriptionError
+        ? `No description can be drafted so. ${firstOf(error.problems)}`
+        : error.message;
+    throw usageFailure(message, 'countersign catalog import --help');
+  }
+}
+
+/** JSON, or where a file is called so the text of a GraphQL schema. @throws Failure usage */
 async function readDocument(file: string): Promise<unknown> {
+  if (/\.ya?ml$/i.test(file)) {
+    throw usageFailure(`${file} is YAML; only JSON is read.`, 'the same document turned into JSON');
+  }
   if (!/\.(?:graphqls?|gql)$/.test(file)) return await readJson(file);
   try {
     return await readFile(file, 'utf8');
@@ -136,8 +157,8 @@ const testFile: Act = async (context, given) => {
   context.out.result({ examples: tried }, [
     ...tried.flatMap(triedLines),
     wrong === 0
-      ? `${tried.length} examples, all as expected.`
-      : `${wrong} of ${tried.length} examples are not as expected.`,
+      ? `${counted(tried.length, 'example')}, all as expected.`
+      : `Not as expected: ${wrong} of ${counted(tried.length, 'example')}.`,
   ]);
   return wrong === 0 ? EXIT.done : EXIT.failed;
 };

@@ -19,7 +19,7 @@ export function importOpenApi(document: unknown, options: ImportOptions): Import
   const root = objectOf(document);
   const paths = objectOf(root?.['paths']);
   if (root === null || paths === null || !String(root['openapi'] ?? '').startsWith('3.')) {
-    throw new Error('It is no OpenAPI 3 document: it has no paths.');
+    throw new Error('It is no OpenAPI 3 document: openapi is 3.0 or later, and paths an object.');
   }
   requireFew(Object.values(paths).flatMap((item) => Object.keys(objectOf(item) ?? {})));
   const server = serverOf(root, options.base);
