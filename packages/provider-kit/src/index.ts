@@ -1,3 +1,4 @@
+export { AnswerCache } from './answer-cache.ts';
 export { type Deadlines, withDeadline } from './deadline.ts';
 export { ProviderError, type ProviderErrorKind } from './error.ts';
 export {

@@ -4,6 +4,7 @@
  */
 import { type Catalog, type Clock, Secret } from '@countersign/core';
 import {
+  AnswerCache,
   type Provider,
   type ProviderConnection,
   ProviderError,
@@ -13,7 +14,6 @@ import {
   withDeadline,
 } from '@countersign/provider-kit';
 import { LONGEST_BODY } from './body.ts';
-import { Cache } from './cache.ts';
 import { accountOf, checkConnection } from './check.ts';
 import { classify } from './classify.ts';
 import { describeConfig, parseConfig, parseDraft } from './config.ts';
@@ -59,7 +59,7 @@ export function createHttpProvider(
   { clock, upstream }: HttpProviderPorts,
 ): Provider {
   const { description, known } = compiled;
-  const cache = new Cache(clock);
+  const cache = new AnswerCache(clock);
   const isResource = (operation: string, resource: string): boolean => {
     const found = known.get(operation);
     return found !== undefined && isOf(found.resource, resource, found.rests);

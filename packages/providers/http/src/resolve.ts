@@ -1,11 +1,11 @@
 /** Where a request leads (Law 2): said by its path where the id stands there, else asked of the API first. */
 import {
+  type AnswerCache,
   ProviderError,
   RequestRefusal,
   type ResolveAsk,
   type UpstreamAnswer,
 } from '@countersign/provider-kit';
-import type { Cache } from './cache.ts';
 import type { Placement } from './description/compiled.ts';
 import { renderPath } from './description/path.ts';
 import { fill, type Sources, soleReading } from './description/pattern.ts';
@@ -24,7 +24,7 @@ export type Ask = (question: Question, signal?: AbortSignal) => Promise<unknown>
 export interface Placing {
   readonly origin: string;
   readonly ask: Ask;
-  readonly cache: Cache;
+  readonly cache: AnswerCache;
   /** Of the cache: one credential. */
   readonly scope: string;
 }

@@ -1,7 +1,6 @@
 /** GraphQL by a description: every root field, its arguments and what is selected of it, or nothing is forwarded. */
-import { ProviderError, RequestRefusal } from '@countersign/provider-kit';
+import { AnswerCache, ProviderError, RequestRefusal } from '@countersign/provider-kit';
 import { describe, expect, test } from 'vitest';
-import { Cache } from '../src/cache.ts';
 import { classify, judgeRequest } from '../src/classify.ts';
 import { compile, importGraphql, lint, tryExamples } from '../src/description/index.ts';
 import { inbound } from './support/tasks.ts';
@@ -299,7 +298,7 @@ describe('what is sent and asked', () => {
     const classified = classify(compiled, inbound('POST /graphql', { query }), {
       origin: BASE,
       scope: '',
-      cache: new Cache({ now: () => 0 }),
+      cache: new AnswerCache({ now: () => 0 }),
       ask: async (question) => {
         asked.push(question);
         const id =
@@ -315,7 +314,7 @@ describe('what is sent and asked', () => {
     delete teams['b'];
     await expect(classified.resolve(ask)).rejects.toMatchObject({ code: 'environment_unproven' });
     const silent = classify(compiled, inbound('POST /graphql', { query }), {
-      ...{ origin: BASE, scope: '', cache: new Cache({ now: () => 0 }) },
+      ...{ origin: BASE, scope: '', cache: new AnswerCache({ now: () => 0 }) },
       ask: async () => Promise.reject(new ProviderError('unavailable', 'Nobody answers.')),
     });
     await expect(silent.resolve(ask)).rejects.toBeInstanceOf(ProviderError);

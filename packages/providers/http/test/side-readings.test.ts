@@ -2,9 +2,8 @@
  * Attacks on what a request is taken to concern: it says one thing to the broker and another to the API, or the
  * broker asks about another object than the one that is acted on. Each reaches nothing that was not judged.
  */
-import { RequestRefusal } from '@countersign/provider-kit';
+import { AnswerCache, RequestRefusal } from '@countersign/provider-kit';
 import { describe, expect, test } from 'vitest';
-import { Cache } from '../src/cache.ts';
 import { judgeRequest } from '../src/classify.ts';
 import { compile, DescriptionError, importOpenApi, lint } from '../src/description/index.ts';
 import { resolvePlaces } from '../src/resolve.ts';
@@ -49,7 +48,7 @@ async function placesOf(
         asked.push(question);
         return answers[typeof question === 'string' ? question : question.place] ?? null;
       },
-      cache: new Cache({ now: () => 0 }),
+      cache: new AnswerCache({ now: () => 0 }),
       scope: '',
     },
     { fresh: true, spend: () => undefined, signal: new AbortController().signal },

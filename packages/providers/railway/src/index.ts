@@ -1,6 +1,7 @@
 /** Railway as a provider: it narrows no token to an operation, so the broker forwards what it has judged. */
 import type { Clock, Secret } from '@countersign/core';
 import {
+  AnswerCache,
   type Provider,
   type ProviderConnection,
   ProviderError,
@@ -12,7 +13,6 @@ import {
 import { askAs, askOver, headerOf } from './ask.ts';
 import { assessDeletion, takesMore } from './assess.ts';
 import { LONGEST_BODY } from './body.ts';
-import { Cache } from './cache.ts';
 import { canonicalResource, catalog, covers } from './catalog.ts';
 import { checkConnection } from './check.ts';
 import { classify } from './classify.ts';
@@ -43,7 +43,7 @@ const DEADLINES = {
 const TOO_OFTEN = 429;
 
 export function createRailwayProvider({ clock, upstream }: RailwayProviderPorts): Provider {
-  const cache = new Cache(clock);
+  const cache = new AnswerCache(clock);
   const drifts = new Drifts(clock);
   const compare = (connection: ProviderConnection) =>
     drifts.of(connection.id, askOver(upstream, connection));

@@ -1,8 +1,7 @@
 /** The questions by which objects are placed, each asked at most once for a request, and counted. */
-import { RequestRefusal, type ResolveAsk } from '@countersign/provider-kit';
+import { type AnswerCache, RequestRefusal, type ResolveAsk } from '@countersign/provider-kit';
 import { z } from 'zod';
 import type { Ask, Question } from './ask.ts';
-import type { Cache } from './cache.ts';
 import { everyNode, PAGE_INFO, PAGE_SIZE, type Page, pageOf } from './pages.ts';
 import {
   bucketsOf,
@@ -20,7 +19,7 @@ const MOST_QUESTIONS = 150;
 
 export class Lookup {
   readonly #ask: Ask;
-  readonly #cache: Cache;
+  readonly #cache: AnswerCache;
   readonly #scope: string;
   readonly #options: ResolveAsk;
   readonly #asked = new Map<string, Promise<unknown>>();
@@ -28,7 +27,7 @@ export class Lookup {
   #remembers = false;
 
   /** @param scope of the cache: what one credential sees is not what another sees */
-  constructor(ask: Ask, cache: Cache, scope: string, options: ResolveAsk) {
+  constructor(ask: Ask, cache: AnswerCache, scope: string, options: ResolveAsk) {
     this.#ask = ask;
     this.#cache = cache;
     this.#scope = scope;

@@ -1,5 +1,6 @@
 /** Where a request would take place, by Railway's own account (Law 2), and what is sent if it may (Law 3). */
 import {
+  type AnswerCache,
   type GatewayCall,
   RequestRefusal,
   type ResolveAsk,
@@ -10,7 +11,6 @@ import type { Anchor } from './anchor.ts';
 import type { Arguments } from './arguments.ts';
 import type { Ask } from './ask.ts';
 import { ENDPOINT_PATH, LONGEST_BODY } from './body.ts';
-import type { Cache } from './cache.ts';
 import { withoutWords } from './conceal.ts';
 import type { ChosenOperation } from './document.ts';
 import { isObject, Judgement, unreadable } from './judgement.ts';
@@ -26,7 +26,7 @@ import type { Environment } from './shapes.ts';
 /** What resolving needs of the connection. */
 export interface Resolving {
   readonly ask: Ask;
-  readonly cache: Cache;
+  readonly cache: AnswerCache;
   /** Of the cache: one credential. */
   readonly scope: string;
   readonly origin: URL;

@@ -1,6 +1,10 @@
 /** The examples of a description: each request with what it has to be, and what it is. */
-import { type InboundRequest, ProviderError, RequestRefusal } from '@countersign/provider-kit';
-import { Cache } from '../cache.ts';
+import {
+  AnswerCache,
+  type InboundRequest,
+  ProviderError,
+  RequestRefusal,
+} from '@countersign/provider-kit';
 import { judgeRequest } from '../classify.ts';
 import { resolvePlaces } from '../resolve.ts';
 import type { Compiled } from './compiled.ts';
@@ -67,7 +71,7 @@ async function verdictOn(compiled: Compiled, example: Example): Promise<Verdict>
         origin: compiled.origin,
         ask: async (question) =>
           example.answers?.[typeof question === 'string' ? question : question.place] ?? null,
-        cache: new Cache({ now: () => 0 }),
+        cache: new AnswerCache({ now: () => 0 }),
         scope: '',
       },
       { fresh: true, spend: () => undefined, signal: new AbortController().signal },

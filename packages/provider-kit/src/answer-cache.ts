@@ -1,11 +1,16 @@
-/** What an API said a moment ago, for what only reads or writes. Only answers that found something are kept. */
+/**
+ * What a provider said a moment ago of where something stands. Law 2: only for what reads or writes, since what is
+ * delete-capable asks afresh, and only answers that found something.
+ */
 import type { Clock } from '@countersign/core';
 
 /** Milliseconds that an answer is taken for true. */
 const LIFETIME = 15_000;
+/** Of all connections together; then it begins anew. */
 const MOST_ANSWERS = 5000;
 
-export class Cache {
+/** Answers by question and credential, in one process; whoever asks makes the key of both. */
+export class AnswerCache {
   readonly #clock: Clock;
   readonly #answers = new Map<string, { readonly value: unknown; readonly at: number }>();
 
