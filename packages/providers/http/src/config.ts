@@ -2,6 +2,7 @@
 import { ProviderError, type ResolvedConfig } from '@countersign/provider-kit';
 import { z } from 'zod';
 import type { Compiled } from './description/compiled.ts';
+import { isLoopback } from './description/origin.ts';
 
 /** Ids of one connection; each of its environments maps some. */
 const MOST_IDS = 500;
@@ -19,7 +20,10 @@ export interface HttpConfig {
   readonly ids: readonly string[];
 }
 
-/** As an admin wrote it: the account may be left out where the API says whose credential it is. */
+/**
+ * As an admin wrote it: the account may be left out where the API says whose credential it is.
+ * @throws ProviderError `misconfigured`, with every problem
+ */
 export function parseDraft(
   compiled: Compiled,
   config: Readonly<Record<string, unknown>>,
@@ -36,11 +40,11 @@ export function parseDraft(
   if (endpoint !== compiled.origin && !isLoopback(endpoint)) {
     throw misconfigured(
       compiled,
-      `endpoint has to be ${compiled.origin}, or for a simulator an http origin on this machine`,
+      `endpoint: it has to be ${compiled.origin}, or for a simulator an http origin on this machine`,
     );
   }
   const sorted = [...new Set(ids)].sort();
-  if (sorted.length !== ids.length) throw misconfigured(compiled, 'ids names one twice');
+  if (sorted.length !== ids.length) throw misconfigured(compiled, 'ids: one is there twice');
   return { endpoint, account, ids: sorted };
 }
 
@@ -56,6 +60,7 @@ export function parseConfig(
   return { ...rest, account };
 }
 
+/** The whole of it, and what providers call its endpoint, account and ids. */
 export function describeConfig(config: HttpConfig): ResolvedConfig {
   const { endpoint, account, ids } = config;
   return { config: { ...config }, endpoint, account, ids };
@@ -63,13 +68,4 @@ export function describeConfig(config: HttpConfig): ResolvedConfig {
 
 function misconfigured({ description }: Compiled, problem: string): ProviderError {
   return new ProviderError('misconfigured', `${description.title} connection: ${problem}.`);
-}
-
-function isLoopback(endpoint: string): boolean {
-  const url = URL.parse(endpoint);
-  return (
-    url?.protocol === 'http:' &&
-    url.origin === endpoint &&
-    /^(?:127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname)
-  );
 }

@@ -1,14 +1,21 @@
 /** One operation of a description, read and checked: what it takes its names from has to be in its requests. */
 import type { CompiledOperation, CompiledRoot, Complain, Known, Placement } from './compiled.ts';
 import { matchesType } from './condition.ts';
-import { parsePathTemplate } from './path.ts';
+import { type PathTemplate, parsePathTemplate } from './path.ts';
 import { type Pattern, parsePattern, parsePlace, placesIn } from './pattern.ts';
-import type { ConditionDescription, OperationDescription } from './shape.ts';
+import type { BodyDescription, ConditionDescription, OperationDescription } from './shape.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 const FIELD = /^(?:QUERY|MUTATION) [_A-Za-z][_0-9A-Za-z]{0,127}$/;
 
+/**
+ * One operation made ready to judge requests by, with those that its conditions add.
+ *
+ * @param provider the prefix of names
+ * @param placements by the names of places
+ * @param complain told of everything that is wrong; what cannot be read at all gives null
+ */
 export function compileOperation(
   provider: string,
   described: OperationDescription,
@@ -16,77 +23,101 @@ export function compileOperation(
   complain: Complain,
 ): CompiledOperation | CompiledRoot | null {
   const isField = FIELD.test(described.request);
-  const isGraphql = 'arguments' in described || 'selects' in described;
-  if (isField ? (described.body ?? described.query ?? described.over) : isGraphql) {
-    complain('arguments and selects are of GraphQL; body, query and over are not.');
-  }
-  const [method = '', path = '', ...more] = described.request.split(' ');
-  const template = isField ? { text: '', segments: [] } : parsePathTemplate(path);
-  const isMethod = isField || METHODS.some((each) => each === method);
-  if (!isMethod || more.length > 0 || template === null) {
-    complain(`request: not <METHOD> <path template>; methods: ${METHODS.join(', ')}.`);
-    return null;
-  }
-  if (described.body !== undefined && (method === 'GET' || method === 'HEAD')) {
-    complain(`body: ${method} has none.`);
-  }
-  const parameters = template.segments.flatMap((each) =>
-    'parameter' in each ? each.parameter : [],
-  );
-  const bound = {
-    names: new Set(parameters.map(({ name }) => name)),
-    rests: new Set(parameters.filter(({ type }) => type === 'rest').map(({ name }) => name)),
-    body: described.body?.type ?? null,
-    query: described.query ?? [],
-    isField,
-  };
-  const own = knownOf(provider, described, described.resource, described.place, bound);
+  requireKind(described, isField, complain);
+  const route = isField ? null : routeOf(described, complain);
+  if (!isField && route === null) return null;
+  const from = sourcesOf(described, route?.template ?? null);
+  const known = (part: Named): Known | null => knownOf(part, from, placements, complain);
+  const { resource, place } = described;
+  const own = known({ name: `${provider}:${described.name}`, resource, place });
   if (own === null) return null;
   const conditions = (described.when ?? []).flatMap((condition) => {
-    const { resource = described.resource, place = described.place } = condition;
-    const known = knownOf(provider, condition, resource, place, bound);
-    requireCondition(condition, bound, complain);
-    if (condition.absent === true && described.body?.type === 'json' && described.body.list) {
-      complain(`when ${condition.name}: absent says nothing of a list.`);
-    }
-    return known === null ? [] : [{ ...known, condition }];
+    requireCondition(condition, described, from, complain);
+    const name = `${provider}:${condition.name}`;
+    const raised = known({ resource, place, ...condition, name });
+    return raised === null ? [] : [{ ...raised, condition }];
   });
-  if (isField) return { ...own, described, conditions };
-  return {
-    ...own,
-    ...{ described, method, template, conditions },
-    over: new Set((described.over ?? []).map((each) => `${provider}:${each}`)),
-  };
+  if (route === null) return { ...own, described, conditions };
+  const over = new Set((described.over ?? []).map((each) => `${provider}:${each}`));
+  return { ...own, ...route, described, conditions, over };
+}
 
-  function knownOf(
-    prefix: string,
-    { name }: { readonly name: string },
-    resource: string,
-    place: OperationDescription['place'],
-    from: typeof bound,
-  ): Known | null {
-    const pattern = parsePattern(resource);
-    if (pattern === null || !isFilled(pattern, from)) {
-      complain(`resource ${resource}: a pattern of what the request says, e.g. task/{task}.`);
-      return null;
-    }
-    const found = (place === null ? [] : [place].flat()).flatMap((each) => {
-      const placement = placements.get(each);
-      if (placement === undefined) complain(`place ${each}: none of places.`);
-      else if (!isFilled(placement.id, from) || !isAsked(placement, from)) {
-        complain(`place ${each}: it takes what this request does not say.`);
-      }
-      return placement ?? [];
-    });
-    return { name: `${prefix}:${name}`, resource: pattern, placements: found, rests: from.rests };
+function requireKind(
+  { body, query, over, ...described }: OperationDescription,
+  isField: boolean,
+  complain: Complain,
+): void {
+  const isGraphql = 'arguments' in described || 'selects' in described;
+  if (isField ? (body ?? query ?? over) : isGraphql) {
+    complain('arguments and selects are of GraphQL; body, query and over are not.');
   }
 }
 
+type Route = Pick<CompiledOperation, 'method' | 'template'>;
+
+function routeOf({ request, body }: OperationDescription, complain: Complain): Route | null {
+  const [method = '', path = '', ...more] = request.split(' ');
+  const template = parsePathTemplate(path);
+  if (!METHODS.some((each) => each === method) || more.length > 0 || template === null) {
+    complain(`request: not <METHOD> <path template>; methods: ${METHODS.join(', ')}.`);
+    return null;
+  }
+  if (body !== undefined && (method === 'GET' || method === 'HEAD')) {
+    complain(`body: ${method} has none.`);
+  }
+  return { method, template };
+}
+
+/** What a request of an operation says, from which its names can be taken. */
 interface FilledFrom {
+  /** Parameters of its path. */
   readonly names: ReadonlySet<string>;
-  readonly body: string | null;
+  /** Those of them that span segments. */
+  readonly rests: ReadonlySet<string>;
+  readonly body: BodyDescription['type'] | null;
   readonly query: readonly string[] | 'any';
+  /** It is a root field of GraphQL, with arguments. */
   readonly isField: boolean;
+}
+
+function sourcesOf(
+  { body, query = [] }: OperationDescription,
+  template: PathTemplate | null,
+): FilledFrom {
+  const parameters = (template?.segments ?? []).flatMap((each) =>
+    'parameter' in each ? each.parameter : [],
+  );
+  return {
+    names: new Set(parameters.map(({ name }) => name)),
+    rests: new Set(parameters.filter(({ type }) => type === 'rest').map(({ name }) => name)),
+    body: body?.type ?? null,
+    query,
+    isField: template === null,
+  };
+}
+
+type Named = Pick<OperationDescription, 'name' | 'resource' | 'place'>;
+
+function knownOf(
+  { name, resource, place }: Named,
+  from: FilledFrom,
+  placements: ReadonlyMap<string, Placement>,
+  complain: Complain,
+): Known | null {
+  const pattern = parsePattern(resource);
+  if (pattern === null || !isFilled(pattern, from)) {
+    complain(`resource ${resource}: a pattern of what the request says, e.g. task/{task}.`);
+    return null;
+  }
+  const found = (place === null ? [] : [place].flat()).flatMap((each) => {
+    const placement = placements.get(each);
+    if (placement === undefined) complain(`place ${each}: none of places.`);
+    else if (!isFilled(placement.id, from) || !isAsked(placement, from)) {
+      complain(`place ${each}: it takes what this request does not say.`);
+    }
+    return placement ?? [];
+  });
+  return { name, resource: pattern, placements: found, rests: from.rests };
 }
 
 function isFilled(pattern: Pattern, from: FilledFrom): boolean {
@@ -119,6 +150,7 @@ function isAsked({ ask }: Placement, from: FilledFrom): boolean {
 
 function requireCondition(
   condition: ConditionDescription,
+  { body }: OperationDescription,
   from: FilledFrom,
   complain: Complain,
 ): void {
@@ -133,5 +165,8 @@ function requireCondition(
   if (ways.length !== 1) complain(`when ${condition.name}: one of is, unless, present.`);
   if (!matchesType(condition)) {
     complain(`when ${condition.name}: its values are all of one type, and true or false alone.`);
+  }
+  if (condition.absent === true && body?.type === 'json' && body.list) {
+    complain(`when ${condition.name}: absent says nothing of a list.`);
   }
 }

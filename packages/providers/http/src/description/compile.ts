@@ -3,6 +3,7 @@ import type { Catalog } from '@countersign/core';
 import { compileOperation } from './compile-operation.ts';
 import { compilePlaces } from './compile-places.ts';
 import type { Compiled, CompiledOperation, CompiledRoot, Complain, Known } from './compiled.ts';
+import { isApiOrigin } from './origin.ts';
 import { isWithin, overlap, parsePathTemplate, shapeOf } from './path.ts';
 import { Description, MOST_OPERATIONS } from './shape.ts';
 
@@ -17,7 +18,7 @@ export class DescriptionError extends Error {
   }
 }
 
-/** Headers that are the connection's or the broker's own. */
+/** Headers of the connection (RFC 9110 section 7.6.1), of the broker, and by which a request becomes another. */
 const NOT_TO_SET =
   /^(?:host|connection|content-length|content-type|content-encoding|transfer-encoding|te|trailer|upgrade|expect|keep-alive|accept|accept-encoding|proxy-.*|cookie|authorization|x-http-method.*|x-method-override|x-original-.*|x-rewrite-.*|forwarded|x-forwarded-.*)$/;
 /** Where a credential may stand. */
@@ -71,18 +72,8 @@ function compileShape(description: Description, complain: Complain): Compiled {
   };
 }
 
-/** Law 3: a credential goes to one host, over TLS, or to this very machine. */
 function originOf(base: string, complain: Complain): string {
-  const url = URL.parse(base);
-  const isHere =
-    url !== null &&
-    /^(?:127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname) &&
-    url.protocol === 'http:';
-  const isNamed =
-    url?.protocol === 'https:' &&
-    /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(url.hostname) &&
-    !/^[\d.]+$/.test(url.hostname);
-  if (url === null || url.origin !== base || !(isHere || isNamed)) {
+  if (!isApiOrigin(base)) {
     complain(
       'base: an https origin by its name, e.g. https://api.example.com, or for a test an http origin on this machine. Paths stand in the templates, whole.',
     );
@@ -146,7 +137,7 @@ function requireDistinct(operations: readonly CompiledOperation[], complain: Com
   }
 }
 
-/** Pairs of operations with a path in common, where neither goes over the other. */
+/** Full names of operations in pairs that have a path in common, where neither goes over the other. */
 export function overlapping({ operations }: Compiled): readonly (readonly [string, string])[] {
   return operations.flatMap((one, at) =>
     operations
