@@ -7,7 +7,7 @@ import type { Deps } from './deps.ts';
 import { intentOf } from './intents.ts';
 import type { EntryDraft } from './ports.ts';
 
-/** Entries of every built-in catalog. */
+/** Entries of every built-in catalog: not of a described one, which counts by what humans adopted alone. */
 export function catalogEntries(deps: Deps): EntryDraft[] {
   return [...deps.providers.values()]
     .filter(({ catalog }) => catalog.description === undefined)
@@ -36,8 +36,8 @@ export function recordedEntries(
 }
 
 /**
- * Records what this server has built in, unless it is what was recorded last. Before genesis there is
- * nothing to record into; genesis itself carries them.
+ * Records what this server has built in, unless the ledger has it from an earlier start. Before genesis there
+ * is nothing to record into; genesis itself carries them.
  */
 export async function recordCatalogs(deps: Deps): Promise<void> {
   await deps.authority.refresh();

@@ -16,7 +16,10 @@ import type { HumanCaller } from './use-cases.ts';
 /** Descriptions that nobody adopted; the ledger keeps them all, so nobody fills it with them. */
 const MOST_UNADOPTED = 64;
 
-/** @throws CountersignError `invalid_request`, `conflict`, `forbidden` */
+/**
+ * The digest to sign for; of a description that the ledger has already the same one, and no second entry.
+ * @throws CountersignError `invalid_request`, `conflict`, `forbidden`, `unavailable`
+ */
 export async function recordDescription(
   deps: Deps,
   caller: HumanCaller,
@@ -55,7 +58,7 @@ function requireRoom({ authority: { state } }: Deps, { provider }: Catalog): voi
   if (unadopted.length < MOST_UNADOPTED) return;
   throw inputError(
     'conflict',
-    `${MOST_UNADOPTED} descriptions wait to be adopted. Adopt one of them, or take one as it is.`,
+    `${MOST_UNADOPTED} descriptions wait to be adopted: adopt one of those first, by its digest.`,
   );
 }
 

@@ -17,7 +17,13 @@ export interface ReadBody {
 
 const NOTHING: ReadBody = { document: undefined, contentType: null, bytes: null };
 
-/** @throws RequestRefusal */
+/**
+ * The body as described, and as it is sent; of none nothing, whatever was declared.
+ *
+ * @param described undefined: the operation has no body
+ * @param operation its name, for the refusal
+ * @throws RequestRefusal `unparseable_request`, `ambiguous_request`, `unknown_operation`
+ */
 export function readBody(
   request: Pick<InboundRequest, 'headers' | 'body'>,
   described: BodyDescription | undefined,

@@ -12,7 +12,12 @@ import { unreadable } from './refuse.ts';
 import { type Placing, resolvePlaces } from './resolve.ts';
 import { route } from './route.ts';
 
-/** @param origin where it is sent. @throws RequestRefusal */
+/**
+ * The calls of a request, where it leads, and what is sent in its place.
+ *
+ * @param origin where it is sent: the connection's, e.g. `https://api.example.com`
+ * @throws RequestRefusal
+ */
 export function judgeRequest(compiled: Compiled, origin: string, request: InboundRequest): Judged {
   const { description } = compiled;
   if (request.body.length > (description.limits?.body ?? LONGEST_BODY)) {
@@ -43,7 +48,7 @@ export function judgeRequest(compiled: Compiled, origin: string, request: Inboun
   };
 }
 
-/** @throws RequestRefusal */
+/** The same as a gateway wants it: where it leads is found out later. @throws RequestRefusal */
 export function classify(
   compiled: Compiled,
   request: InboundRequest,

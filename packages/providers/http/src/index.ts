@@ -30,6 +30,7 @@ export interface HttpProviderPorts {
 
 /** Milliseconds. */
 const DEADLINES = { resolveConfig: 30_000, check: 30_000 } as const;
+/** Of one question to the API. */
 const PATIENCE = 10_000;
 
 /** Of what an API says that it did nothing, where its description does not say: asked too often. */
@@ -54,6 +55,10 @@ function plain({ name, summary, effects, exchangeable, request }: Catalog['opera
   return { name, summary, effects, exchangeable, request };
 }
 
+/**
+ * The provider that a description makes: it forwards, and mints nothing. Resources are what its patterns give, and
+ * none covers another.
+ */
 export function createHttpProvider(
   compiled: Compiled,
   { clock, upstream }: HttpProviderPorts,

@@ -17,6 +17,7 @@ export interface Judged {
   readonly conceal: ((answer: Uint8Array) => Uint8Array) | null;
 }
 
+/** Operations that a request is too, by what it says: of each condition that holds (Law 3). */
 export function raisedBy(
   { conditions, described }: Pick<CompiledOperation, 'conditions' | 'described'>,
   sources: Sources,
@@ -30,6 +31,7 @@ export function raisedBy(
   });
 }
 
+/** One on each resource that the request names. @throws RequestRefusal `ambiguous_request` where it names none */
 export function callsOf({ name, resource }: Known, sources: Sources): readonly GatewayCall[] {
   const resources = fill(resource, sources);
   if (resources === null) {
@@ -38,6 +40,7 @@ export function callsOf({ name, resource }: Known, sources: Sources): readonly G
   return resources.map((each) => ({ operation: name, resource: each }));
 }
 
+/** Each call once, in order. */
 export function distinct(calls: readonly GatewayCall[]): readonly GatewayCall[] {
   const seen = new Set<string>();
   return calls.filter(({ operation, resource }) => {
@@ -46,6 +49,7 @@ export function distinct(calls: readonly GatewayCall[]): readonly GatewayCall[] 
   });
 }
 
+/** Law 3: no header of the agent's but the type of its body and an answer it may have. `contentType` null: no body. */
 export function headersOf(
   { description }: Compiled,
   { headers }: InboundRequest,

@@ -16,8 +16,12 @@ export function isMethodOverride(name: string): boolean {
 }
 
 /**
- * By decoded name, in the order they came. A name that ends in `[]` may come again.
- * @throws RequestRefusal
+ * `application/x-www-form-urlencoded` (WHATWG URL section 5.1), as one reading: values by decoded name, in the order
+ * they came. A name that ends in `[]` may come again.
+ *
+ * @param what it is, for the refusal, e.g. `The query`
+ * @param longest in bytes
+ * @throws RequestRefusal `unparseable_request`, `ambiguous_request`
  */
 export function readFields(text: string, what: string, longest = LONGEST): Fields {
   const fields = new Map<string, string[]>();
@@ -58,7 +62,10 @@ function decode(text: string, what: string): string {
   throw unreadable(`${what} has an escape that is no text.`);
 }
 
-/** @throws RequestRefusal for a name that is none of these */
+/**
+ * @param known of the operation; `common`: of all operations
+ * @throws RequestRefusal `unknown_operation` for a name that is neither
+ */
 export function requireKnown(
   names: Iterable<string>,
   known: readonly string[] | 'any',

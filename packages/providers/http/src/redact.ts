@@ -4,7 +4,10 @@ import { parsePointer } from './description/pointer.ts';
 
 const REDACTED = '[redacted]';
 
-/** What an agent may see of a whole answer. It throws where that cannot be told: then nothing is shown. */
+/**
+ * What an agent may see of a whole answer: JSON with `[redacted]` at each pointer (RFC 6901, and `*` for every
+ * element). It throws a ProviderError where that cannot be told: then nothing is shown.
+ */
 export function redacting(pointers: readonly string[]): (answer: Uint8Array) => Uint8Array {
   const places = pointers.map((pointer) => parsePointer(pointer) ?? []);
   return (answer) => {

@@ -101,6 +101,7 @@ async function answerTo(
   { fresh, spend, signal }: ResolveAsk,
 ): Promise<unknown> {
   const key = `${scope} ${JSON.stringify(question)}`;
+  // Law 2: what is delete-capable asks afresh.
   const recent = fresh ? undefined : cache.get(key);
   if (recent !== undefined) return recent.value;
   spend();
@@ -109,7 +110,10 @@ async function answerTo(
   return answer;
 }
 
-/** @throws ProviderError where it is no JSON, too long, or breaks off */
+/**
+ * The JSON of an answer with status 200; null for 404 and 410, which say that nothing is there.
+ * @throws ProviderError where it has another status, is no JSON, too long, or breaks off
+ */
 export async function readAnswer({ status, body }: UpstreamAnswer): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let size = 0;

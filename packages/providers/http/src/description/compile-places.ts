@@ -5,6 +5,7 @@ import { type PathTemplate, parsePathTemplate } from './path.ts';
 import { parsePattern, parsePlace, placesIn } from './pattern.ts';
 import type { Description } from './shape.ts';
 
+/** Places by their names; what is wrong with one is complained of, and one without an id is left out. */
 export function compilePlaces(
   { places }: Description,
   complain: Complain,

@@ -13,6 +13,8 @@ export function matchesType({ is, unless }: ConditionDescription): boolean {
 }
 
 /**
+ * Whether the request is the condition's operation too (Law 3: in doubt it is).
+ *
  * @param values what stands in its place
  * @param isText whether all values come as text there: in a path, a query or a form. Elsewhere text is another type
  */

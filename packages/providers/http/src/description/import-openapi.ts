@@ -14,7 +14,10 @@ import type { Description, OperationDescription } from './shape.ts';
 
 const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'] as const;
 
-/** @throws Error with what is missing, in words */
+/**
+ * @param document OpenAPI 3.0 or 3.1, read from JSON; references within it are followed
+ * @throws Error with what is missing, in words
+ */
 export function importOpenApi(document: unknown, options: ImportOptions): Imported {
   const root = objectOf(document);
   const paths = objectOf(root?.['paths']);

@@ -1,4 +1,7 @@
-/** Of templates that fit one path the narrowest, where the API is known to route so. Elsewhere the path is refused (Law 3). */
+/**
+ * Of templates that fit one path the narrowest, where the API is known to route so. Elsewhere such a path is refused
+ * (Law 3).
+ */
 import { isWithin, parsePathTemplate } from './path.ts';
 import type { OperationDescription } from './shape.ts';
 

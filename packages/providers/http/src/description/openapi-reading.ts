@@ -5,7 +5,7 @@ import type { BodyDescription } from './shape.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** `isOpen`: what it may hold is not said. */
+/** The body of an operation, by its first JSON, else form, else any type. `isOpen`: what it may hold is not said. */
 export function bodyOf(
   root: Json,
   operation: Json,

@@ -20,6 +20,7 @@ export interface Tried {
   readonly detail: string | null;
 }
 
+/** Each example in its order, judged as the gateway would, with answers of its own in the API's place. */
 export async function tryExamples(
   compiled: Compiled,
   examples: readonly Example[],

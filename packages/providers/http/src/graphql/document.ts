@@ -39,7 +39,10 @@ export interface ReadDocument {
   readonly body: Uint8Array;
 }
 
-/** @throws RequestRefusal `unparseable_request` */
+/**
+ * GraphQL (October 2021) section 2, of a request by POST as JSON: its root fields, with variables in their places.
+ * @throws RequestRefusal `unparseable_request`
+ */
 export function readDocument({ method, query, headers, body }: InboundRequest): ReadDocument {
   if (method !== 'POST' || query !== null) throw unreadable('GraphQL is sent by POST.');
   const type = (headers.get('content-type') ?? '').replace(/\s/g, '').toLowerCase();

@@ -7,7 +7,7 @@ import { redacting } from '../redact.ts';
 import { ambiguous, unknown } from '../refuse.ts';
 import { type RootField, readDocument } from './document.ts';
 
-/** @throws RequestRefusal */
+/** What `judgeRequest` says of any other request. `origin`: where it is sent. @throws RequestRefusal */
 export function judgeGraphql(compiled: Compiled, origin: string, request: InboundRequest): Judged {
   const { kind, roots, body } = readDocument(request);
   const judged = roots.flatMap((root) => {
