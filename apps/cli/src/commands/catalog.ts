@@ -12,7 +12,7 @@ import { type Act, collect, type Given, noun, type Registrar, verb } from '../re
 import { type Seat, takeSeat } from '../session.ts';
 import { newStatementId, proposeSigned, settle } from '../statements.ts';
 import { table } from '../table.ts';
-import { clean, factLines } from '../text.ts';
+import { clean, factLines, lengthOf, WIDTH, wrap } from '../text.ts';
 import { addCatalogFiles } from './catalog-file.ts';
 
 export function addCatalog(program: Registrar): void {
@@ -190,23 +190,36 @@ const show: Act = async (context, given) => {
       ),
     ]),
     '',
-    ...table(
-      ['OPERATION', 'PRODUCTION', 'ELSEWHERE', 'YOURS', 'WHAT IT DOES AT WORST'],
-      view.operations.map(({ name, production, elsewhere, own, summary }) => [
-        name,
-        casesOf(production),
-        casesOf(elsewhere),
-        own ?? '',
-        summary,
-      ]),
-      { fixed: [0, 1, 2, 3] },
-    ),
+    ...operationLines(view.operations),
   ]);
   return EXIT.done;
 };
 
+type Operations = CatalogView['operations'];
+
+/** A table; where its names, which people type, leave no room in 80 columns, each operation on lines of its own. */
+export function operationLines(operations: Operations): string[] {
+  const rows = table(
+    ['OPERATION', 'PRODUCTION', 'ELSEWHERE', 'YOURS', 'WHAT IT DOES AT WORST'],
+    operations.map(({ name, production, elsewhere, own, summary }) => [
+      name,
+      casesOf(production),
+      casesOf(elsewhere),
+      own ?? '',
+      summary,
+    ]),
+    { fixed: [0, 1, 2, 3] },
+  );
+  if (rows.every((row) => lengthOf(row) <= WIDTH)) return rows;
+  return operations.flatMap(({ name, production, elsewhere, own, summary }) => {
+    const effects = `production ${casesOf(production)}; elsewhere ${casesOf(elsewhere)}`;
+    const yours = own === null ? '' : `; yours ${own}`;
+    return [clean(name), ...wrap(`  ${effects}${yours}. ${clean(summary)}`, WIDTH, '  ')];
+  });
+}
+
 /** `delete, parts write`: of the whole, and where it differs of parts only. */
-function casesOf({ whole, narrowed }: CatalogView['operations'][number]['production']): string {
+function casesOf({ whole, narrowed }: Operations[number]['production']): string {
   const [all, part] = [whole ?? 'denied', narrowed ?? 'denied'];
   return all === part ? all : `${all}, parts ${part}`;
 }
