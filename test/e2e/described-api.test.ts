@@ -286,8 +286,10 @@ describe('an agent of that API', () => {
     });
     expect(done).toEqual([]);
   });
+});
 
-  test('is added as well where it is GitHub’s twelve hundred operations', async () => {
+describe('another description', () => {
+  test('of GitHub’s twelve hundred operations is adopted as well, and nothing of it offered to whose work is elsewhere', async () => {
     const { alice, bob, cursor } = deployment;
     const ran = await carol.run(['catalog', 'adopt', 'github', '--shipped', '--reason', 'ours']);
     expect(ran.status, ran.stderr).toBe(4);
@@ -296,7 +298,6 @@ describe('an agent of that API', () => {
     expect(await bob.sign(items.at(-1)?.id ?? '')).toMatchObject({ status: 'complete' });
     const listed = await carol.run(['catalog', 'list']);
     expect(listed.stdout).toMatch(/^github +12\d\d +1 +/m);
-    // Whose connections are elsewhere asks for nothing there.
     const me = await cursor.agent.me();
     expect(me.may_request.some(({ operation }) => operation.startsWith('github:'))).toBe(false);
   });

@@ -20,7 +20,10 @@ export async function accountOf(compiled: Compiled, ask: Ask): Promise<string | 
   const [found, ...others] = valuesAt(answer, parsePointer(account.id) ?? []);
   const isNamed = typeof found === 'string' || Number.isSafeInteger(found);
   if (isNamed && others.length === 0 && String(found).length <= 256) return String(found);
-  throw new ProviderError('misconfigured', 'The API does not say whose credential this is.');
+  throw new ProviderError(
+    'misconfigured',
+    `The API does not say whose credential this is: ${account.ask.text} answers with no name at ${account.id}.`,
+  );
 }
 
 /** Never throws for what it looks at: an unreachable provider is a finding. */

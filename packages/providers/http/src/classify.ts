@@ -20,9 +20,8 @@ import { route } from './route.ts';
  */
 export function judgeRequest(compiled: Compiled, origin: string, request: InboundRequest): Judged {
   const { description } = compiled;
-  if (request.body.length > (description.limits?.body ?? LONGEST_BODY)) {
-    throw unreadable('The body is longer than this API takes.');
-  }
+  const longest = description.limits?.body ?? LONGEST_BODY;
+  if (request.body.length > longest) throw unreadable(`The body has at most ${longest} bytes.`);
   if (request.path === description.graphql?.path) return judgeGraphql(compiled, origin, request);
   const { operation, bound } = route(compiled, request.method, request.path);
   const { described } = operation;

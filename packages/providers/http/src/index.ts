@@ -138,7 +138,10 @@ async function completeConfig(
 ): Promise<ResolvedConfig> {
   const account = await accountOf(compiled, ask);
   if (account !== null && draft.account !== null && draft.account !== account) {
-    throw new ProviderError('misconfigured', `The credential is of ${account}.`);
+    throw new ProviderError(
+      'misconfigured',
+      `The credential is of ${account}, not of ${draft.account}: enter that one's, or leave account out.`,
+    );
   }
   const { endpoint, ids } = draft;
   const named = account ?? draft.account;

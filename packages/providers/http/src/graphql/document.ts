@@ -139,7 +139,8 @@ function requireOneReading(document: DocumentNode): void {
     nodes: readonly { readonly name: { readonly value: string } }[] | undefined,
   ): void => {
     const names = (nodes ?? []).map(({ name }) => name.value);
-    if (new Set(names).size !== names.length) throw unreadable('Something is named twice.');
+    if (new Set(names).size !== names.length)
+      throw unreadable('An argument, a member or a variable is named twice.');
   };
   visit(document, {
     Directive: () => {
@@ -178,7 +179,7 @@ function variablesOf(
     values.set(name, isGiven || defaultValue === undefined ? given[name] : literal(defaultValue));
   }
   for (const name of Object.keys(given)) {
-    if (!values.has(name)) throw unreadable('There is a variable that is not declared.');
+    if (!values.has(name)) throw unreadable('variables has one that the query does not declare.');
   }
   return values;
 }
@@ -202,7 +203,8 @@ function rootOf(node: FieldNode, variables: ReadonlyMap<string, unknown>): RootF
     (node.arguments ?? []).map(({ name, value }) => {
       visit(value, {
         Variable: (each) => {
-          if (!variables.has(each.name.value)) throw unreadable('A variable is not declared.');
+          if (!variables.has(each.name.value))
+            throw unreadable('The query has a variable that it does not declare.');
         },
       });
       return [name.value, valueFromASTUntyped(value, Object.fromEntries(variables))];
