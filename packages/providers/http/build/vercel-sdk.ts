@@ -43,7 +43,7 @@ function membersOf(schema: string): readonly string[] | null {
 }
 
 function operationIn(text: string, bodies: Bodies): Sketched | null {
-  const [, path] = /pathToFunc\("([^"]+)"\)/.exec(text) ?? [];
+  const [, path] = /pathToFunc\(\s*"([^"]+)",?\s*\)/.exec(text) ?? [];
   const [, method] = /\n {4}method: "([A-Z]+)"/.exec(text) ?? [];
   const [, name] = /operationID: "([^"]+)"/.exec(text) ?? [];
   if (path === undefined || method === undefined || name === undefined) return null;

@@ -75,7 +75,16 @@ const SIGNS: Review = {
   effect: 'reveal',
   reason: 'it may show the secret its deliveries are signed by',
 };
+const PRINTS: Review = { effect: 'reveal', reason: 'logs hold what services print, secrets too' };
 const REVIEWS: Readonly<Record<string, Review>> = {
+  getDeploymentEvents: PRINTS,
+  getRuntimeLogs: PRINTS,
+  getSdkKeys: { effect: 'reveal', reason: 'it may show a key' },
+  'get-integration-resource': { effect: 'reveal', reason: 'it may show the secrets of a resource' },
+  'get-integration-resources': {
+    effect: 'reveal',
+    reason: 'it may show the secrets of a resource',
+  },
   getProject: {
     reason: 'values of variables, secrets to pass its protection and deploy hooks are taken out',
     redact: ['/env', '/protectionBypass', '/link/deployHooks'],
@@ -107,7 +116,12 @@ function isHarmful(request: string, parameter: string): boolean {
   return parameter === 'slug' || (parameter === 'resume' && request.startsWith('GET '));
 }
 
-const reviewed = review(description.operations, REVIEWS).map((operation): OperationDescription => {
+/** The registry of images answers elsewhere, and names team and project by what may be given to another one. */
+const described = description.operations.filter(
+  ({ request }) => !/ \/v2\/\{teamSlug\}/.test(request),
+);
+
+const reviewed = review(described, REVIEWS).map((operation): OperationDescription => {
   const { request, effect } = operation;
   const isEnv =
     request.startsWith('GET ') && /\/env(?:\/|$)/.test(request.replace(/\{[^}]*\}/g, '_'));
