@@ -75,7 +75,7 @@ async function measure(options: Options, say: (line: string) => unknown): Promis
     if (bao === null) say('no bao on PATH: OpenBao is left out');
     else yardsticks.push(await started(startOpenBao(bao, identity)));
 
-    const gateway = await startGateway(ours);
+    const gateway = await startGateway(ours, database.url());
     undo.push(() => gateway.stop());
     await gateway.refresh();
 
@@ -86,10 +86,9 @@ async function measure(options: Options, say: (line: string) => unknown): Promis
     });
     const issueOf = ({ name, ports, issue }: Subject) => ({ name, ports, ask: issue });
     say('warming up');
-    const { passThrough } = gateway;
     await warmUp([
       ...[workOf('issue'), workOf('denied'), ...yardsticks.map(issueOf)],
-      ...[gateway.ours, passThrough],
+      ...[gateway.ours, ...gateway.passThroughs],
     ]);
     const rows: Row[] = [];
     for (const clients of CLIENTS) {
@@ -101,13 +100,13 @@ async function measure(options: Options, say: (line: string) => unknown): Promis
           issue: () => [workOf('issue'), ...yardsticks.map(issueOf)],
           denied: () => [workOf('denied'), issueOf(bare)],
           exchange: () => [workOf('exchange')],
-          forward: () => [gateway.ours, passThrough],
+          forward: () => [gateway.ours, ...gateway.passThroughs],
         }[work]();
         rows.push(...rowsOf(work, await compare(contenders, { clients, ...turn })));
       }
     }
     const memory = Object.fromEntries(
-      [ours, ...yardsticks, gateway].map(({ name, pids }) => [
+      [ours, ...yardsticks, ...gateway.passThroughs].map(({ name, pids }) => [
         name,
         Math.max(...pids.map(peakMemory)),
       ]),

@@ -5,57 +5,14 @@
  */
 import { createServer } from 'node:http';
 import { compactVerify, importJWK, type JWK, SignJWT } from 'jose';
-import postgres from 'postgres';
+import { sharedCommit } from './shared-commit.ts';
 
 const { PORT, DATABASE_URL = '', CLIENT_JWK = '{}', SIGNING_JWK = '{}' } = process.env;
 const issuer = `http://localhost:${PORT}`;
 const parse = (text: string): JWK => JSON.parse(text);
 const clientKey = await importJWK(parse(CLIENT_JWK), 'EdDSA');
 const signingKey = await importJWK(parse(SIGNING_JWK), 'EdDSA');
-const sql = postgres(DATABASE_URL, { max: 1, onnotice: () => undefined });
-await sql`drop schema if exists bare cascade`;
-await sql`create schema bare`;
-await sql`create table bare.issued (jti text primary key, bytes bytea not null)`;
-
-interface Waiting {
-  readonly jti: string;
-  readonly bytes: Buffer;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-let queue: Waiting[] = [];
-let running = false;
-
-function durable(jti: string, bytes: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    queue.push({ jti, bytes, resolve, reject });
-    if (!running) void commit();
-  });
-}
-
-async function commit(): Promise<void> {
-  running = true;
-  await null;
-  while (queue.length > 0) {
-    const batch = queue;
-    queue = [];
-    try {
-      await sql`insert into bare.issued (jti, bytes) select * from unnest(
-        ${sql.array(
-          batch.map(({ jti }) => jti),
-          1009,
-        )}::text[],
-        ${sql.array(
-          batch.map(({ bytes }) => bytes),
-          1001,
-        )}::bytea[])`;
-      for (const { resolve } of batch) resolve();
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-  }
-  running = false;
-}
+const durable = await sharedCommit(DATABASE_URL, 'bare');
 
 async function issue(body: string): Promise<string> {
   const assertion = new URLSearchParams(body).get('client_assertion') ?? '';

@@ -1,5 +1,6 @@
 /** One read of Railway's by way of the broker, and by way of nothing but a proxy: the same upstream, the same answer. */
 import { createAgent, createClient } from '@countersign/client';
+import type { Secret } from '@countersign/core';
 import {
   buildRental,
   ENDPOINT_PATH,
@@ -13,11 +14,15 @@ import { jsonRequest } from '../keep-alive.ts';
 import type { CountersignSubject } from './countersign.ts';
 import { type Ask, expectStatus, type Spawned, spawnServer } from './subject.ts';
 
-export interface GatewaySubjects {
+interface PassThrough {
   readonly name: string;
   readonly pids: readonly number[];
+}
+
+export interface GatewaySubjects {
   readonly ours: Contender;
-  readonly passThrough: Contender;
+  /** The bare one first, then the one that makes a row durable for each request. */
+  readonly passThroughs: readonly (Contender & PassThrough)[];
   /** Asks for a token that lasts through the next turns. */
   refresh(): Promise<void>;
   stop(): Promise<void>;
@@ -26,11 +31,14 @@ export interface GatewaySubjects {
 const WHERE = { connection: 'railway', environment: 'staging' };
 const PATH = `/gateway/railway${ENDPOINT_PATH}`;
 
-export async function startGateway(subject: CountersignSubject): Promise<GatewaySubjects> {
+export async function startGateway(
+  subject: CountersignSubject,
+  databaseUrl: Secret,
+): Promise<GatewaySubjects> {
   const { deployment } = subject;
   // The same world, to the last id, as the one that is served.
   const rental = buildRental(new RailwaySimulator({ seed: 'bench' }));
-  const [upstreamPort, proxyPort] = [await freePort(), await freePort()];
+  const upstreamPort = await freePort();
   const url = `http://127.0.0.1:${upstreamPort}`;
   const started: Spawned[] = [];
   const stop = async (): Promise<void> => {
@@ -38,12 +46,21 @@ export async function startGateway(subject: CountersignSubject): Promise<Gateway
   };
   try {
     started.push(await spawnServer('railway-server.ts', { PORT: String(upstreamPort) }));
-    const proxy = await spawnServer('pass-through-server.ts', {
-      PORT: String(proxyPort),
-      UPSTREAM: `${url}${ENDPOINT_PATH}`,
-      CREDENTIAL: rental.tokens.account.secret,
-    });
-    started.push(proxy);
+    const proxies: { name: string; port: number; pids: number[] }[] = [];
+    for (const [name, env] of [
+      ['pass-through', {}],
+      ['pass-through with a durable row', { DATABASE_URL: databaseUrl.reveal() }],
+    ] as const) {
+      const port = await freePort();
+      const proxy = await spawnServer('pass-through-server.ts', {
+        PORT: String(port),
+        UPSTREAM: `${url}${ENDPOINT_PATH}`,
+        CREDENTIAL: rental.tokens.account.secret,
+        ...env,
+      });
+      started.push(proxy);
+      proxies.push({ name, port, pids: [proxy.pid] });
+    }
     await connectRailway(deployment, { url, rental });
     const resource = `environment/${rental.staging.id}`;
     const operations = ['railway:environment'];
@@ -55,13 +72,13 @@ export async function startGateway(subject: CountersignSubject): Promise<Gateway
     const { broker, cursor } = deployment;
     const bearer = createAgent(createClient({ server: broker.url }), { ...cursor, bind: false });
     let request: Buffer = Buffer.alloc(0);
-    const bare = jsonRequest(new URL(PATH, `http://127.0.0.1:${proxyPort}`), body);
     const askOf = (next: () => Buffer): Ask => ({ next, check: expectStatus(200) });
     return {
-      name: 'pass-through',
-      pids: [proxy.pid],
       ours: { name: subject.name, ports: subject.ports, ask: askOf(() => request) },
-      passThrough: { name: 'pass-through', ports: [proxyPort], ask: askOf(() => bare) },
+      passThroughs: proxies.map(({ name, port, pids }) => {
+        const bare = jsonRequest(new URL(PATH, `http://127.0.0.1:${port}`), body);
+        return { name, pids, ports: [port], ask: askOf(() => bare) };
+      }),
       async refresh() {
         const { token } = await bearer.token(details(operations, [resource], WHERE));
         request = jsonRequest(new URL(PATH, broker.url), body, [
