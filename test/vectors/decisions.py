@@ -319,6 +319,7 @@ class Vector(Ledger):
         self.ended("deleted live", "lease.revoked", lease, reason="it ended")
         self.script()
         self.forwards()
+        self.hook("end")
 
     def forward(self, name, jti, rights, jkt=None, uses=(), agent="cursor", ids=("env-1",)):
         self.hook(name)
@@ -370,6 +371,7 @@ class Vector(Ledger):
             "catalog": digest(CATALOG), "resources": ["public"],
             "operations": [{"name": "postgres:drop", "effect": "delete"}],
         }], sql=SCRIPT, assessment={**assessment, **o.get("assessment", {})}, request=o.get("request"))
+        self.script_body = body
         script = self.propose("script proposed", "grant.create", body, [ALICE], ID["script"])
         self.sign("script granted", script, BOB)
         self.hook("run")
@@ -453,6 +455,85 @@ MOVED_ENV = [details(["postgres:select"], ["public.orders"], "pg", "production")
 REVOKE = {"grant": ID["read"], "reason": "a vector"}
 FETCH = {"grant": ID["fetch"], "effect": "read", "operations": ["railway:service"], "resources": ["environment/env-1"]}
 SELECT = {"grant": ID["read"], "effect": "read", "operations": ["postgres:select"], "resources": ["public.orders"]}
+
+
+def asks(name="asked", agent="cursor", sender=AGENT_2.kid):
+    """A step: an agent asks for a grant, with a key that may be one it has not registered yet."""
+    def step(ledger):
+        ledger.append(name, "access_request.filed", {
+            "request": ASKED, "agent": ID[agent], "sender": sender, "draft": None, "reason": "a vector"})
+    return step
+
+
+def answers(*signers, name="answered", **more):
+    """A step: a grant that answers that request, with a key or none."""
+    def step(ledger):
+        body = {"request": ASKED, **more}
+        body = deleting(**body) if len(signers) > 1 else grant([("postgres:select", "read")], ["public.orders"], **body)
+        made = ledger.propose(name, "grant.create", body, signers[:1])
+        if len(signers) > 1:
+            ledger.after = lambda: ledger.sign(f"{name} and signed", made, signers[1])
+    return step
+
+
+def unfounded(**more):
+    """A step: SQL to be granted, by a dry run whose entry is another's or nowhere."""
+    def step(ledger):
+        body = {**ledger.script_body, **more}
+        ledger.propose("unfounded", "grant.create", body, [ALICE])
+    return step
+
+
+def signed_after(ledger):
+    ledger.after()
+
+
+def head_of(entries):
+    return {"size": len(entries), "root": b64u(hash_root([leaf(entry) for entry in entries]))}
+
+
+def restored(replayed=0, lost=3, claimed=None, accepted=None):
+    """A step: the database was one that its mirror is ahead of, and these last entries were replayed onto it."""
+    def step(ledger):
+        database = head_of(ledger.entries[:len(ledger.entries) - replayed])
+        mirror = {"size": database["size"] + lost, "root": b64u(b"\11" * 32)}
+        by = None
+        if accepted is not None:
+            made = ledger.propose("accepted", "restore.accept", {
+                "mirror": mirror, "restored": database, "reason": "a vector"}, [ALICE])
+            ledger.sign("accepted by two", made, accepted)
+            by = made[0]
+        ledger.append("restored", "restored", {
+            "line": {"number": 1, "id": uuid(9100)}, "mirror": mirror, "database": database,
+            "lost": {"first": database["size"], "last": database["size"] + lost - 1},
+            "replayed": replayed if claimed is None else claimed, "accepted": by})
+    return step
+
+
+def invited(ledger):
+    """A step: anything that no replay would write."""
+    ledger.append("invited", "human.invited", {"human": ID["alice"]})
+
+
+def steps(*made):
+    def step(ledger):
+        for each in made:
+            each(ledger)
+    return step
+
+
+def left_open(ledger):
+    """Two leases that nothing ended: one whose time is over at the latest entry, and one whose time ends with it."""
+    token = ledger.issue("reads late", [ID["read"]], [details(["postgres:select"], ["public.orders"])], life=300)
+    ledger.exchange("reading late", token, [SELECT], life=60)
+    ledger.exchange("reading later", token, [SELECT], life=60)
+    invited(ledger)
+
+
+ASKED = uuid(8100)
+NOWHERE = {"kind": "dry-run", "v": 1, "body": {"dropped": ["public.old"], "dry_run": uuid(8101)}}
+DROPS_MORE = [{"catalog": digest(CATALOG), "resources": ["private", "public"],
+               "operations": [{"name": "postgres:drop", "effect": "delete"}]}]
 
 
 def variants():
@@ -598,6 +679,33 @@ def variants():
     yield v("a delete forwarded once more than granted", "wiping", "used 2 times", kept=True)
     yield v("a use of a request given back twice", "use back again", "could come back", back_twice=True)
     yield v("a use of a request given back to another grant", "use back", "other uses", wipe_returned=[ID["delete"]])
+    missing = "no access request of its agent"
+    yield v("a grant that names a key its agent neither has nor asked with", "answered", "neither has nor asked with",
+            {"end": steps(asks(), answers(ALICE, BOB, sender=LEDGER.kid))})
+    yield v("a grant that names another agent's key", "answered", "neither has nor asked with",
+            {"end": steps(asks(), answers(ALICE, BOB, sender=OTHER.kid))})
+    yield v("a grant that answers another agent's request", "answered", missing,
+            {"end": steps(asks(agent="scribe"), answers(ALICE))})
+    yield v("another agent's request answered, though the database was restored", "answered", missing,
+            {"end": steps(asks(agent="scribe"), answers(ALICE), restored(replayed=1))})
+    yield v("a grant that answers nothing, at the end", "answered", missing, {"end": answers(ALICE)})
+    yield v("a grant that answers nothing, though the database was restored behind it", "answered", missing,
+            {"end": steps(answers(ALICE), restored())})
+    yield v("a grant that answers nothing, though two humans accepted the database", "answered", missing,
+            {"end": steps(answers(ALICE), restored(replayed=1, accepted=BOB))})
+    yield v("a grant that answers nothing, before anything that is not replayed", "answered", missing,
+            {"end": steps(answers(ALICE), invited, restored(replayed=2))})
+    yield v("a script that nobody tried, though the database was restored behind it", "unfounded", "dry run of this SQL",
+            {"end": steps(unfounded(reason="again", assessment=NOWHERE), restored())})
+    yield v("a script tried on another resource, though the database was restored", "unfounded", "dry run of this SQL",
+            {"end": steps(unfounded(permissions=DROPS_MORE), restored(replayed=1))})
+    yield v("another script than was tried, though the database was restored", "unfounded", "dry run of this SQL",
+            {"end": steps(unfounded(sql="drop table public.new"), restored(replayed=1))})
+    yield v("a script whose assessment names no entry, though the database was restored", "unfounded", "dry run of this SQL",
+            {"end": steps(unfounded(assessment={**NOWHERE, "body": {"dropped": []}}), restored(replayed=1))})
+    yield v("a restored database that is not right before what it says was replayed", "restored", "not right behind",
+            {"end": steps(invited, restored(claimed=1))})
+    yield v("a token of the time before the database was restored", "reading", "no token", {"reading": restored()})
     yield v("a session by a key of nobody", "session", "may sign", then=strange_session)
 
 
@@ -606,9 +714,10 @@ PROVEN = {"what": "environment, proven by railway", "decisions": 5}
 
 def oddities():
     """Ledgers that are as they must be, and of which there is something to say all the same."""
-    def odd(name, remarks, unjudged, before=None, **options):
+    def odd(name, remarks, unjudged, before=None, leases=6, open_=0, overdue=0, **options):
         ledger = Vector(before, **options)
         return {"name": name, "entries": ledger.entries, "unjudged": [*unjudged, PROVEN],
+                "leases": {"made": leases, "open": open_, "overdue": overdue},
                 "remarks": [{"index": ledger.at(at), "says": says} for at, says in remarks]}
 
     def ended_again(ledger):
@@ -620,6 +729,18 @@ def oddities():
     yield odd("a lease that ended twice", [("read again", "had ended before")], [], {"updates": ended_again})
     yield odd("a guardrail, which is not evaluated here", [], [{"what": "guardrail nights", "decisions": 14}],
               {"reading": statement("guardrail.add", rule, ALICE)})
+    yield odd("leases that nothing ended", [], [], {"end": left_open}, leases=8, open_=2, overdue=1)
+    answer = "a grant that answers a request, with "
+    yield odd(f"{answer}no key", [], [], {"end": steps(asks(), answers(ALICE))})
+    yield odd(f"{answer}the key it asked with", [], [], {"end": steps(asks(), answers(ALICE, BOB, sender=AGENT_2.kid))})
+    yield odd(f"{answer}its agent's own key", [], [], {"end": steps(asks(), answers(ALICE, BOB))})
+    lost = "a restored database, and what answers "
+    yield odd(f"{lost}what is lost", [], [], {"end": steps(answers(ALICE), restored(replayed=1), invited)})
+    yield odd(f"{lost}what is lost, signed after", [], [],
+              {"end": steps(answers(ALICE, BOB), restored(replayed=1), signed_after, invited)})
+    yield odd(f"{lost}what was tried in the lost time", [], [],
+              {"end": steps(unfounded(assessment=NOWHERE), restored(replayed=1), invited)})
+    yield odd("a restored database that two humans accepted", [], [], {"end": steps(restored(accepted=BOB), invited)})
 
 
 def anothers(ledger):
@@ -672,7 +793,8 @@ def main():
             for each in variants()
         ],
         "odd": [
-            {"name": each["name"], "remarks": each["remarks"], "unjudged": each["unjudged"], **ledger_of(each["entries"])}
+            {"name": each["name"], "remarks": each["remarks"], "unjudged": each["unjudged"], "leases": each["leases"],
+             **ledger_of(each["entries"])}
             for each in oddities()
         ],
         "entries": shared,

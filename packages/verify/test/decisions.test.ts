@@ -43,6 +43,7 @@ const vectors: {
     readonly name: string;
     readonly remarks: readonly { readonly index: number; readonly says: string }[];
     readonly unjudged: readonly Unjudged[];
+    readonly leases: { readonly made: number; readonly open: number; readonly overdue: number };
   })[];
   readonly entries: Readonly<Record<string, { readonly id: string }>>;
 } = JSON.parse(
@@ -107,7 +108,8 @@ describe('a ledger that another program made', () => {
 
   test.each(vectors.odd)('verifies, and more is said of it: $name', async (odd) => {
     const report = await verifyExport(exportOf(odd));
-    expect(report).toMatchObject({ ok: true, finding: null, unjudged: odd.unjudged });
+    const { unjudged, leases } = odd;
+    expect(report).toMatchObject({ ok: true, finding: null, unjudged, leases });
     expect(report.remarks).toEqual(
       odd.remarks.map(({ index, says }) => ({
         index,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { encodeEntry, leafHash } from '@countersign/ledger';
 import fc from 'fast-check';
@@ -181,6 +182,7 @@ describe('a false export is refused, and the entry named', () => {
     expect(report.ok).toBe(false);
     expect(report.finding?.index).toBe(at);
     expect(report.finding?.reason).toMatch(reason);
+    expect(report.finding).not.toHaveProperty('between');
   });
 
   test('history rewritten and signed anew differs from the trees seen before', async () => {
@@ -191,9 +193,13 @@ describe('a false export is refused, and the entry named', () => {
     expect((await verify(rewritten, { seen })).finding).toMatchObject({
       index,
       id: forged(index).id,
+      between: { first: index, last: index },
     });
-    const wide = await verify(rewritten, { seen: [seenAt(ledger.entries, 13)] });
-    expect(wide.finding).toMatchObject({ index: null });
+    const rarely = [seenAt(ledger.entries, 5), seenAt(ledger.entries, 10)];
+    const wide = await verify(rewritten, { seen: rarely });
+    expect(wide.finding).toMatchObject({ index: null, id: null, between: { first: 5, last: 9 } });
+    const latest = await verify(rewritten, { seen: [seenAt(ledger.entries, 13)] });
+    expect(latest.finding).toMatchObject({ index: null });
   });
 
   test('a tree shorter than one seen before', async () => {
@@ -212,8 +218,76 @@ describe('a false export is refused, and the entry named', () => {
   });
 });
 
-test.each(['', 'alice', 'a+b+c'])('%j is nothing that could be trusted', async (trust) => {
-  await expect(verify(lines, { trust })).rejects.toMatchObject({ code: 'invalid_request' });
+test.each<[string, RegExp]>([
+  ['', /a genesis fingerprint .* or a C2SP verifier key/],
+  ['alice', /a genesis fingerprint .* or a C2SP verifier key/],
+  ['a+b+c', /verifier key/],
+])('%j is nothing that could be trusted', async (trust, message) => {
+  const refusal = { code: 'invalid_request', message: expect.stringMatching(message) };
+  await expect(verify(lines, { trust })).rejects.toMatchObject(refusal);
+  await expect(replayAuthority(each(lines), { trust })).rejects.toMatchObject(refusal);
+});
+
+describe('trees seen before', () => {
+  const root = Buffer.alloc(32, 1).toString('base64url');
+
+  test.each<[string, { size: number; root: string }]>([
+    ['a size below nothing', { size: -1, root }],
+    ['half an entry', { size: 1.5, root }],
+    ['more than can be counted', { size: 2 ** 53, root }],
+    ['a root that is none', { size: 1, root: 'root' }],
+  ])('are none with %s', async (_, seen) => {
+    await expect(verify(lines, { seen: [seen] })).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: 'A tree seen before is a size and a base64url root.',
+    });
+  });
+
+  test('of one size are one, or nothing could be their ledger', async () => {
+    const tree = seenAt(ledger.entries, 5);
+    expect(await verify(lines, { seen: [tree, tree] })).toMatchObject({ ok: true });
+    await expect(verify(lines, { seen: [tree, { ...tree, root }] })).rejects.toMatchObject({
+      code: 'conflict',
+      message: 'Two different trees of size 5 were seen before.',
+    });
+  });
+
+  test('of no entries are before any ledger', async () => {
+    const empty = createHash('sha256').digest('base64url');
+    expect(await verify(lines, { seen: [{ size: 0, root: empty }] })).toMatchObject({ ok: true });
+  });
+});
+
+test('what is no fault of the export is no report', async () => {
+  async function* broken(): AsyncGenerator<string> {
+    yield lines[0] ?? '';
+    throw new Error('the disk is gone');
+  }
+  await expect(verifyExport(broken())).rejects.toThrow('the disk is gone');
+  await expect(replayAuthority(broken())).rejects.toThrow('the disk is gone');
+});
+
+test('an export that cannot be opened is of no entries and no tree', async () => {
+  expect(await verify(['{}'])).toMatchObject({
+    ok: false,
+    entries: 0,
+    checkpoint: null,
+    broker: null,
+  });
+});
+
+test('a checkpoint that its key has not signed is a fault of the whole', async () => {
+  const other = ledgerSigner(keyPair()).vkey;
+  const header = JSON.stringify({ ...JSON.parse(lines[0] ?? ''), vkey: other });
+  const report = await verify(lines.with(0, header));
+  expect(report).toMatchObject({
+    ok: false,
+    entries: 0,
+    checkpoint: null,
+    finding: { index: null },
+  });
+  const replay = await replayAuthority(each(lines.with(0, header)));
+  expect(replay).toMatchObject({ ok: false, finding: { index: null } });
 });
 
 describe('authority replayed', () => {
@@ -239,6 +313,22 @@ describe('authority replayed', () => {
     ['a false signer', () => exportOf(ledger, { signedBy: keyPair() }), /genesis names/],
     ['an order of its own', async () => lines.with(3, lines[4] ?? ''), /no such statement/],
     ['an entry twice', async () => lines.with(3, lines[2] ?? ''), /out of order/],
+    [
+      'an entry beyond its checkpoint',
+      async () => {
+        const longer = await exportOf(ledger, { entries: [...ledger.entries, ledger.unsigned] });
+        return [lines[0] ?? '', ...longer.slice(1)];
+      },
+      /^Entry 13: the checkpoint does not count it\.$/,
+    ],
+    [
+      'bytes that are no entry',
+      () => {
+        const bytes = Buffer.from('{"v":1}', 'utf8');
+        return exportOf(ledger, { entries: [{ bytes, hash: leafHash(bytes) }] });
+      },
+      /^Entry 0: [^.]*[^.]\.$/,
+    ],
   ])('refuses %s', async (_, given, reason) => {
     const replay = await replayAuthority(each(await given()));
     expect(replay.ok).toBe(false);
