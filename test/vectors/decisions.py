@@ -484,6 +484,12 @@ def unfounded(**more):
     return step
 
 
+def surveyed(ledger):
+    """A step: a deletion to be granted, by a look at it whose entry is nowhere."""
+    body = deleting(assessment={"kind": "deletion", "v": 1, "body": {"deletions": [], "omitted": 0, "assessed": uuid(8102)}})
+    ledger.propose("surveyed", "grant.create", body, [ALICE])
+
+
 def signed_after(ledger):
     ledger.after()
 
@@ -523,9 +529,10 @@ def steps(*made):
 
 
 def left_open(ledger):
-    """Two leases that nothing ended: one whose time is over at the latest entry, and one whose time ends with it."""
+    """Leases that nothing ended: two whose time is over at the latest entry, and one whose time ends with it."""
     token = ledger.issue("reads late", [ID["read"]], [details(["postgres:select"], ["public.orders"])], life=300)
-    ledger.exchange("reading late", token, [SELECT], life=60)
+    ledger.exchange("reading late", token, [SELECT], life=30)
+    ledger.exchange("reading on", token, [SELECT], life=60)
     ledger.exchange("reading later", token, [SELECT], life=60)
     invited(ledger)
 
@@ -534,6 +541,7 @@ ASKED = uuid(8100)
 NOWHERE = {"kind": "dry-run", "v": 1, "body": {"dropped": ["public.old"], "dry_run": uuid(8101)}}
 DROPS_MORE = [{"catalog": digest(CATALOG), "resources": ["private", "public"],
                "operations": [{"name": "postgres:drop", "effect": "delete"}]}]
+DROPS_APART = [{**DROPS_MORE[0], "resources": [resource]} for resource in ("private", "public")]
 
 
 def variants():
@@ -642,6 +650,10 @@ def variants():
     yield v("a code that is not in the list", "denied", "code", code="because")
     yield v("a type that nobody knows", "session", "session.extended", then=of_type)
     yield v("a stage that nobody knows", "reads", "verdict and stage", then=unknown_stage)
+    yield v("a grant whose resources are in no order", "grant.create",
+            "it carries no authority; The statement does not have its kind's shape: "
+            "body.permissions.0.resources: values are distinct and in ascending order.",
+            {"reads": statement("grant.create", grant([("postgres:select", "read")], ["public.b", "public.a"]), ALICE)})
     yield v("a statement entry twice", "read granted", "exists already", then=repeated)
     yield v("the entry of the token missing", "reading", "no token", then=without("reads", "reading"))
     yield v("the entry that registers the agent missing", "read granted", "no such agent", then=without("cursor", "read granted"))
@@ -703,6 +715,11 @@ def variants():
             {"end": steps(unfounded(sql="drop table public.new"), restored(replayed=1))})
     yield v("a script whose assessment names no entry, though the database was restored", "unfounded", "dry run of this SQL",
             {"end": steps(unfounded(assessment={**NOWHERE, "body": {"dropped": []}}), restored(replayed=1))})
+    yield v("a script of which one permission is on another resource, though the database was restored", "unfounded",
+            "dry run of this SQL", {"end": steps(unfounded(permissions=DROPS_APART), restored(replayed=1))})
+    yield v("a deletion that nobody looked at", "surveyed", "not what the broker found", {"end": surveyed})
+    yield v("a statement that changes nothing, behind a grant that answers nothing", "grant.revoke", "carries no authority",
+            {"end": steps(answers(ALICE), statement("grant.revoke", {"grant": uuid(8103), "reason": "a vector"}, ALICE))})
     yield v("a restored database that is not right before what it says was replayed", "restored", "not right behind",
             {"end": steps(invited, restored(claimed=1))})
     yield v("a token of the time before the database was restored", "reading", "no token", {"reading": restored()})
@@ -729,7 +746,7 @@ def oddities():
     yield odd("a lease that ended twice", [("read again", "had ended before")], [], {"updates": ended_again})
     yield odd("a guardrail, which is not evaluated here", [], [{"what": "guardrail nights", "decisions": 14}],
               {"reading": statement("guardrail.add", rule, ALICE)})
-    yield odd("leases that nothing ended", [], [], {"end": left_open}, leases=8, open_=2, overdue=1)
+    yield odd("leases that nothing ended", [], [], {"end": left_open}, leases=9, open_=3, overdue=2)
     answer = "a grant that answers a request, with "
     yield odd(f"{answer}no key", [], [], {"end": steps(asks(), answers(ALICE))})
     yield odd(f"{answer}the key it asked with", [], [], {"end": steps(asks(), answers(ALICE, BOB, sender=AGENT_2.kid))})
@@ -740,6 +757,7 @@ def oddities():
               {"end": steps(answers(ALICE, BOB), restored(replayed=1), signed_after, invited)})
     yield odd(f"{lost}what was tried in the lost time", [], [],
               {"end": steps(unfounded(assessment=NOWHERE), restored(replayed=1), invited)})
+    yield odd(f"{lost}what was looked at in the lost time", [], [], {"end": steps(surveyed, restored(replayed=1), invited)})
     yield odd("a restored database that two humans accepted", [], [], {"end": steps(restored(accepted=BOB), invited)})
 
 

@@ -143,7 +143,7 @@ function findingOf(
 ): Finding {
   const { index, reason, between } = failure;
   const latest = opened.latest();
-  const id = index !== null && latest?.index === index ? claimedId(latest.bytes) : null;
+  const id = latest?.index === index ? claimedId(latest.bytes) : null;
   return { index, id, reason, ...(between === undefined ? {} : { between }) };
 }
 

@@ -40,4 +40,5 @@ describe('a resource of PostgreSQL', () => {
 test('a resource of any other provider holds itself and nothing more', () => {
   expect(holds('railway:volume', 'volume/a', 'volume/a')).toBe(true);
   expect(holds('railway:volume', 'volume/a', 'volume/a(id)')).toBe(false);
+  expect(holds('railway:volume', 'volume.a', 'volume.a(id)')).toBe(false);
 });

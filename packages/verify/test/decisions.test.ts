@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { verifyExport } from '../src/index.ts';
+import { replayAuthority, verifyExport } from '../src/index.ts';
 import { each } from './ledger-of-two.ts';
 
 interface Vector {
@@ -105,6 +105,14 @@ describe('a ledger that another program made', () => {
       finding: { index: bad.first_bad, id: vectors.entries[bad.ledger[bad.first_bad] ?? '']?.id },
     });
   });
+
+  test.each(vectors.bad.filter(({ says }) => says.includes('carries no authority')))(
+    'is refused as well where authority alone is replayed: $name',
+    async (bad) => {
+      const { finding } = await verifyExport(exportOf(bad));
+      expect(await replayAuthority(exportOf(bad))).toEqual({ ok: false, finding });
+    },
+  );
 
   test.each(vectors.odd)('verifies, and more is said of it: $name', async (odd) => {
     const report = await verifyExport(exportOf(odd));

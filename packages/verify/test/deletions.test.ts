@@ -76,6 +76,17 @@ test.each([
   expect(deletionProblem(ledger, statement)).toMatch(/not what the broker found/);
 });
 
+test('whoever may propose has it looked up', () => {
+  expect(assess(ledgerOf('approver'))).toBeNull();
+});
+
+test('what is said beside SQL is for its dry run to say', () => {
+  const omitted = { ...FOUND, body: { ...FOUND.body, omitted: 1 } };
+  expect(
+    deletionProblem(ledgerOf('admin'), grant({ sql: 'select 1', assessment: omitted })),
+  ).toBeNull();
+});
+
 test('nobody but who may propose has had it looked up', () => {
   expect(assess(ledgerOf('auditor'))).not.toBeNull();
 });

@@ -5,6 +5,14 @@ import { toInstant } from '@countersign/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { judgeForward, judgeForwardRefused } from '../src/forwards.ts';
 import { LedgerSoFar } from '../src/ledger-so-far.ts';
+import {
+  AGENT_KEY,
+  addDeleting,
+  detail,
+  AGENT as HAND_AGENT,
+  ledgerByHand,
+  right as rightByHand,
+} from './ledger-by-hand.ts';
 
 const NOW = Date.parse('2026-11-20T12:00:00.000Z');
 const HOUR = 3_600_000;
@@ -118,6 +126,14 @@ describe('a forwarded request', () => {
     ['a read', honest],
     ['a read that touches no environment', { ...honest, provider_ids: [] }],
     ['one use of a limited grant', once],
+    [
+      'one use of a limited grant beside reads without a limit',
+      {
+        ...once,
+        rights: [right(READ, 'volume', 'read'), right(ONCE, 'volumeUpdate', 'write')],
+        grants: [READ, ONCE],
+      },
+    ],
   ])('%s is as it must be, and where it was is left to the provider', (_, body) => {
     expect(judgeForward(ledger, ForwardAllowedBody.parse(body), entry())).toBeNull();
     expect(ledger.unjudged).toEqual([{ what: 'environment, proven by railway', decisions: 1 }]);
@@ -176,6 +192,44 @@ describe('a forwarded request', () => {
     expect(judgeForward(ledger, body, entry())).toContain(says);
   });
 
+  test('is not sent for a key that its agent had before', () => {
+    const former = Buffer.alloc(32, 1).toString('base64url');
+    ledger.state.names.set(`agent-key/${former}`, AGENT);
+    const token = { agent: AGENT, expiresAt: NOW + HOUR, jkt: former, grants: [READ] };
+    const details = [
+      {
+        ...{ type: 'countersign' as const, connection: 'railway', environment: 'staging' },
+        ...{ operations: ['railway:volume'], resources: [VOLUME] },
+      },
+    ];
+    ledger.addToken(id(32), { ...token, details });
+    expect(judgeForward(ledger, { ...honest, token: id(32), jkt: former }, entry())).toBe(
+      'it was bound to a key that its agent had no more',
+    );
+  });
+
+  test('that can delete is listed with the humans behind it', () => {
+    const hand = ledgerByHand();
+    addDeleting(hand, ONCE, { operations: [['drop', 'delete']] });
+    hand.addToken(TOKEN, {
+      ...{ agent: HAND_AGENT, expiresAt: NOW + HOUR, jkt: AGENT_KEY, grants: [ONCE] },
+      details: [detail(['drop'])],
+    });
+    const body = {
+      ...{ agent: HAND_AGENT, token: TOKEN, jkt: AGENT_KEY, connection: 'pg' },
+      ...{ environment: 'staging', grants: [ONCE], uses: [ONCE], provider_ids: [] },
+      rights: [rightByHand(ONCE, 'drop', 'delete')],
+    };
+    expect(judgeForward(hand, body, entry())).toBeNull();
+    expect(hand.deleteCapable).toMatchObject([
+      {
+        stage: 'forward',
+        lease: null,
+        grants: [{ grant: ONCE, signed_by: [{ human: 'alice' }, { human: 'bob' }] }],
+      },
+    ]);
+  });
+
   test('uses a single use once', () => {
     expect(judgeForward(ledger, ForwardAllowedBody.parse(once), entry())).toBeNull();
     expect(judgeForward(ledger, ForwardAllowedBody.parse(once), entry(10))).toContain('was used 2');
@@ -206,5 +260,11 @@ describe('a use that comes back', () => {
     ['of another grant', { uses_returned: [READ] }, 'other uses than were taken'],
   ])('is not one %s', (_, change, says) => {
     expect(judge(change)).toContain(says);
+    expect(ledger.uses).toEqual(new Map([[ONCE, 1]]));
+  });
+
+  test('is not one of a request that took none', () => {
+    expect(judgeForward(ledger, ForwardAllowedBody.parse(honest), entry(30))).toBeNull();
+    expect(judge({ decision: id(30) })).toContain('no such request');
   });
 });
