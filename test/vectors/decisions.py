@@ -713,6 +713,8 @@ def variants():
             {"end": steps(unfounded(permissions=DROPS_MORE), restored(replayed=1))})
     yield v("another script than was tried, though the database was restored", "unfounded", "dry run of this SQL",
             {"end": steps(unfounded(sql="drop table public.new"), restored(replayed=1))})
+    yield v("a script with no assessment, though the database was restored", "unfounded", "says what it will do",
+            {"end": steps(unfounded(assessment=None), restored(replayed=1))})
     yield v("a script whose assessment names no entry, though the database was restored", "unfounded", "dry run of this SQL",
             {"end": steps(unfounded(assessment={**NOWHERE, "body": {"dropped": []}}), restored(replayed=1))})
     yield v("a script of which one permission is on another resource, though the database was restored", "unfounded",

@@ -136,6 +136,11 @@ describe('an entry written in any other way', () => {
       'is not 32 bytes',
     ],
     [
+      'a hash whose last character says more than its bytes',
+      line(0, `${HASH.toString('base64url').slice(0, -1)}_`),
+      'its leaf hash is not 32 bytes',
+    ],
+    [
       'bytes in another spelling',
       `{"index":0,"leaf_hash":"x","bytes":"AR=="}`,
       'its bytes cannot be rebuilt from the export',
