@@ -182,16 +182,19 @@ export async function authenticateAgent(
   deps: Deps,
   presented: Presented,
 ): Promise<AgentCaller & { readonly claims: AccessTokenClaims }> {
-  let claims: AccessTokenClaims;
-  try {
-    claims = await verifyAccessToken(presented.token, {
-      keys: await deps.tokenKeys.verifying(presented.token),
-      issuer: deps.issuer,
-      now: deps.clock.now(),
-    });
-  } catch (error) {
-    return failAs(deps, error);
-  }
+  const { version } = deps.authority;
+  const verify = async (): Promise<AccessTokenClaims> => {
+    try {
+      return await verifyAccessToken(presented.token, {
+        keys: await deps.tokenKeys.verifying(presented.token),
+        issuer: deps.issuer,
+        now: deps.clock.now(),
+      });
+    } catch (error) {
+      return failAs(deps, error);
+    }
+  };
+  const claims = await verify();
   const jkt = claims.cnf?.jkt ?? null;
   await checkBinding(deps, presented, jkt);
   const agent = deps.authority.state.agents.get(claims.sub);
@@ -206,7 +209,12 @@ export async function authenticateAgent(
     if (isFormer()) return fail(deps, 'token_revoked', FORMER_KEY);
   }
   const { jti, grants } = claims;
-  return { kind: 'agent', agent: agent.id, jti, jkt, grants, claims };
+  const stands = async (): Promise<void> => {
+    await deps.tokenKeys.refresh();
+    await verify();
+    if (isFormer()) fail(deps, 'token_revoked', FORMER_KEY);
+  };
+  return { kind: 'agent', agent: agent.id, jti, jkt, grants, version, stands, claims };
 }
 
 async function refuseDisabled(deps: Deps, agent: Agent, reason: string): Promise<never> {

@@ -32,7 +32,12 @@ export async function runGrant(
   id: string,
   input: RunInput,
 ): Promise<Decided<RunView>> {
-  const decide = () => decideAndCommit(deps, (at) => attempt(deps, caller, id, input, at));
+  const decide = () =>
+    decideAndCommit(deps, async (at) => {
+      // Law 4: nor under a token whose key was withdrawn or replaced since it was shown.
+      if (caller.kind === 'agent' && at.version !== caller.version) await caller.stands();
+      return await attempt(deps, caller, id, input, at);
+    });
   if (caller.kind === 'human') return await decide();
   return await inTurn(deps, { agent: caller.agent, stage: 'run' }, decide);
 }

@@ -81,6 +81,10 @@ export interface AgentCaller {
   readonly jkt: string | null;
   /** Ids that its token names. */
   readonly grants: readonly string[];
+  /** The authority version it was authenticated at. */
+  readonly version: number;
+  /** Law 4: asks anew whether what it showed counts. @throws Unauthenticated where it does not */
+  stands(): Promise<void>;
 }
 
 export interface HumanCaller {

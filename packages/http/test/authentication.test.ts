@@ -13,7 +13,15 @@ function appThatListens() {
     ...brokerApp({
       authenticateAgent: async (token) => {
         presented.push({ as: 'agent', token });
-        return { kind: 'agent', agent: 'cursor', jti: 'j', jkt: null, grants: [] };
+        return {
+          kind: 'agent',
+          agent: 'cursor',
+          jti: 'j',
+          jkt: null,
+          grants: [],
+          version: 1,
+          stands: async () => undefined,
+        };
       },
       authenticateHuman: async (token) => {
         presented.push({ as: 'human', token });

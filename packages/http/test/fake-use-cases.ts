@@ -165,7 +165,15 @@ const nothing = <T>(items: readonly T[] = []) => Promise.resolve({ items, next: 
 const base: UseCases = {
   authenticateAgent: async ({ token }) => {
     if (token !== 'agent' && !token.startsWith('e')) refuseToken();
-    return { kind: 'agent', agent: 'cursor', jti: 'j', jkt: null, grants: [] };
+    return {
+      kind: 'agent',
+      agent: 'cursor',
+      jti: 'j',
+      jkt: null,
+      grants: [],
+      version: 1,
+      stands: async () => undefined,
+    };
   },
   authenticateHuman: async ({ token }) => {
     if (token !== 'human' && !token.startsWith('e')) refuseToken();

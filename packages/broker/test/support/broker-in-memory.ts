@@ -66,6 +66,7 @@ export function brokerOf(
     rules: rulesOf(providers),
     guardrails: null,
     uses: { used: async () => uses },
+    replay: { remember },
     sealed: { open: async () => ({ salt: SALT, credential: ROOT }) },
     tokenKeys: { verifying: async () => ({ keys }), refresh: async () => undefined },
     authority: {
