@@ -120,6 +120,15 @@ describe('an agent in staging', () => {
     expect(harm()).toEqual([]);
   });
 
+  test('is told what there is near to what it guessed, and where to look', async () => {
+    const wanted = details(['railway:environment'], [`environment/${rental.staging.id}`], at);
+    const guess = 'mutation { volumeDelet(volumeId: "x") }';
+    await expect(send(guess, wanted)).rejects.toMatchObject({
+      code: 'unknown_operation',
+      problem: { detail: expect.stringMatching(/"volumeDelete".* GET \/v1\/me\?like=WORD/) },
+    });
+  });
+
   test('deletes a volume of staging once two humans have signed, once', async () => {
     const { id } = rental.volumes.stagingUploads;
     const wanted = details(['railway:volumeDelete'], [`volume/${id}`], at);

@@ -123,6 +123,9 @@ async function attempt(
   };
 }
 
+/** For an agent that guessed: from the catalogs alone, whatever was granted to anybody. */
+const WHERE_TO_LOOK = 'GET /v1/me?like=WORD lists the operations there are.';
+
 async function stopped(
   deps: Deps,
   { caller, connection }: ForwardRequest,
@@ -132,7 +135,7 @@ async function stopped(
     agent: caller.claims.sub,
     stage: 'forward',
     code,
-    detail,
+    detail: code === 'unknown_operation' ? `${detail} ${WHERE_TO_LOOK}` : detail,
     ...(reason === undefined ? {} : { reason }),
     oauthError: oauthErrorOf(code),
     asked: { connection, calls: calls.map(({ operation, resource }) => ({ operation, resource })) },

@@ -30,6 +30,8 @@ export interface ChosenOperation {
 
 /** What is new at Railway shows as these. */
 const UNKNOWN: readonly ValidationRule[] = [FieldsOnCorrectTypeRule, KnownArgumentNamesRule];
+/** Characters. Names are as long as whoever asks made them. */
+const LONGEST_HINT = 300;
 
 /**
  * @throws RequestRefusal `unknown_operation` for a field or argument that is not known, `ambiguous_request` where
@@ -99,10 +101,13 @@ function requireValid(document: DocumentNode): void {
     }
   }
   const schema = knownSchema();
-  if (validate(schema, document, UNKNOWN, { maxErrors: 1 }).length > 0) {
+  const [unknown] = validate(schema, document, UNKNOWN, { maxErrors: 1 });
+  if (unknown !== undefined) {
+    // With the names that are near, of the schema known here: nothing of it was asked of Railway.
+    const near = unknown.message.length > LONGEST_HINT ? '' : ` ${unknown.message}`;
     throw new RequestRefusal(
       'unknown_operation',
-      'It asks for a field, or gives an argument, that this version does not know.',
+      `It asks for a field, or gives an argument, that this version does not know.${near}`,
     );
   }
   if (validate(schema, document, specifiedRules, { maxErrors: 1 }).length > 0) {
