@@ -11,6 +11,7 @@ import type { RequestedDetail } from '@countersign/contract';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Deployment, deploy, details } from '../support/deployment.ts';
 import { verifyLedger } from '../support/ledger.ts';
+import { NOTES } from '../support/notes.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 
 const TOKEN = 'notes_live_4f1c0d6a9b';
@@ -55,14 +56,11 @@ afterAll(async () => {
 });
 
 const described = () => ({
-  version: 1,
-  name: 'notes',
-  title: 'Notes',
+  ...NOTES,
   base,
-  credential: { header: 'x-notes-key' },
   account: { ask: '/me', id: '/login' },
   places: {
-    note: { ask: '/notes/{note}', id: 'book/{answer:/book}' },
+    ...NOTES.places,
     book: { ask: '/books/{book}', query: ['team'], id: 'book/{answer:/book}' },
   },
   operations: [
@@ -85,51 +83,9 @@ const described = () => ({
       place: 'note',
       redact: ['/owner/apiKey'],
     },
-    {
-      name: 'notes/edit',
-      request: 'PATCH /notes/{note:integer}',
-      effect: 'write',
-      summary: 'Edit a note.',
-      resource: 'note/{note}',
-      place: 'note',
-      body: { type: 'json', keys: ['text', 'hidden'] },
-      when: [
-        {
-          name: 'notes/edit.hide',
-          effect: 'delete',
-          summary: 'Hide a note for good.',
-          at: '{body:/hidden}',
-          unless: [false],
-        },
-      ],
-    },
-    {
-      name: 'notes/delete',
-      request: 'DELETE /notes/{note:integer}',
-      effect: 'delete',
-      summary: 'Delete a note.',
-      resource: 'note/{note}',
-      place: 'note',
-    },
+    ...NOTES.operations,
   ],
-  examples: [
-    {
-      request: 'DELETE /notes/1',
-      answers: { '/notes/1': { book: 'staging' } },
-      expect: {
-        operations: ['notes/delete'],
-        resources: ['note/1'],
-        environment: ['book/staging'],
-      },
-    },
-    {
-      request: 'PATCH /notes/1',
-      body: { hidden: 1 },
-      answers: { '/notes/1': { book: 'staging' } },
-      expect: { operations: ['notes/edit', 'notes/edit.hide'] },
-    },
-    { request: 'PURGE /notes/1', expect: { refused: 'unknown_operation' } },
-  ],
+  examples: NOTES.examples,
 });
 
 async function file(name: string, document: unknown): Promise<string> {

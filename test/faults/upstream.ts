@@ -3,7 +3,8 @@
  * connection ends before or after the simulator did it, or it is refused as one too many.
  */
 import { type StandIn, startRailway } from '../support/railway.ts';
-import type { Strike, Watch } from '../support/wire-proxy.ts';
+import { createStrikes } from '../support/strikes.ts';
+import type { Watch } from '../support/wire-proxy.ts';
 import type { Breakable } from './faults.ts';
 
 /** What a broken-off step was to the simulator, in place of an SQLSTATE. */
@@ -20,25 +21,12 @@ export interface Upstream extends Breakable {
 export async function startUpstream(fields: readonly string[]): Promise<Upstream> {
   const railway = await startRailway();
   const done: { field: string; id: string }[] = [];
-  let watching: { steps: string[]; struck: string | null; strike: Strike | null } | null = null;
+  const strikes = createStrikes();
   let striking: Promise<void> = Promise.resolve();
-
-  function count(label: string): Strike | null {
-    const present = watching;
-    if (present === null) return null;
-    const { strike } = present;
-    if (strike?.matching !== undefined && !strike.matching.test(label)) return null;
-    present.steps.push(label);
-    if (strike === null || present.struck !== null || present.steps.length !== strike.at) {
-      return null;
-    }
-    present.struck = label;
-    return strike;
-  }
 
   railway.behave((outgoing, { method, target, headers, body }) => {
     const field = fields.find((each) => body.includes(each));
-    const strike = count(field ?? 'a question');
+    const strike = strikes.count(field ?? 'a question');
     const serve = async () => {
       const [id = ''] = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(body) ?? [];
       if (field !== undefined) done.push({ field, id });
@@ -66,11 +54,10 @@ export async function startUpstream(fields: readonly string[]): Promise<Upstream
   return {
     ...{ railway, done },
     watch(strike): Watch {
-      watching = { steps: [], struck: null, strike };
-      return watching;
+      return strikes.watch(strike);
     },
     async rest() {
-      watching = null;
+      strikes.rest();
       await striking;
     },
     // Sessions are not opened anew over HTTP.

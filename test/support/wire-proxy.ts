@@ -3,6 +3,7 @@
  * where a request ends and its answer is complete, and at the step a test names does what it says.
  */
 import { connect, createServer, type Socket } from 'node:net';
+import { createStrikes } from './strikes.ts';
 import { WireLink } from './wire-link.ts';
 
 /** What happens at one step: one request that makes the server do something, opening a session included. */
@@ -48,38 +49,18 @@ export interface Wire {
   close(): Promise<void>;
 }
 
-interface Watching {
-  readonly steps: string[];
-  struck: string | null;
-  readonly strike: Strike | null;
-}
-
 /** A wire on a port of its own to `port` of this machine. */
 export async function startWireProxy(port: number): Promise<Wire> {
   const links = new Set<WireLink>();
   let target = port;
   let isDown = false;
   let lateness = 0;
-  let watching: Watching | null = null;
-
-  /** Counts a step; the strike, when it is this one's turn. */
-  function count(label: string): Strike | null {
-    const present = watching;
-    if (present === null) return null;
-    const { strike } = present;
-    if (strike?.matching !== undefined && !strike.matching.test(label)) return null;
-    present.steps.push(label);
-    if (strike === null || present.struck !== null || present.steps.length !== strike.at) {
-      return null;
-    }
-    present.struck = label;
-    return strike;
-  }
+  const strikes = createStrikes();
 
   const server = createServer((client: Socket) => {
     if (isDown) return void client.destroy();
     const link = new WireLink(client, connect(target, '127.0.0.1'), {
-      count,
+      count: strikes.count,
       lateness: () => lateness,
     });
     links.add(link);
@@ -96,11 +77,10 @@ export async function startWireProxy(port: number): Promise<Wire> {
   return {
     port: address.port,
     watch(strike) {
-      watching = { steps: [], struck: null, strike };
-      return watching;
+      return strikes.watch(strike);
     },
     async rest() {
-      watching = null;
+      strikes.rest();
       await Promise.all([...links].map((link) => link.struck()));
     },
     down,

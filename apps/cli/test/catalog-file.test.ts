@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NOTES } from '../../../test/support/notes.ts';
 import { run } from '../src/run.ts';
 
 let home = '';
@@ -41,61 +42,6 @@ async function file(name: string, content: unknown): Promise<string> {
 }
 
 const unwrapped = (text: string): string => text.replace(/\s+/g, ' ');
-
-const NOTES = {
-  version: 1,
-  name: 'notes',
-  title: 'Notes',
-  base: 'https://notes.example',
-  credential: { header: 'x-notes-key' },
-  places: { note: { ask: '/notes/{note}', id: 'book/{answer:/book}' } },
-  operations: [
-    {
-      name: 'notes/edit',
-      request: 'PATCH /notes/{note:integer}',
-      effect: 'write',
-      summary: 'Edit a note.',
-      resource: 'note/{note}',
-      place: 'note',
-      body: { type: 'json', keys: ['text', 'hidden'] },
-      when: [
-        {
-          name: 'notes/edit.hide',
-          effect: 'delete',
-          summary: 'Hide a note for good.',
-          at: '{body:/hidden}',
-          unless: [false],
-        },
-      ],
-    },
-    {
-      name: 'notes/delete',
-      request: 'DELETE /notes/{note:integer}',
-      effect: 'delete',
-      summary: 'Delete a note.',
-      resource: 'note/{note}',
-      place: 'note',
-    },
-  ],
-  examples: [
-    {
-      request: 'DELETE /notes/1',
-      answers: { '/notes/1': { book: 'staging' } },
-      expect: {
-        operations: ['notes/delete'],
-        resources: ['note/1'],
-        environment: ['book/staging'],
-      },
-    },
-    {
-      request: 'PATCH /notes/1',
-      body: { hidden: 1 },
-      answers: { '/notes/1': { book: 'staging' } },
-      expect: { operations: ['notes/edit', 'notes/edit.hide'] },
-    },
-    { request: 'PURGE /notes/1', expect: { refused: 'unknown_operation' } },
-  ],
-};
 
 const openapi = (more: object) => ({
   openapi: '3.0.3',
