@@ -1,4 +1,5 @@
 /** Who asked, and whether they could have at that place of the ledger. */
+import { isFormerKey } from '@countersign/authority';
 import type { Role } from '@countersign/contract';
 import type { Place } from './grants-then.ts';
 import type { LedgerSoFar } from './ledger-so-far.ts';
@@ -12,6 +13,16 @@ export function agentProblem(ledger: LedgerSoFar, id: string): string | null {
   const { stops } = ledger.grants;
   if (stops.has('everything')) return 'everything was frozen';
   return stops.has(stopOf('agent', id)) ? `agent ${agent.name} was frozen` : null;
+}
+
+/** Why the token that was shown counted no longer: its key was replaced or withdrawn. Null where it counted. */
+export function formerKeyProblem(
+  ledger: LedgerSoFar,
+  { agent, jkt }: { readonly agent: string; readonly jkt: string | null },
+): string | null {
+  return isFormerKey(ledger.state, agent, jkt ?? '')
+    ? 'it was bound to a key that its agent had no more'
+    : null;
 }
 
 /** Law 2 and freezes: why nothing could have been allowed there; null where it could. */

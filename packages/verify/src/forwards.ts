@@ -2,9 +2,8 @@
  * Requests that the broker forwarded: within token and grants, each limited grant for one call alone (Law 3),
  * in the environment that the entry says was proven (Law 2). A use comes back once, by the entry that says so.
  */
-import { isFormerKey } from '@countersign/authority';
 import type { ForwardAllowedBody, ForwardRefusedBody } from '@countersign/contract';
-import { agentProblem, firstProblem, placeProblem } from './callers.ts';
+import { agentProblem, firstProblem, formerKeyProblem, placeProblem } from './callers.ts';
 import type { Place } from './grants-then.ts';
 import { drawnProblem, givenBackProblem, noteDeleteCapable, rightsProblem } from './leases.ts';
 import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
@@ -21,9 +20,7 @@ export function judgeForward(
   const problem =
     agentProblem(ledger, agent) ??
     exchangedProblem(ledger.tokenAt(body.token, entry.at), body) ??
-    (isFormerKey(ledger.state, agent, jkt ?? '')
-      ? 'it was bound to a key that its agent had no more'
-      : null) ??
+    formerKeyProblem(ledger, body) ??
     placeProblem(ledger, place) ??
     elsewhereProblem(body, place) ??
     unboundProblem(ledger, agent, place, jkt) ??

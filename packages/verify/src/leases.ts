@@ -2,7 +2,6 @@
  * Leases: what a decision allowed at a provider, within grants, token, uses and time; and how each ended.
  * A lease is open once, ends once, and gives a use back only by the entry that says so (Laws 3 and 4).
  */
-import { isFormerKey } from '@countersign/authority';
 import type {
   ExchangeAllowedBody,
   LeaseFailedBody,
@@ -10,7 +9,7 @@ import type {
   RunAllowedBody,
 } from '@countersign/contract';
 import { fromInstant, isDeleteCapable } from '@countersign/core';
-import { agentProblem, firstProblem, placeProblem } from './callers.ts';
+import { agentProblem, firstProblem, formerKeyProblem, placeProblem } from './callers.ts';
 import { isRecordedAs } from './effects.ts';
 import type { Place } from './grants-then.ts';
 import type { Entry, LedgerSoFar, OpenLease } from './ledger-so-far.ts';
@@ -21,13 +20,11 @@ export function judgeExchange(
   body: ExchangeAllowedBody,
   entry: Entry,
 ): string | null {
-  const { agent, jkt } = body;
+  const { agent } = body;
   return (
     agentProblem(ledger, agent) ??
     exchangedProblem(ledger.tokenAt(body.token, entry.at), body) ??
-    (isFormerKey(ledger.state, agent, jkt ?? '')
-      ? 'it was bound to a key that its agent had no more'
-      : null) ??
+    formerKeyProblem(ledger, body) ??
     judgeLease(ledger, body, entry, 'exchange')
   );
 }

@@ -10,7 +10,13 @@ import type {
   RunCommittingBody,
   RunFinishedBody,
 } from '@countersign/contract';
-import { agentProblem, firstProblem, humanProblem, placeProblem } from './callers.ts';
+import {
+  agentProblem,
+  firstProblem,
+  formerKeyProblem,
+  humanProblem,
+  placeProblem,
+} from './callers.ts';
 import { endNoticed, givenBackProblem, judgeLease, leaseOf, noticedOf } from './leases.ts';
 import type { Entry, LedgerSoFar } from './ledger-so-far.ts';
 
@@ -30,9 +36,9 @@ function askerProblem(ledger: LedgerSoFar, body: RunAllowedBody, { at }: Entry):
     const token = ledger.tokenAt(body.token, at);
     if (token === undefined) return `no token ${body.token} was there to run it with`;
     const isTheirs = token.agent === agent && token.jkt === jkt;
-    return isTheirs && grants.every((grant) => token.grants.includes(grant))
-      ? null
-      : 'its token was for something else';
+    const names = grants.every((grant) => token.grants.includes(grant));
+    if (!isTheirs || !names) return 'its token was for something else';
+    return formerKeyProblem(ledger, body);
   }
   if (human === undefined) return 'nobody asked for it';
   const problem = humanProblem(ledger, human, ['admin', 'approver', 'auditor']);

@@ -17,6 +17,7 @@ import {
   digest,
   EARLIER,
   entryOf,
+  FORMER_KEY,
   freeze,
   HOUR,
   id,
@@ -99,6 +100,13 @@ describe('a script that was run', () => {
   test('is told from another by the digest of its UTF-8', () => {
     expect(digestOfScript('select 1')).toBe(digest('select 1'));
     expect(digestOfScript('select 1')).not.toBe(digestOfScript('select 2'));
+  });
+
+  test('is not run for a key that its agent had before', () => {
+    addToken({ jkt: FORMER_KEY }, NOBODY);
+    expect(run({ ...own, jkt: FORMER_KEY, token: NOBODY })).toBe(
+      'it was bound to a key that its agent had no more',
+    );
   });
 
   test.each<[string, RunAllowedBody, string]>([
