@@ -119,12 +119,25 @@ function idsIn(value: unknown): string[] | null {
   return ids.some((id) => id === null) ? null : ids.filter((id) => id !== null);
 }
 
-/** A full id, or the one of `ids` that begins so. @throws Failure when none or several do */
-export function resolveId(given: string, ids: readonly string[], what: string): string {
+/** The command that lists each. */
+const LISTS = {
+  statement: 'countersign pending',
+  request: 'countersign request list --all',
+  grant: 'countersign grant list',
+  migration: 'countersign grant list',
+  key: 'countersign human key list',
+  freeze: 'countersign freezes',
+} as const;
+
+/**
+ * The id that is given in full, or the one of `ids` that begins so, of four characters at least.
+ * @throws Failure `not_found` when none begins so, `ambiguous` when several do
+ */
+export function resolveId(given: string, ids: readonly string[], what: keyof typeof LISTS): string {
   if (Id.safeParse(given).success && ids.includes(given)) return given;
-  const found = ids.filter((id) => id.startsWith(given));
+  const found = given.length < 4 ? [] : ids.filter((id) => id.startsWith(given));
   const [only] = found;
-  if (given.length >= 4 && only !== undefined && found.length === 1) return only;
+  if (only === undefined) throw failed('not_found', `There is no ${what} ${given}.`, LISTS[what]);
   if (found.length > 1) {
     throw failed(
       'ambiguous',
@@ -132,5 +145,5 @@ export function resolveId(given: string, ids: readonly string[], what: string): 
       'give more of the id',
     );
   }
-  throw failed('not_found', `There is no ${what} ${given}.`, `look at the list of ${what}s`);
+  return only;
 }

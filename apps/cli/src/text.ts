@@ -116,15 +116,21 @@ export function minuteOf(instant: string): string {
   return shortTime(instant).replace(/:\d\dZ$/, 'Z');
 }
 
-/** For each id the shortest prefix that no other has, of eight characters at least. */
-export function shortIds(ids: readonly string[]): ReadonlyMap<string, string> {
-  const distinct = [...new Set(ids)];
+/**
+ * For each id the shortest prefix that no other has, of eight characters at least.
+ * @param others ids that are not shown and could be meant: a prefix is of none of them either
+ */
+export function shortIds(
+  ids: readonly string[],
+  others: readonly string[] = [],
+): ReadonlyMap<string, string> {
+  const known = [...new Set([...ids, ...others])];
   return new Map(
-    distinct.map((id) => {
+    [...new Set(ids)].map((id) => {
       let length = 8;
       while (
         length < id.length &&
-        distinct.some((other) => other !== id && other.startsWith(id.slice(0, length)))
+        known.some((other) => other !== id && other.startsWith(id.slice(0, length)))
       ) {
         length += 1;
       }

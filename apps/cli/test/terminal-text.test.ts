@@ -127,6 +127,24 @@ test('a prefix of several, of none, or too short leads nowhere', () => {
   expect(() => resolveId('', ['01999f5e-aaaa'], 'grant')).toThrow(/no grant/);
 });
 
+test('short ids lead back to their ids among others that are not shown', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(hexId, { minLength: 2 }), fc.nat(), (ids, at) => {
+      const shown = ids.filter((_, index) => index % 2 === at % 2);
+      for (const [id, short] of shortIds(shown, ids)) {
+        expect(resolveId(short, ids, 'statement')).toBe(id);
+      }
+    }),
+  );
+});
+
+test.each([
+  ['statement', 'countersign pending'],
+  ['grant', 'countersign grant list'],
+] as const)('whoever names no %s is told where they are', (what, next) => {
+  expect(() => resolveId('0199ffff', [], what)).toThrow(expect.objectContaining({ next }));
+});
+
 describe('a fingerprint that was read out', () => {
   const fingerprint = 'LuQaSwyFeRdh07hLaTKmG755_DLPyJLy2Jl8Y7T7TI0';
   test.each(['LuQa SwyF eRdh 07hL', 'LuQaSwyFeRdh07hL', ' LuQa SwyF eRdh 07hL aTKm ', fingerprint])(

@@ -53,6 +53,9 @@ interface Cooling {
   readonly effective_from: string;
 }
 
+/** How much of each id is shown. */
+type Short = ReturnType<typeof shortIds>;
+
 const pending: Act = async (context, given) => {
   const seat = await takeSeat(context);
   const state = await ownAuthority(context, seat);
@@ -101,10 +104,13 @@ const pending: Act = async (context, given) => {
       sign_by: statement.sign_by,
     }));
   const all = given.flag('all');
+  // What is typed from here has to be of one statement, of whatever table or time.
+  const listed = [...shown, ...cooling, ...lapsed].map(({ id }) => id);
+  const short = shortIds(listed, [...state.statements.keys()]);
   context.out.result({ statements: shown, cooling_off: cooling, ...(all ? { lapsed } : {}) }, [
-    ...linesOf(context, shown),
-    ...coolingLines(context, cooling),
-    ...(all ? lapsedLines(lapsed) : []),
+    ...linesOf(context, shown, short),
+    ...coolingLines(context, cooling, short),
+    ...(all ? lapsedLines(lapsed, short) : []),
   ]);
   if (!all && lapsed.length > 0) {
     context.out.note(`${lapsed.length} lapsed within 30 days: countersign pending --all`);
@@ -133,9 +139,8 @@ function whatOf(state: AuthorityState, statement: Statement): string {
 }
 
 /** What any human can still veto, shown to everybody all that time. */
-function coolingLines(context: Context, cooling: readonly Cooling[]): string[] {
+function coolingLines(context: Context, cooling: readonly Cooling[], short: Short): string[] {
   if (cooling.length === 0) return [];
-  const short = shortIds(cooling.map(({ id }) => id));
   return [
     '',
     'Takes effect by itself, unless somebody vetoes it:',
@@ -155,9 +160,9 @@ function coolingLines(context: Context, cooling: readonly Cooling[]): string[] {
 /** Nothing of them can be signed any more; what is still wanted is proposed anew. */
 function lapsedLines(
   lapsed: readonly { readonly id: string; readonly what: string; readonly sign_by: string }[],
+  short: Short,
 ): string[] {
   if (lapsed.length === 0) return [];
-  const short = shortIds(lapsed.map(({ id }) => id));
   return [
     '',
     'Lapsed, since nobody signed in time. Propose anew what is still wanted:',
@@ -169,9 +174,8 @@ function lapsedLines(
   ];
 }
 
-function linesOf(context: Context, waiting: readonly Waiting[]): string[] {
+function linesOf(context: Context, waiting: readonly Waiting[], short: Short): string[] {
   if (waiting.length === 0) return ['Nothing waits for you.'];
-  const short = shortIds(waiting.map(({ id }) => id));
   return [
     ...table(
       ['ID', 'SIGNED', 'SIGN BY', 'WHAT'],
