@@ -25,6 +25,13 @@ export function parseCompactJws(text: unknown, maxLength: number): CompactJws {
   return { text, header: parseJsonObject(header), claims: parseJsonObject(payload) };
 }
 
+/** The header of a JWS alone, trusting nothing in it, whatever follows. `maxLength` in characters. Throws Refusal. */
+export function parseJwsHeader(text: string, maxLength: number): CompactJws['header'] {
+  demand(text.length <= maxLength, 'it is too long');
+  const [header = ''] = text.split('.', 1);
+  return parseJsonObject(header);
+}
+
 /** True when the signature is this key's under this algorithm. Never throws. */
 export async function isSignedBy(
   jws: CompactJws,

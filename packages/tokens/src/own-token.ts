@@ -1,7 +1,7 @@
 import { CountersignError, inputError } from '@countersign/core';
 import { z } from 'zod';
 import { REPLICA_SKEW } from './clock-skew.ts';
-import { parseCompactJws } from './compact-jws.ts';
+import { parseCompactJws, parseJwsHeader } from './compact-jws.ts';
 import { fits, type JwkSet, keyNamed } from './public-jwk.ts';
 import { demand, demandShape, Refusal, refuseAs } from './refusal.ts';
 import type { TokenSigner } from './signing-key.ts';
@@ -117,7 +117,7 @@ export function verifyOwnToken<Claims extends RegisteredClaims>(
 /** The key a token names, unverified: good for looking whether it is known. Null for what names none. */
 export function peekTokenKid(token: string): string | null {
   try {
-    return headerShape.parse(parseCompactJws(token, MAX_LENGTH).header).kid;
+    return headerShape.parse(parseJwsHeader(token, MAX_LENGTH)).kid;
   } catch {
     return null;
   }

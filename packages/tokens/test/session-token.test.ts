@@ -15,6 +15,11 @@ test('a session of eight hours', async () => {
   expect(await verifySessionToken(token, expected)).toEqual(sessionClaims);
 });
 
+test('says its kind in its header', async () => {
+  const [said = ''] = (await mintSessionToken(signer, sessionClaims)).split('.');
+  expect(JSON.parse(Buffer.from(said, 'base64url').toString())).toEqual(session);
+});
+
 describe('kinds never stand in for each other', () => {
   test('a session is no access token', async () => {
     await expectRefusal(
