@@ -37,6 +37,8 @@ declare global {
 const LEFT_OUT = '.property.test.ts';
 /** Milliseconds for which a test may wait while nothing runs. Nothing here waits for anything but a thread of this process. */
 const STILL = 20_000;
+/** Hits from which a mutant is endless where Stryker sets no limit, as for what runs at import. No test comes near it. */
+const MOST_HITS = 5_000_000;
 
 class InProcessRunner implements TestRunner {
   static readonly inject = tokens(commonTokens.options);
@@ -86,12 +88,22 @@ class InProcessRunner implements TestRunner {
   }
 
   async mutantRun(options: MutantRunOptions): Promise<MutantRunResult> {
-    const { activeMutant, hitLimit, mutantActivation, testFilter } = options;
+    const { activeMutant, mutantActivation, testFilter } = options;
+    const hitLimit = options.hitLimit ?? MOST_HITS;
     const instrumented = context();
+    const endlessIfCut = () => determineHitLimitReached(instrumented.hitCount, hitLimit);
     if (mutantActivation === 'static') instrumented.activeMutant = activeMutant.id;
-    const known = await this.#load();
+    Object.assign(instrumented, { hitCount: 0, hitLimit });
+    let known: ReadonlyMap<string, CollectedTest>;
+    try {
+      known = await this.#load();
+    } catch (error) {
+      // What is instrumented throws where its hits are used up.
+      const endless = endlessIfCut();
+      if (endless === undefined) throw error;
+      return toMutantRunResult(endless);
+    }
     instrumented.activeMutant = activeMutant.id;
-    if (hitLimit !== undefined) Object.assign(instrumented, { hitCount: 0, hitLimit });
     this.#round += 1;
     const tests: TestResult[] = [];
     const asked = testFilter === undefined ? null : new Set(testFilter);
@@ -105,8 +117,7 @@ class InProcessRunner implements TestRunner {
       if (mutantActivation === 'runtime') await this.#requirePassing(test);
       break;
     }
-    const endless = determineHitLimitReached(instrumented.hitCount, hitLimit);
-    return toMutantRunResult(endless ?? { status: DryRunStatus.Complete, tests });
+    return toMutantRunResult(endlessIfCut() ?? { status: DryRunStatus.Complete, tests });
   }
 
   async #requirePassing(test: CollectedTest): Promise<void> {

@@ -61,6 +61,36 @@ test('so does the empty ledger', async () => {
   expect(await auditTree(each([]), { size: 0, root })).toEqual({ ok: true, size: 0, root });
 });
 
+test('an empty ledger has the root of one', async () => {
+  expect(await auditTree(each([]), { size: 0, root: rootAt(1) })).toEqual({
+    ...{ ok: false, index: null },
+    reason: 'The root differs from that of an empty tree.',
+  });
+});
+
+describe('what is claimed twice', () => {
+  const others = LEDGER.with(SIZE - 1, forged(SIZE - 1));
+  const otherRoot = rootOf(others.map((entry) => entry.leafHash));
+  const twice = {
+    ...{ ok: false, index: null },
+    reason: `Two different roots are claimed for size ${SIZE}.`,
+  };
+
+  // Each claim by itself is true of one of the two.
+  test.each([
+    ['the one that the head has', LEDGER],
+    ['the one that was seen', others],
+  ])('of one size is refused, though there is %s', async (_, entries) => {
+    expect(await audit(entries, { knownRoots: new Map([[SIZE, otherRoot]]) })).toEqual(twice);
+  });
+
+  test('and alike is one', async () => {
+    expect(await audit(LEDGER, { knownRoots: new Map([[SIZE, HEAD.root]]) })).toMatchObject({
+      ok: true,
+    });
+  });
+});
+
 describe('the first bad entry is named', () => {
   const index = 250;
   const bytes = entryBytes(index, { verdict: 'allow' });
