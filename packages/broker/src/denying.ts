@@ -81,6 +81,7 @@ export interface Refusal {
   /** What the ledger keeps where that is more than the agent hears. */
   readonly reason?: string;
   readonly oauthError: Denial['oauthError'];
+  readonly mayBeDone?: boolean;
   /** What sets it apart from other denials of the same code; identical ones are summed up. */
   readonly asked?: unknown;
   readonly once: readonly OnceId[];
@@ -105,6 +106,7 @@ export async function denied(deps: Deps, refusal: Refusal): Promise<Decided<neve
       decision,
       request: null,
       oauthError: refusal.oauthError,
+      mayBeDone: refusal.mayBeDone ?? false,
     },
   };
 }

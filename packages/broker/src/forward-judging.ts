@@ -29,50 +29,66 @@ interface Asking {
   readonly place: Place;
 }
 
+type Covering = { readonly covered: readonly CoveredRight[] } | DeniedTarget | Obstacle;
+
 type Asked = Asking & { readonly calls: readonly GatewayCall[] };
 
-/**
- * The rights that cover these calls in any environment of the token: what no grant covers costs no question
- * to the provider. Of several refusals the one that came furthest.
- */
-export function coverageOn(
-  deps: Deps,
-  facts: Facts,
-  asking: Asked,
-  now: number,
-): readonly CoveredRight[] | DeniedTarget | Obstacle {
-  const environments = environmentsOf(asking);
-  const found = environments.map((name) => coverageIn(deps, facts, asking, name, now));
-  const covered = found.flatMap((each) => ('covered' in each ? each.covered : []));
-  if (covered.length > 0) return covered;
-  return furthest(found.flatMap((each) => ('covered' in each ? [] : each))) ?? notInToken(asking);
+export interface Judging {
+  /**
+   * The rights that cover these calls in any environment of the token: what no grant covers costs no question
+   * to the provider. Of several refusals the one that came furthest.
+   */
+  cover(calls: readonly GatewayCall[]): readonly CoveredRight[] | DeniedTarget | Obstacle;
+  /** Whether the calls are granted in the environment that was proven; without one, in any of the token. */
+  judge(proven: Proven): { readonly target: Target; readonly verdict: Allowed | Denied } | Obstacle;
 }
 
-/** Whether the calls are granted in the environment that was proven; without one, in any of the token. */
-export function judgeForward(
-  deps: Deps,
-  facts: Facts,
-  { claims, place, proven }: Asking & { readonly proven: Proven },
-  now: number,
-): { readonly target: Target; readonly verdict: Allowed | Denied } | Obstacle {
-  const asking = { claims, place, calls: proven.calls };
-  const environment = environmentOf(deps, asking, proven.environments);
-  if (environment !== null && typeof environment !== 'string') return environment;
-  const environments = environment === null ? environmentsOf(asking) : [environment];
-  const provenFacts = { ...facts, provenIds: () => proven.environments };
-  const refused: (DeniedTarget | Obstacle)[] = [];
-  for (const name of environments) {
-    const coverage = coverageIn(deps, facts, asking, name, now);
-    if (!('covered' in coverage)) {
-      refused.push(coverage);
-      continue;
-    }
-    const target = targetIn(asking, name);
-    const verdict = decide(provenFacts, questionOf(asking, target), now);
-    if (verdict.allowed) return { target, verdict };
-    refused.push({ target, verdict });
+/**
+ * Policy on one request, as the facts are at `now` (milliseconds since the epoch). What covers the same calls in the
+ * same environment is looked for once.
+ */
+export function createJudging(deps: Deps, facts: Facts, asking: Asking, now: number): Judging {
+  const known = new Map<string, Covering>();
+
+  function coverIn(calls: readonly GatewayCall[], environment: string): Covering {
+    const named = calls.flatMap(({ operation, resource }) => [operation, resource]);
+    const key = JSON.stringify([environment, ...named]);
+    const covering =
+      known.get(key) ?? coveringIn(deps, facts, { ...asking, calls }, environment, now);
+    known.set(key, covering);
+    return covering;
   }
-  return furthest(refused) ?? notInToken(asking);
+
+  return {
+    cover(calls) {
+      const found = environmentsOf(asking).map((name) => coverIn(calls, name));
+      const covered = found.flatMap((each) => ('covered' in each ? each.covered : []));
+      if (covered.length > 0) return covered;
+      const refused = found.flatMap((each) => ('covered' in each ? [] : each));
+      return furthest(refused) ?? notInToken({ ...asking, calls });
+    },
+
+    judge(proven) {
+      const asked = { ...asking, calls: proven.calls };
+      const environment = environmentOf(deps, asked, proven.environments);
+      if (environment !== null && typeof environment !== 'string') return environment;
+      const environments = environment === null ? environmentsOf(asking) : [environment];
+      const provenFacts = { ...facts, provenIds: () => proven.environments };
+      const refused: (DeniedTarget | Obstacle)[] = [];
+      for (const name of environments) {
+        const covering = coverIn(proven.calls, name);
+        if (!('covered' in covering)) {
+          refused.push(covering);
+          continue;
+        }
+        const target = targetIn(asked, name);
+        const verdict = decide(provenFacts, questionOf(asking, target), now);
+        if (verdict.allowed) return { target, verdict };
+        refused.push({ target, verdict });
+      }
+      return furthest(refused) ?? notInToken(asked);
+    },
+  };
 }
 
 /** Names that the token has for this connection, in its own order. */
@@ -98,13 +114,13 @@ function questionOf({ claims }: Asking, { connection, environment, asks }: Targe
   return { agent, sender, connection, environment, asks, grants, use: 'gateway' as const };
 }
 
-function coverageIn(
+function coveringIn(
   deps: Deps,
   facts: Facts,
   asked: Asked,
   environment: string,
   now: number,
-): { readonly covered: readonly CoveredRight[] } | DeniedTarget | Obstacle {
+): Covering {
   const target = targetIn(asked, environment);
   const question = questionOf(asked, target);
   const covered = coveredRights(facts, question, now);

@@ -15,11 +15,11 @@ import { UNAVAILABLE } from './denying.ts';
 import type { Deps } from './deps.ts';
 import { createEnding, type Ending } from './ending.ts';
 import type { ForwardRequest } from './forward-caller.ts';
-import { type DeniedTarget, modeOf } from './forward-judging.ts';
+import { type DeniedTarget, type Judging, modeOf } from './forward-judging.ts';
 import { isObstacle, type Obstacle, obstacle, type Place } from './forward-place.ts';
 import type { Held } from './ports.ts';
 
-/** Milliseconds for all questions to a provider about one request. */
+/** Milliseconds from the first question to a provider about a request, or its wait for a hold, to the last answer. */
 const PATIENCE = 20_000;
 /** Objects that one request may hold still at once. */
 const MOST_HOLDS = 16;
@@ -37,10 +37,6 @@ export interface Proven extends ResolvedRequest {
   readonly held: Held | null;
 }
 
-type Coverage = (
-  calls: readonly GatewayCall[],
-) => readonly CoveredRight[] | DeniedTarget | Obstacle;
-
 export interface Proving {
   /** @throws CountersignError `broker_unavailable` when the connection was changed meanwhile */
   classify(place: Place): Promise<Classified | Obstacle>;
@@ -48,25 +44,32 @@ export interface Proving {
   prove(
     place: Place,
     classified: Classified,
-    coverage: Coverage,
+    cover: Judging['cover'],
   ): Promise<Proven | DeniedTarget | Obstacle>;
 }
 
 export function createProving(deps: Deps, request: ForwardRequest, ending: Ending): Proving {
   const agent = request.caller.claims.sub;
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE)]);
+  let signal: AbortSignal | null = null;
   let classified: Classified | null = null;
   let proven: Proven | null = null;
   let isOverspent = false;
   let lastHold = createEnding();
 
-  function spend(): void {
+  /** Made at the first need: most requests ask nothing, and a timer costs. */
+  function givingUp(): AbortSignal {
+    signal ??= AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE)]);
+    return signal;
+  }
+
+  function spend(): AbortSignal {
     const end = deps.resolving.begin(agent);
     if (end === null) {
       isOverspent = true;
       throw new ProviderError('unavailable', 'Its agent has asked for too much.');
     }
     end();
+    return givingUp();
   }
 
   async function resolve(
@@ -74,7 +77,7 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
     fresh: boolean,
   ): Promise<ResolvedRequest | Obstacle> {
     try {
-      return await understood.resolve({ fresh, spend, signal });
+      return await understood.resolve({ fresh, spend });
     } catch (error) {
       if (error instanceof RequestRefusal) return refusalOf(error, understood.calls);
       if (!(error instanceof ProviderError)) throw error;
@@ -109,7 +112,7 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
     const holding = createEnding();
     lastHold = holding;
     ending.add(() => holding.end());
-    const endShare = await deps.holding.take(agent, signal);
+    const endShare = await deps.holding.take(agent, givingUp());
     if (endShare === null) {
       return obstacle(
         'rate_limited',
@@ -165,13 +168,13 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
       }
     },
 
-    async prove(place, known, coverage) {
+    async prove(place, known, cover) {
       if (proven !== null) return proven;
-      const before = coverage(known.request.calls);
+      const before = cover(known.request.calls);
       if (!isCovered(before)) return before;
       const first = await resolve(known, false);
       if (isObstacle(first)) return first;
-      const covered = coverage(first.calls);
+      const covered = cover(first.calls);
       if (!isCovered(covered)) return covered;
       const mode = modeOf([...before, ...covered]);
       if (mode === 'none') {
@@ -202,8 +205,8 @@ export function createProving(deps: Deps, request: ForwardRequest, ending: Endin
   };
 }
 
-function isCovered(coverage: ReturnType<Coverage>): coverage is readonly CoveredRight[] {
-  return Array.isArray(coverage);
+function isCovered(covering: ReturnType<Judging['cover']>): covering is readonly CoveredRight[] {
+  return Array.isArray(covering);
 }
 
 function refusalOf(

@@ -10,7 +10,7 @@ import type { Deps } from './deps.ts';
 import { createEnding, type Ending } from './ending.ts';
 import { sendOn } from './forward-answer.ts';
 import { type ForwardRequest, readForwardRequest } from './forward-caller.ts';
-import { coverageOn, forwardDecision, judgeForward, oneCallPerUse } from './forward-judging.ts';
+import { createJudging, forwardDecision, oneCallPerUse } from './forward-judging.ts';
 import { isObstacle, type Obstacle, placeOf } from './forward-place.ts';
 import { createProving, type Proving } from './forward-proof.ts';
 import { tooFast } from './in-turn.ts';
@@ -71,14 +71,13 @@ async function attempt(
   if (isObstacle(classified)) return inTheWay(classified);
 
   const facts = await gatherFacts(deps, agent);
-  const coverage = (calls: Parameters<typeof coverageOn>[2]['calls']) =>
-    coverageOn(deps, facts, { claims, place, calls }, at.now);
-  const proven = await proving.prove(place, classified, coverage);
+  const judging = createJudging(deps, facts, { claims, place }, at.now);
+  const proven = await proving.prove(place, classified, judging.cover);
   if (isObstacle(proven)) return inTheWay(proven);
   if ('verdict' in proven) {
     return { refuse: () => deniedBy(deps, { ...proven, agent, stage: 'forward', once }) };
   }
-  const judged = judgeForward(deps, facts, { claims, place, proven }, at.now);
+  const judged = judging.judge(proven);
   if (isObstacle(judged)) return inTheWay(judged);
   if ('code' in judged.verdict) {
     const { target, verdict } = judged;

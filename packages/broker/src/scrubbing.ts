@@ -8,8 +8,17 @@ const MARK = Buffer.from('[redacted]');
 /** Bytes: what is shorter is in every second answer, and no credential. */
 const SHORTEST = 8;
 
+/** Made once for each opened credential, and forgotten with it. */
+const writingsBySecret = new WeakMap<Secret, readonly Buffer[]>();
+
 /** The credential as it may be written. */
 export function writingsOf(credential: Secret): readonly Buffer[] {
+  const writings = writingsBySecret.get(credential) ?? makeWritings(credential);
+  writingsBySecret.set(credential, writings);
+  return writings;
+}
+
+function makeWritings(credential: Secret): readonly Buffer[] {
   const plain = credential.reveal();
   const texts = [
     plain,
@@ -40,6 +49,15 @@ export function scrubText(text: string, writings: readonly Buffer[]): string {
   );
 }
 
+/** A whole answer without the credential. */
+export function scrubWhole(
+  bytes: Buffer<ArrayBuffer>,
+  writings: readonly Buffer[],
+): Buffer<ArrayBuffer> {
+  const { parts, from } = redact(bytes, writings);
+  return parts.length === 0 ? bytes : Buffer.concat([...parts, bytes.subarray(from)]);
+}
+
 /** The same bytes without the credential. What may be its beginning waits for what follows. */
 export async function* scrubbed(
   chunks: AsyncIterable<Uint8Array>,
@@ -56,33 +74,37 @@ export async function* scrubbed(
 
 /** What may go on, and what may be the beginning of the credential. */
 function scrub(bytes: Buffer, writings: readonly Buffer[]): [Buffer, Buffer] {
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (;;) {
-    const next = earliest(bytes, from, writings);
-    if (next === null) break;
-    parts.push(bytes.subarray(from, next.at), MARK);
-    from = next.at + next.length;
-  }
+  const { parts, from } = redact(bytes, writings);
   const open = bytes.length - beginningAtEnd(bytes.subarray(from), writings);
   return [Buffer.concat([...parts, bytes.subarray(from, open)]), bytes.subarray(open)];
 }
 
-function earliest(
+/**
+ * All up to the last place where the credential stood, and where the rest begins. Each writing is looked for only
+ * behind where it was found last, so that an answer full of one takes no longer than its length.
+ */
+function redact(
   bytes: Buffer,
-  from: number,
   writings: readonly Buffer[],
-): { readonly at: number; readonly length: number } | null {
-  let found: { readonly at: number; readonly length: number } | null = null;
-  for (const writing of writings) {
-    const { length } = writing;
-    const at = bytes.indexOf(writing, from);
-    if (at < 0) continue;
-    if (found === null || at < found.at || (at === found.at && length > found.length)) {
-      found = { at, length };
+): { readonly parts: readonly Buffer[]; readonly from: number } {
+  const parts: Buffer[] = [];
+  const found = writings.map((writing) => ({ at: bytes.indexOf(writing), writing }));
+  let from = 0;
+  for (;;) {
+    let next: { readonly at: number; readonly length: number } | null = null;
+    for (const each of found) {
+      if (each.at >= 0 && each.at < from) each.at = bytes.indexOf(each.writing, from);
+      const { at } = each;
+      const { length } = each.writing;
+      if (at < 0) continue;
+      if (next === null || at < next.at || (at === next.at && length > next.length)) {
+        next = { at, length };
+      }
     }
+    if (next === null) return { parts, from };
+    parts.push(bytes.subarray(from, next.at), MARK);
+    from = next.at + next.length;
   }
-  return found;
 }
 
 /** Bytes at the end with which one of them begins. */

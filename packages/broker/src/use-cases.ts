@@ -58,6 +58,8 @@ export interface Denial {
     | 'invalid_scope'
     | 'access_denied'
     | 'temporarily_unavailable';
+  /** Something may have been done all the same: to ask again could do it twice. */
+  readonly mayBeDone?: boolean;
 }
 
 export type Decided<T> =
@@ -165,8 +167,11 @@ export interface ForwardedAnswer {
   readonly status: number;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As it comes. Throws where it breaks off, or its authority ends. */
-  readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Whole where it declares that it is short, or where parts of it are concealed. Else as it comes: that throws
+   * where it breaks off, or its authority ends.
+   */
+  readonly body: Uint8Array<ArrayBuffer> | AsyncIterable<Uint8Array>;
   /** Ends what stands behind it, read or not. */
   close(): void;
 }

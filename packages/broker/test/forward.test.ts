@@ -105,6 +105,20 @@ describe('a request is refused, and nothing is sent', () => {
     expect(broker.received).toEqual([]);
   });
 
+  test('is held to what its token says of the environment that was proven, and of no other', async () => {
+    const ops = { operations: ['resize'], volumes: ['vol_live'] };
+    broker = await forwarding([ops, { ...ops, environment: 'production' }]);
+    const only = (environment: string) =>
+      broker.token({
+        environments: ['staging', 'production'],
+        operationsIn: { [environment]: ['volumes:resize'] },
+      });
+    const calls = [['resize', 'vol_live']] as const;
+    expect(await broker.outcomeOf({ calls }, await only('staging'))).toBe('not_granted');
+    expect(await broker.outcomeOf({ calls }, await only('production'))).toBe('allowed');
+    expect(broker.received).toHaveLength(1);
+  });
+
   test('with objects of two environments in one request', async () => {
     broker = await forwarding([
       { operations: ['read'], volumes: ['vol_1', 'vol_live'] },

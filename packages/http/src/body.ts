@@ -2,7 +2,7 @@
  * Request bodies: which may come at all, of what type, and never more of one in memory than the limit.
  */
 import type { Route } from '@countersign/contract';
-import { CountersignError, inputError } from '@countersign/core';
+import { inputError } from '@countersign/core';
 import { parseForm } from './form-text.ts';
 import { parseJson } from './json-text.ts';
 
@@ -48,31 +48,37 @@ export async function readBody(route: Route, request: Request): Promise<unknown>
     if ((await readBytes(request, 0, noBodyHere)).length > 0) throw noBodyHere();
     return undefined;
   }
-  const bytes = request.headers.has('content-length')
-    ? await readDeclared(route, request)
-    : await readBytes(request, longestOf(route), () => tooLarge(route));
+  const bytes = await readWhole(request, longestOf(route), () => tooLarge(route));
   if (route.body.type === 'json') return parseJson(bytes);
   return parseForm(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
 }
 
-/** HTTP ends a body at its Content-Length, which was checked; read whole, it needs no stream around it. */
-async function readDeclared(route: Route, request: Request): Promise<Uint8Array> {
-  try {
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.length > longestOf(route)) throw tooLarge(route);
-    return bytes;
-  } catch (error) {
-    if (error instanceof CountersignError) throw error;
-    throw inputError('invalid_request', 'The body was cut short.');
-  }
-}
-
-/** A body of any type, whole. @throws CountersignError `too_large`, `invalid_request` */
+/** A body of any type, whole. @param limit bytes @throws CountersignError `too_large`, `invalid_request` */
 export async function readAtMost(request: Request, limit: number): Promise<Uint8Array> {
   const tooLong = (): Error =>
     inputError('too_large', `The body is larger than the ${limit} bytes that are read here.`);
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw tooLong();
-  return await readBytes(request, limit, tooLong);
+  return await readWhole(request, limit, tooLong);
+}
+
+/**
+ * With a Content-Length, which was held against the limit before and at which HTTP ends the body, it needs no stream
+ * around it.
+ */
+async function readWhole(
+  request: Request,
+  limit: number,
+  refusal: () => Error,
+): Promise<Uint8Array> {
+  if (!request.headers.has('content-length')) return await readBytes(request, limit, refusal);
+  let bytes: Uint8Array;
+  try {
+    bytes = new Uint8Array(await request.arrayBuffer());
+  } catch {
+    throw inputError('invalid_request', 'The body was cut short.');
+  }
+  if (bytes.length > limit) throw refusal();
+  return bytes;
 }
 
 async function readBytes(
@@ -89,7 +95,7 @@ async function readBytes(
       const { done, value } = await read(reader);
       if (done) return Buffer.concat(chunks, length);
       length += value.length;
-      // Counted as it comes: Content-Length may lie or be absent.
+      // Counted as it comes: nothing has said how long it is.
       if (length > limit) throw refusal();
       chunks.push(value);
     }

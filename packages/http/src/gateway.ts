@@ -1,7 +1,8 @@
 /**
  * The gateway's door: the request as it came, its target undecoded and each header once, to one use case; and
- * back a provider's answer, as it comes. What HTTP itself lets be read in two ways ends here (Law 3).
+ * back a provider's answer, whole or as it comes. What HTTP itself lets be read in two ways ends here (Law 3).
  */
+import { OutgoingMessage } from 'node:http';
 import type { ForwardedAnswer, ForwardInput, UseCases } from '@countersign/broker';
 import { inputError } from '@countersign/core';
 import { readAtMost } from './body.ts';
@@ -19,6 +20,8 @@ export interface GatewayTarget {
   /** Path of ours, for the URL that a proof names. */
   readonly own: string;
   readonly headers: readonly (readonly [string, string])[];
+  /** Calls back once what is answered to it was taken, or nobody is there any more to take it. */
+  readonly whenTaken: (then: () => void) => void;
 }
 
 const TARGET = /^(\/gateway\/([^/?%]+)(\/[^?]*))(?:\?(.*))?$/s;
@@ -31,7 +34,8 @@ export function gatewayTarget(request: Request, env: unknown): GatewayTarget | n
   const { target, headers } = asItCame(request, env);
   const [, own, connection, path, query] = TARGET.exec(target) ?? [];
   if (own === undefined || connection === undefined || path === undefined) return null;
-  return { request, connection, path, query: query ?? null, own, headers };
+  const whenTaken = (then: () => void): void => onClose(env, then);
+  return { request, connection, path, query: query ?? null, own, headers, whenTaken };
 }
 
 /** Fetch's request has its target normalised and repeated headers joined. */
@@ -49,6 +53,13 @@ function asItCame(
     at % 2 === 0 ? [[String(name).toLowerCase(), String(raw[at + 1])]] : [],
   );
   return { target: url, headers };
+}
+
+/** At once where there is no listener. */
+function onClose(env: unknown, then: () => void): void {
+  const outgoing = isObject(env) ? env['outgoing'] : null;
+  if (outgoing instanceof OutgoingMessage && !outgoing.destroyed) outgoing.once('close', then);
+  else then();
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -136,28 +147,44 @@ export async function answerForwarded(
     const shown = request.headers.get('authorization');
     return renderProblem(refusalOfDenial(outcome.denial), issuer, shown);
   }
-  return decided(replyOf(outcome.value, report), outcome.decision);
+  return decided(replyOf(outcome.value, target, report), outcome.decision);
 }
 
 /** Statuses whose answers have no body (Fetch, section 2.2.3). */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
-function replyOf(answer: ForwardedAnswer, report: (error: unknown) => void): Reply {
+function replyOf(
+  answer: ForwardedAnswer,
+  target: GatewayTarget,
+  report: (error: unknown) => void,
+): Reply {
   const { status, headers } = answer;
   const isBodiless = BODILESS.has(status);
   if (isBodiless) answer.close();
   return {
     status,
     headers,
-    body: isBodiless ? null : streamOf(answer, report),
+    body: isBodiless ? null : bodyOf(answer, target, report),
     code: null,
     decision: null,
   };
 }
 
+function bodyOf(
+  { body, close }: ForwardedAnswer,
+  { whenTaken }: GatewayTarget,
+  report: (error: unknown) => void,
+): Reply['body'] {
+  if (!(body instanceof Uint8Array)) return streamOf(body, close, report);
+  // What nobody reads is in memory here, on its agent's account.
+  whenTaken(close);
+  return body;
+}
+
 /** Read only as fast as the agent reads; what breaks off is cut, never ended as if it were whole. */
 function streamOf(
-  { body, close }: ForwardedAnswer,
+  body: AsyncIterable<Uint8Array>,
+  close: () => void,
   report: (error: unknown) => void,
 ): ReadableStream<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]();

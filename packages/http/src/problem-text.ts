@@ -54,6 +54,8 @@ const FAMILIES = {
   later:
     'This says nothing about what you may do. Come back once, after the seconds that Retry-After names; if it fails again, tell the human you work for.',
   provider: 'The provider itself said no. Tell the human you work for.',
+  perhaps:
+    'It may have been done all the same, so do not send it again. Read what is there, and tell the human you work for.',
 } as const;
 
 const FAMILY_OF: Readonly<Record<DenialCode, keyof typeof FAMILIES>> = {
@@ -101,12 +103,17 @@ export function isDenial(code: Code): code is DenialCode {
   return DENIAL_CODES.some((denial) => denial === code);
 }
 
-/** @param canAsk whether the problem carries a `request_access` */
-export function instructionOf(code: DenialCode, canAsk: boolean): string {
+/**
+ * @param more canAsk: the problem carries a `request_access`; mayBeDone: what was asked for may have been done
+ */
+export function instructionOf(
+  code: DenialCode,
+  { canAsk, mayBeDone }: { readonly canAsk: boolean; readonly mayBeDone: boolean },
+): string {
   const ask = canAsk
     ? ' To ask humans for it, send `request_access` as it stands, then poll the request it returns.'
     : '';
-  return `${STOP} ${FAMILIES[FAMILY_OF[code]]}${ask}`;
+  return `${STOP} ${FAMILIES[mayBeDone ? 'perhaps' : FAMILY_OF[code]]}${ask}`;
 }
 
 /** Seconds until coming back may help; null when only humans can help. */

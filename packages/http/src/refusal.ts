@@ -37,6 +37,7 @@ interface Refusal {
   readonly decision: string | null;
   readonly request: Denial['request'];
   readonly oauthError: OAuthErrorCode;
+  readonly mayBeDone?: boolean;
   readonly allow: string | null;
 }
 
@@ -131,7 +132,7 @@ function oauthStatusOf({ code, oauthError }: Refusal): number {
 }
 
 function problemOf(refusal: Refusal, status: number, issuer: string): Problem {
-  const { code, detail, decision, request } = refusal;
+  const { code, detail, decision, request, mayBeDone = false } = refusal;
   return {
     type: `urn:countersign:problem:${code}`,
     title: titleOf(code),
@@ -140,7 +141,10 @@ function problemOf(refusal: Refusal, status: number, issuer: string): Problem {
     code,
     ...(decision === null ? {} : { decision }),
     ...(isDenial(code)
-      ? { halt: true, agent_instruction: instructionOf(code, request !== null) }
+      ? {
+          halt: true,
+          agent_instruction: instructionOf(code, { canAsk: request !== null, mayBeDone }),
+        }
       : {}),
     ...(request === null
       ? {}
@@ -155,7 +159,7 @@ function problemOf(refusal: Refusal, status: number, issuer: string): Problem {
 }
 
 function commonHeaders(refusal: Refusal): Record<string, string> {
-  const retryAfter = retryAfterOf(refusal.code);
+  const retryAfter = refusal.mayBeDone === true ? null : retryAfterOf(refusal.code);
   return {
     ...(retryAfter === null ? {} : { 'retry-after': String(retryAfter) }),
     ...(refusal.decision === null ? {} : { 'countersign-decision': refusal.decision }),

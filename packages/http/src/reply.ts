@@ -4,7 +4,7 @@ import type { Code } from '@countersign/core';
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | ReadableStream<Uint8Array> | null;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   /** For the request log. */
   readonly code: Code | null;
   readonly decision: string | null;

@@ -127,3 +127,15 @@ describe('what the 401 challenges for', () => {
     expect(calls).toEqual([]);
   });
 });
+
+test('what may have been done is not to be sent again', async () => {
+  const { app } = brokerApp({
+    fileAccessRequest: () => deny({ code: 'provider_unavailable', mayBeDone: true }),
+  });
+  const response = await app.fetch(requestTo('fileAccessRequest'));
+  expect(response.status).toBe(503);
+  expect(response.headers.has('retry-after')).toBe(false);
+  const problem = await objectOf(response);
+  expect(problem['agent_instruction']).toMatch(/^Stop\..*do not send it again/);
+  expect(problem['agent_instruction']).not.toContain('Come back');
+});

@@ -1,4 +1,5 @@
 /** The gateway's door: what HTTP lets be read in two ways goes no further, and answers go back as they come. */
+import { OutgoingMessage } from 'node:http';
 import type { ForwardInput } from '@countersign/broker';
 import { describe, expect, test } from 'vitest';
 import { brokerApp, objectOf } from './broker-app.ts';
@@ -12,6 +13,7 @@ interface Wire {
   /** As they came, name and value in turn. */
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string;
+  readonly outgoing?: OutgoingMessage;
 }
 
 /** A request as Node's listener hands it on: Fetch's reading of it, and what it was beside it. */
@@ -23,7 +25,8 @@ async function send(app: ReturnType<typeof brokerApp>['app'], wire: Wire = {}): 
     headers: headers.map(([name, value]): [string, string] => [name, value]),
     ...(body === undefined ? {} : { body }),
   });
-  return await app.fetch(request, { incoming: { url: target, rawHeaders: headers.flat() } });
+  const incoming = { url: target, rawHeaders: headers.flat() };
+  return await app.fetch(request, { incoming, outgoing: wire.outgoing });
 }
 
 function spying() {
@@ -141,6 +144,43 @@ describe('what does not', () => {
     expect(response.status).toBe(status);
     expect(await objectOf(response)).toMatchObject({ code });
     expect(inputs).toEqual([]);
+  });
+});
+
+describe('a whole answer', () => {
+  const whole = () => {
+    let closed = 0;
+    const close = (): void => {
+      closed += 1;
+    };
+    const body = new Uint8Array(Buffer.from('{"data":null}'));
+    const { app } = brokerApp({
+      forward: async () => ({
+        ...{ allowed: true, decision: DECISION },
+        value: forwarded({ body, close }),
+      }),
+    });
+    return { app, closed: () => closed };
+  };
+
+  test('is its agent’s until it was taken', async () => {
+    const { app, closed } = whole();
+    const outgoing = new OutgoingMessage();
+    const response = await send(app, { body: '{}', outgoing });
+    expect(await response.text()).toBe('{"data":null}');
+    expect(closed()).toBe(0);
+    outgoing.emit('close');
+    expect(closed()).toBe(1);
+  });
+
+  test.each<[string, () => OutgoingMessage | undefined]>([
+    ['nobody is there to take it', () => new OutgoingMessage().destroy()],
+    ['there is no listener', () => undefined],
+  ])('is over at once where %s', async (_, outgoing) => {
+    const { app, closed } = whole();
+    const to = outgoing();
+    await send(app, { body: '{}', ...(to === undefined ? {} : { outgoing: to }) });
+    expect(closed()).toBe(1);
   });
 });
 

@@ -301,8 +301,8 @@ function asking(questions: { count: number } = { count: 0 }): ResolveAsk {
     fresh: true,
     spend: () => {
       questions.count += 1;
+      return new AbortController().signal;
     },
-    signal: new AbortController().signal,
   };
 }
 

@@ -44,9 +44,12 @@ export interface ClassifiedRequest {
 export interface ResolveAsk {
   /** True: nothing is taken from memory (what is delete-capable). */
   readonly fresh: boolean;
-  /** Called before each question to the provider; throws when the agent has asked for too many. */
-  readonly spend: () => void;
-  readonly signal: AbortSignal;
+  /**
+   * Called once before each question to the provider.
+   * @returns the signal to ask it under, aborted when it is to be given up
+   * @throws ProviderError `unavailable` when the agent has asked for too many
+   */
+  readonly spend: () => AbortSignal;
 }
 
 export interface ResolvedRequest {

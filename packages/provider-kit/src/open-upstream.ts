@@ -93,7 +93,12 @@ export function openUpstream(): Upstream {
             'The answer came in an encoding nobody asked for.',
           );
         }
-        return { status: answer.statusCode, headers: headersIn(answer.headers), body };
+        return {
+          status: answer.statusCode,
+          headers: headersIn(answer.headers),
+          length: lengthIn(answer.headers),
+          body,
+        };
       } catch (error) {
         signal.removeEventListener('abort', end);
         if (error instanceof ProviderError) throw error;
@@ -168,6 +173,12 @@ function isEncoded(headers: Received): boolean {
   return encoding !== '' && encoding !== 'identity';
 }
 
+/** Null where it is not said, or is not one number. */
+function lengthIn(headers: Received): number | null {
+  const said = valuesOf(headers['content-length']).join();
+  return /^\d{1,15}$/.test(said) ? Number(said) : null;
+}
+
 function headersIn(headers: Received): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(headers).flatMap(([name, value]) =>
@@ -180,7 +191,7 @@ function valuesOf(value: string | string[] | undefined): string[] {
   return value === undefined ? [] : [value].flat();
 }
 
-/** The body without the driver's words, and with an end that is heard of once. */
+/** The body without the driver's words. @param onEnd told of its end, and at once where it is destroyed */
 function bodyOf(body: Dispatcher.ResponseData['body'], onEnd: () => void): UpstreamAnswer['body'] {
   // Nobody may be reading when it breaks off, and whoever reads hears of it by reading.
   body.on('error', () => undefined);
@@ -194,6 +205,7 @@ function bodyOf(body: Dispatcher.ResponseData['body'], onEnd: () => void): Upstr
       }
     },
     destroy: () => {
+      onEnd();
       body.destroy();
     },
   };

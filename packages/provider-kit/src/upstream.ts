@@ -9,6 +9,8 @@ export interface UpstreamAnswer {
   readonly status: number;
   /** Lower-case names; several of one name joined by `, `, without hop-by-hop headers. */
   readonly headers: ReadonlyMap<string, string>;
+  /** Bytes that it declares of its body, null where it does not: no more come, fewer where it breaks off or has none. */
+  readonly length: number | null;
   /** As it comes; a ProviderError where it breaks off. Not read to its end, it has to be destroyed. */
   readonly body: AsyncIterable<Uint8Array> & { destroy(): void };
 }

@@ -136,7 +136,7 @@ describe('a request that is refused', () => {
 });
 
 describe('what a request was classified as', () => {
-  const ask = { fresh: true, spend: () => undefined, signal: new AbortController().signal };
+  const ask = { fresh: true, spend: () => new AbortController().signal };
   const resolving = (resolve: () => Promise<never>): Provider => {
     const provider = createKeyProvider();
     if (provider.gateway === undefined) throw new Error('keys are forwarded');

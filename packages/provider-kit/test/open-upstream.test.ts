@@ -105,6 +105,18 @@ describe('Law 4: what waited too long for a connection', () => {
   });
 });
 
+describe('the length of an answer', () => {
+  it('is not known where it is not said', async () => {
+    const url = await serving((_incoming, outgoing) => {
+      outgoing.write('in ');
+      outgoing.end('pieces');
+    });
+    const answer = await opened().send(request(url), CREDENTIAL, limits());
+    expect(answer.length).toBeNull();
+    expect(await textOf(answer.body)).toBe('in pieces');
+  });
+});
+
 describe('what is sent', () => {
   it('is the request as it stands, with the credential and a plea for plain bytes', async () => {
     const seen: IncomingMessage[] = [];
@@ -121,6 +133,7 @@ describe('what is sent', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get('x-two')).toBe('a, b');
     expect(answer.headers.has('transfer-encoding')).toBe(false);
+    expect(answer.length).toBe(4);
     expect(body).toBe('{}');
     expect(seen[0]).toMatchObject({ method: 'POST', url: '/graphql/v2?a=%2F' });
     expect(seen[0]?.headers).toMatchObject({

@@ -114,12 +114,16 @@ export async function forwarding(wishes: readonly GrantWish[] = []) {
       readonly environments?: readonly string[];
       readonly grants?: readonly string[];
       readonly operations?: readonly string[];
+      /** By environment; in the others none. */
+      readonly operationsIn?: Readonly<Record<string, readonly string[]>>;
     } = {},
   ): Promise<string> {
     const { bound = true, environments = ['staging'] } = options;
     const grants = options.grants ?? [...state.grants.keys()];
     const now = Math.floor(Date.now() / 1000);
     const held = [...state.grants.values()].flatMap(({ body }) => body.permissions);
+    const names = held.flatMap(({ operations }) => operations.map(({ name }) => name));
+    const { operations = [...new Set(names)], operationsIn } = options;
     return await mintAccessToken(minted, {
       iss: ISSUER,
       sub: AGENT,
@@ -135,8 +139,7 @@ export async function forwarding(wishes: readonly GrantWish[] = []) {
         connection: 'disks',
         environment,
         operations: [
-          ...(options.operations ??
-            new Set(held.flatMap(({ operations }) => operations.map(({ name }) => name)))),
+          ...(operationsIn === undefined ? operations : (operationsIn[environment] ?? [])),
         ],
         resources: [...new Set(held.flatMap(({ resources }) => resources))],
       })),
@@ -180,6 +183,7 @@ export async function forwarding(wishes: readonly GrantWish[] = []) {
 export type Forwarding = Awaited<ReturnType<typeof forwarding>>;
 
 export async function textOf({ body }: ForwardedAnswer): Promise<string> {
+  if (body instanceof Uint8Array) return Buffer.from(body).toString('utf8');
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');

@@ -98,14 +98,13 @@ function questionOf(
 async function answerTo(
   question: Question,
   { ask, cache, scope }: Placing,
-  { fresh, spend, signal }: ResolveAsk,
+  { fresh, spend }: ResolveAsk,
 ): Promise<unknown> {
   const key = `${scope} ${JSON.stringify(question)}`;
   // Law 2: what is delete-capable asks afresh.
   const recent = fresh ? undefined : cache.get(key);
   if (recent !== undefined) return recent.value;
-  spend();
-  const answer = await ask(question, signal);
+  const answer = await ask(question, spend());
   if (answer !== null) cache.put(key, answer);
   return answer;
 }

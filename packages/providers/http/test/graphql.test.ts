@@ -306,7 +306,7 @@ describe('what is sent and asked', () => {
         return { data: { issue: { team: { id: teams[id] } } } };
       },
     });
-    const ask = { fresh: true, spend: () => undefined, signal: new AbortController().signal };
+    const ask = { fresh: true, spend: () => new AbortController().signal };
     expect((await classified.resolve(ask)).environments).toEqual(['team/t1', 'team/t2']);
     expect(asked).toEqual(
       ['a', 'b'].map((id) => ({ place: 'issue', query: ASKED, variables: { id } })),

@@ -51,7 +51,7 @@ async function placesOf(
       cache: new AnswerCache({ now: () => 0 }),
       scope: '',
     },
-    { fresh: true, spend: () => undefined, signal: new AbortController().signal },
+    { fresh: true, spend: () => new AbortController().signal },
   );
 }
 

@@ -264,8 +264,7 @@ export class Lookup {
         'To find out where it would take place takes too many questions.',
       );
     }
-    this.#options.spend();
-    return this.#ask(question, this.#options.signal);
+    return this.#ask(question, this.#options.spend());
   }
 
   /** Law 2: what is asked afresh is taken from no memory but this request's own. */

@@ -268,9 +268,10 @@ describe('an answer', () => {
     const request = inbound({ query: deletion(gated.rental.volumes.bookings.id) });
     const classified = await gated.gateway.classify(gated.connection, request);
     let left = 2;
-    const spend = (): void => {
+    const spend = (): AbortSignal => {
       left -= 1;
       if (left < 0) throw new ProviderError('unavailable', 'Too many questions.');
+      return new AbortController().signal;
     };
     await expect(classified.resolve({ ...asking(), spend })).rejects.toThrow('Too many questions.');
     expect(left).toBe(-1);

@@ -75,7 +75,7 @@ async function verdictOn(compiled: Compiled, example: Example): Promise<Verdict>
         cache: new AnswerCache({ now: () => 0 }),
         scope: '',
       },
-      { fresh: true, spend: () => undefined, signal: new AbortController().signal },
+      { fresh: true, spend: () => new AbortController().signal },
     );
     const prefix = compiled.description.name.length + 1;
     return {

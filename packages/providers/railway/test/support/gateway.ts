@@ -31,6 +31,7 @@ export function upstreamOf(simulator: RailwaySimulator): Upstream {
       return {
         status: answer.status,
         headers: new Map(Object.entries(answer.headers)),
+        length: null,
         body: {
           async *[Symbol.asyncIterator]() {
             yield* chunks;
@@ -99,8 +100,8 @@ export function asking(fresh = true): ResolveAsk & { readonly questions: () => n
     fresh,
     spend: () => {
       asked += 1;
+      return new AbortController().signal;
     },
-    signal: new AbortController().signal,
     questions: () => asked,
   };
 }
