@@ -35,7 +35,7 @@ export interface VerifyFigure {
   readonly memory: number;
 }
 
-const CLI = fileURLToPath(new URL('../../apps/cli/src/main.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../../apps/cli/src/start.mjs', import.meta.url));
 
 export async function measureVerify(
   wanted: { readonly entries: number; readonly statements: number; readonly rounds: number },

@@ -1,9 +1,5 @@
-/** The process: its arguments, streams and exit status. The compile cache is the installation's own. */
-import { enableCompileCache } from 'node:module';
-import { fileURLToPath } from 'node:url';
-
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
-const { run } = await import('./run.ts');
+/** The process: its arguments, streams and exit status. */
+import { run } from './run.ts';
 
 // Whoever reads stdout may stop reading (`| head`); that is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,8 +1,5 @@
-/** What `npm start` runs. The compile cache is the installation's own: whoever can write there can write the code. */
-import { enableCompileCache } from 'node:module';
+/** What `npm start` runs. */
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { serve } from './serve.ts';
 
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url)));
-const { serve } = await import('./serve.ts');
 await serve(process.env);

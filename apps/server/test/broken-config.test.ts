@@ -16,7 +16,7 @@ import { createLogger } from '../src/logger.ts';
 import { start } from '../src/serve.ts';
 
 const NODE = fileURLToPath(new URL('../../../node_modules/.bin/node', import.meta.url));
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../src/start.mjs', import.meta.url));
 const PASSWORD = 'hunter2-Sesam';
 let directory = '';
 
