@@ -12,8 +12,20 @@ const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 export type Instruments = ReturnType<typeof createInstruments>;
 
+let nodesOwn: Registry | null = null;
+
+/** Of the process, once for all its servers: their timer and their observer of garbage collections stay with it. */
+function registryOfNode(): Registry {
+  if (nodesOwn === null) {
+    nodesOwn = new Registry();
+    collectDefaultMetrics({ register: nodesOwn });
+  }
+  return nodesOwn;
+}
+
 /** Instruments of one server, with Node's own beside them. */
 export function createInstruments() {
+  const ofNode = registryOfNode();
   const registry = new Registry();
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
@@ -26,7 +38,6 @@ export function createInstruments() {
     labelNames: readonly L[],
   ) => new Histogram({ name, help, buckets: [...buckets], labelNames: [...labelNames], registers });
 
-  collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'countersign_build_info',
     help: 'Always 1; the label says which version runs.',
@@ -35,7 +46,10 @@ export function createInstruments() {
   }).set({ version: VERSION }, 1);
 
   return {
-    registry,
+    /** All there is now, as Prometheus text 0.0.4. */
+    async read(): Promise<string> {
+      return (await ofNode.metrics()) + (await registry.metrics());
+    },
     requests: histogram(
       'countersign_http_request_duration_seconds',
       'Seconds until an answer began, by route template and status class.',

@@ -34,7 +34,7 @@ export function createScrape(
     instruments.foldedVersion.set(deps.authority.version);
     instruments.revocations.set(deps.revoker.queued);
     setMirror(instruments, deps);
-    return await instruments.registry.metrics();
+    return await instruments.read();
   }
   return async () => {
     running ??= scrape().finally(() => {
