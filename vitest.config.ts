@@ -12,6 +12,7 @@ export default defineConfig({
       'test/**/*.test.ts',
     ],
     reporters: ['default', ['json', { outputFile: 'reports/vitest.json' }]],
+    globalSetup: './test/support/scratch.ts',
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',

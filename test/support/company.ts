@@ -7,15 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createLogger,
-  type EmbeddedPostgres,
-  type Playground,
-  startEmbeddedPostgres,
-  startPlayground,
-} from '@countersign/server';
 import { type BrokerProcess, freePort, ROOT, startBroker } from './broker-process.ts';
 import { type Calendar, openCalendar } from './calendar.ts';
+import { startDatabases } from './clusters.ts';
 import { openShell, type Shell } from './shell.ts';
 import { filledIn, firstMissing, type Later, type Typed } from './transcript.ts';
 
@@ -78,7 +72,10 @@ export async function openCompany(): Promise<Company> {
 async function moveIn(calendar: Calendar, undo: Undo): Promise<Premises> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-company-'));
   undo.push(() => rm(directory, { recursive: true, force: true }));
-  const [playground, database] = await databases(directory, calendar, undo);
+  const { playground, database } = await startDatabases(directory, undo, {
+    durability: 'none',
+    environment: calendar.postgres,
+  });
   const desk = join(directory, 'desk');
   const homes = join(directory, 'homes');
   const bin = join(directory, 'bin');
@@ -95,8 +92,6 @@ async function moveIn(calendar: Calendar, undo: Undo): Promise<Premises> {
   const common = {
     PATH: `${bin}:${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`,
     LANG: 'C.UTF-8',
-    // One program is started some forty times.
-    NODE_COMPILE_CACHE: join(directory, 'compiled'),
     ...calendar.node,
   };
   const { postgres } = playground;
@@ -121,29 +116,6 @@ async function moveIn(calendar: Calendar, undo: Undo): Promise<Premises> {
       PGDATABASE: 'postgres',
     },
   };
-}
-
-/** Each stops what it started, even when the other did not start. */
-async function databases(
-  directory: string,
-  calendar: Calendar,
-  undo: Undo,
-): Promise<[Playground, EmbeddedPostgres]> {
-  const shared = {
-    log: createLogger('silent'),
-    durability: 'none',
-    environment: calendar.postgres,
-  } as const;
-  const [playground, database] = await Promise.allSettled([
-    startPlayground({ directory: join(directory, 'playground'), ...shared }),
-    startEmbeddedPostgres({ directory: join(directory, 'postgres'), ...shared }),
-  ]);
-  for (const started of [playground, database]) {
-    if (started.status === 'fulfilled') undo.push(() => started.value.stop());
-  }
-  if (playground.status === 'rejected') throw playground.reason;
-  if (database.status === 'rejected') throw database.reason;
-  return [playground.value, database.value];
 }
 
 type Typing = (terminal: string, command: string) => Promise<{ output: string; exit: number }>;

@@ -9,13 +9,9 @@ import { join } from 'node:path';
 import { type Agent, createAgent, createClient, type SigningKey } from '@countersign/client';
 import type { RequestedDetail, StatementAnswer } from '@countersign/contract';
 import { Secret } from '@countersign/core';
-import {
-  createLogger,
-  type Playground,
-  startEmbeddedPostgres,
-  startPlayground,
-} from '@countersign/server';
+import type { Playground } from '@countersign/server';
 import { type BrokerProcess, freePort, startBroker } from './broker-process.ts';
+import { startDatabases } from './clusters.ts';
 import { type DraftWithoutId, enroll, genesis, newKey, type Person } from './people.ts';
 
 export interface TestAgent {
@@ -119,30 +115,15 @@ export interface DeployOptions {
 /** Alice, bob, staging and production, both playground connections, and the agent `cursor`. */
 export async function deploy(options: DeployOptions = {}): Promise<Deployment> {
   const directory = await mkdtemp(join(tmpdir(), 'countersign-test-'));
-  const log = createLogger('silent');
-  const durability = options.durability ?? 'none';
   const undo: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    // Each stops what it started, even when the other did not start.
-    const starting = await Promise.allSettled([
-      startPlayground({ directory: join(directory, 'playground'), log, durability }),
-      startEmbeddedPostgres({
-        directory: join(directory, 'postgres'),
-        log,
-        durability,
-        extraSettings: options.databaseSettings ?? {},
-      }),
-    ]);
-    for (const started of starting) {
-      if (started.status === 'fulfilled') undo.push(() => started.value.stop());
-    }
-    const [{ value: playground }, { value: database }] = [
-      fulfilled(starting[0]),
-      fulfilled(starting[1]),
-    ];
+    const { playground, database } = await startDatabases(directory, undo, {
+      durability: options.durability ?? 'none',
+      settings: options.databaseSettings ?? {},
+    });
     const dataDir = join(directory, 'broker');
     const wires = options.wires ?? STRAIGHT;
     const databaseUrl = through(database.url(), await wires.database(database.port));
@@ -212,11 +193,6 @@ function through(url: Secret, port: number): Secret {
   const other = new URL(url.reveal());
   other.port = String(port);
   return new Secret('database URL', other.href);
-}
-
-function fulfilled<T>(settled: PromiseSettledResult<T>): PromiseFulfilledResult<T> {
-  if (settled.status === 'rejected') throw settled.reason;
-  return settled;
 }
 
 /** Server processes on one given database (`DATABASE_URL`), one issuer, one KEK. */
