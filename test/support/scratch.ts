@@ -3,22 +3,21 @@
  * In memory where there is room, since a suite that makes and drops hundreds of databases spends a sixth of its time
  * on a file system's books; what waits for a disk is measured in `bench`, not here.
  */
-import { chmod, mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MEMORY = '/dev/shm';
 /** Bytes: several times what a run has at once. */
 const ROOM = 6 * 2 ** 30;
-const NAME = /^countersign-run-(\d+)$/;
+const NAME = /^countersign-run-(\d+)-/;
 
 let directory: string | null = null;
 
 export async function setup(): Promise<void> {
   const parent = (await hasRoom(MEMORY)) ? MEMORY : tmpdir();
   await sweep(parent);
-  directory = join(parent, `countersign-run-${process.pid}`);
-  await mkdir(directory);
+  directory = await mkdtemp(join(parent, `countersign-run-${process.pid}-`));
   // As the place it stands for: PostgreSQL runs as another account where the tests run as root.
   await chmod(directory, 0o1777);
   process.env['TMPDIR'] = directory;
@@ -38,12 +37,12 @@ async function hasRoom(path: string): Promise<boolean> {
   }
 }
 
-/** What runs left that were killed. */
+/** What runs left that were killed. Another account's stays. */
 async function sweep(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const [, pid] = NAME.exec(name) ?? [];
     if (pid !== undefined && !isRunning(Number(pid))) {
-      await rm(join(parent, name), { recursive: true, force: true });
+      await rm(join(parent, name), { recursive: true, force: true }).catch(() => undefined);
     }
   }
 }
