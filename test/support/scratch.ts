@@ -10,14 +10,14 @@ import { join } from 'node:path';
 const MEMORY = '/dev/shm';
 /** Bytes: several times what a run has at once. */
 const ROOM = 6 * 2 ** 30;
-const NAME = /^countersign-run-(\d+)-/;
+const NAME = /^cs-(\d+)-/;
 
 let directory: string | null = null;
 
 export async function setup(): Promise<void> {
   const parent = (await hasRoom(MEMORY)) ? MEMORY : tmpdir();
   await sweep(parent);
-  directory = await mkdtemp(join(parent, `countersign-run-${process.pid}-`));
+  directory = await mkdtemp(join(parent, `cs-${process.pid}-`));
   // As the place it stands for: PostgreSQL runs as another account where the tests run as root.
   await chmod(directory, 0o1777);
   process.env['TMPDIR'] = directory;

@@ -170,7 +170,7 @@ describe('a hostile file', () => {
     const ran = await typed('catalog', 'import', await file(name, content), '--name', 'x');
     expect([1, 2]).toContain(ran.status);
     expect(ran.stdout).toBe('');
-    expect(ran.stderr).toMatch(/^error: /);
+    expect(ran.stderr).toMatch(/^error:\s/);
     expect(ran.stderr).not.toMatch(/[^\P{Cc}\n]|\p{Cf}|^\s+at /mu);
   });
 
