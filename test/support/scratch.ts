@@ -3,9 +3,12 @@
  * In memory where there is room, since a suite that makes and drops hundreds of databases spends a sixth of its time
  * on a file system's books; what waits for a disk is measured in `bench`, not here.
  */
-import { chmod, mkdtemp, readdir, rm, statfs } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdtemp, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const MEMORY = '/dev/shm';
 /** Bytes: several times what a run has at once. */
@@ -15,7 +18,7 @@ const NAME = /^cs-(\d+)-/;
 let directory: string | null = null;
 
 export async function setup(): Promise<void> {
-  const parent = (await hasRoom(MEMORY)) ? MEMORY : tmpdir();
+  const parent = (await serves(MEMORY)) ? MEMORY : tmpdir();
   await sweep(parent);
   directory = await mkdtemp(join(parent, `cs-${process.pid}-`));
   // As the place it stands for: PostgreSQL runs as another account where the tests run as root.
@@ -28,12 +31,19 @@ export async function teardown(): Promise<void> {
   if (directory !== null) await rm(directory, { recursive: true, force: true });
 }
 
-async function hasRoom(path: string): Promise<boolean> {
+/** Whether a run fits into it, and programs start from there: binaries are copied to where PostgreSQL may read them. */
+async function serves(path: string): Promise<boolean> {
+  const probe = join(path, `cs-probe-${randomUUID()}`);
   try {
     const { bavail, bsize } = await statfs(path);
-    return bavail * bsize >= ROOM;
+    if (bavail * bsize < ROOM) return false;
+    await writeFile(probe, '#!/bin/sh\n', { mode: 0o700, flag: 'wx' });
+    await promisify(execFile)(probe);
+    return true;
   } catch {
     return false;
+  } finally {
+    await rm(probe, { force: true });
   }
 }
 
