@@ -16,6 +16,8 @@ import {
   startPlayground,
 } from '@countersign/server';
 
+const log = createLogger('silent');
+
 export interface Databases {
   readonly playground: Playground;
   /** Countersign's own. */
@@ -36,14 +38,17 @@ export async function startDatabases(
   undo: (() => Promise<unknown>)[],
   { durability, environment = {}, settings = {} }: Options,
 ): Promise<Databases> {
-  const log = createLogger('silent');
+  const [own, target] = [join(directory, 'postgres'), join(directory, 'playground')];
   const [playground, database] = await Promise.allSettled([
-    readied(join(directory, 'playground'), makePlayground).then((own) =>
-      startPlayground({ directory: own, log, durability, environment }),
+    copyInto(target, 'playground', makePlayground).then(() =>
+      startPlayground({ directory: target, log, durability, environment }),
     ),
-    readied(join(directory, 'postgres'), makeDatabase).then((own) =>
+    copyInto(own, 'postgres', makeDatabase).then(() =>
       startEmbeddedPostgres({
-        ...{ directory: own, log, durability, environment },
+        directory: own,
+        log,
+        durability,
+        environment,
         extraSettings: settings,
       }),
     ),
@@ -59,27 +64,24 @@ export async function startDatabases(
 type Make = (directory: string) => Promise<void>;
 
 async function makePlayground(directory: string): Promise<void> {
-  const made = await startPlayground({
-    ...{ directory, log: createLogger('silent'), durability: 'none' },
-  });
+  const made = await startPlayground({ directory, log, durability: 'none' });
   await made.stop();
   // Each start keeps the port of the first; a copy takes one of its own.
   await rm(join(directory, 'port'));
 }
 
 async function makeDatabase(directory: string): Promise<void> {
-  const log = createLogger('silent');
-  await (await startEmbeddedPostgres({ directory, log, durability: 'none' })).stop();
+  const made = await startEmbeddedPostgres({ directory, log, durability: 'none' });
+  await made.stop();
 }
 
-/** @returns `directory`, with a copy in it where a run of the tests has a place for what is copied */
-async function readied(directory: string, make: Make): Promise<string> {
+/** Nothing where no run of the tests has a place for what is copied. */
+async function copyInto(directory: string, name: string, make: Make): Promise<void> {
   const kept = process.env['COUNTERSIGN_TEST_CLUSTERS'];
-  if (kept === undefined) return directory;
-  const original = join(kept, make.name);
+  if (kept === undefined) return;
+  const original = join(kept, name);
   if (!(await exists(original))) await makeOriginal(original, make);
   await promisify(execFile)('cp', ['-a', original, directory]);
-  return directory;
 }
 
 /** Of several that make it at once, the first to be done. */
