@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import perfHooks from 'node:perf_hooks';
+import { expect, test, vi } from 'vitest';
 import { createInstruments } from '../src/metrics/instruments.ts';
 
 test("two servers in one process count apart, and each reads Node's own", async () => {
@@ -17,4 +18,14 @@ test('reads as one text, each metric described once', async () => {
   const described = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
   expect(new Set(described).size).toBe(described.length);
   expect(text.endsWith('\n')).toBe(true);
+});
+
+test('of servers one after another, no more than one hooks the process', async () => {
+  const monitor = vi.spyOn(perfHooks, 'monitorEventLoopDelay');
+  try {
+    for (let server = 0; server < 3; server += 1) createInstruments();
+    expect(monitor.mock.calls.length).toBeLessThanOrEqual(1);
+  } finally {
+    monitor.mockRestore();
+  }
 });

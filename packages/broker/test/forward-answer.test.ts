@@ -283,6 +283,28 @@ describe('an answer', () => {
     expect(broker.held.every(({ released }) => released)).toBe(true);
   });
 
+  test.each<[string, string]>([
+    ['whole', 'short'],
+    ['as it comes', long],
+  ])('that went on %s is watched over no longer', async (_, text) => {
+    broker = await forwarding([RESIZE]);
+    const { changes } = broker.deps;
+    const watching: AbortSignal[] = [];
+    broker.withDeps({
+      changes: {
+        ...changes,
+        async next(patience, signal) {
+          if (signal !== undefined) watching.push(signal);
+          return await changes.next(patience, signal);
+        },
+      },
+    });
+    broker.answerWith((outgoing) => outgoing.end(text));
+    expect(await broker.outcomeOf()).toBe('allowed');
+    expect(watching.length).toBeGreaterThan(0);
+    expect(watching.every(({ aborted }) => aborted)).toBe(true);
+  });
+
   test('counts among those of its agent until somebody has taken it', async () => {
     broker = await forwarding([RESIZE]);
     broker.withDeps({ shares: createShares({ atOnce: 1, patience: 1 }) });

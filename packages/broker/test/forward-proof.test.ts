@@ -1,5 +1,5 @@
 /** Law 2 at the gateway: what a request concerns holds still from its proof to its end. */
-import { ProviderError } from '@countersign/provider-kit';
+import { type Gateway, ProviderError } from '@countersign/provider-kit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createShares } from '../src/shares.ts';
 import { type Forwarding, forwarding } from './support/forwarding.ts';
@@ -69,11 +69,9 @@ describe('what must hold still', () => {
 
   test('does not stand in the way of the same request, refused and decided again', async () => {
     broker = await forwarding([DELETE]);
-    const { holds, providers } = broker.deps;
-    const gateway = providers.get('volumes')?.gateway;
-    if (gateway === undefined) throw new Error('there is a gateway');
-    const { classify } = gateway;
-    gateway.classify = async (connection, request) => {
+    const { holds } = broker.deps;
+    const { classify } = gatewayOf(broker);
+    gatewayOf(broker).classify = async (connection, request) => {
       const understood = await classify(connection, request);
       const resolve: typeof understood.resolve = async (ask) => {
         if (ask.fresh) throw new ProviderError('unavailable', 'It says nothing.');
@@ -107,3 +105,43 @@ describe('what must hold still', () => {
     expect(broker.received).toEqual([]);
   });
 });
+
+describe('a question to the provider', () => {
+  test.each<[string, (leave: () => void, late: () => void) => void]>([
+    ['when its agent leaves', (leave) => leave()],
+    ['when its time is over', (_leave, late) => late()],
+  ])('is given up %s', async (_, happens) => {
+    broker = await forwarding([RESIZE]);
+    const [agent, time] = [new AbortController(), new AbortController()];
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(time.signal);
+    const { classify } = gatewayOf(broker);
+    const seen: boolean[] = [];
+    gatewayOf(broker).classify = async (connection, request) => ({
+      ...(await classify(connection, request)),
+      async resolve({ spend }) {
+        const signal = spend();
+        seen.push(signal.aborted);
+        happens(
+          () => agent.abort(),
+          () => time.abort(),
+        );
+        seen.push(signal.aborted);
+        throw new ProviderError('unavailable', 'It says nothing.');
+      },
+    });
+    try {
+      const change = { signal: agent.signal };
+      expect(await broker.outcomeOf({ change })).toBe('environment_unproven');
+      expect(timeout.mock.calls).toContainEqual([20_000]);
+    } finally {
+      timeout.mockRestore();
+    }
+    expect(seen).toEqual([false, true]);
+  });
+});
+
+function gatewayOf({ deps }: Forwarding): Gateway {
+  const gateway = deps.providers.get('volumes')?.gateway;
+  if (gateway === undefined) throw new Error('there is a gateway');
+  return gateway;
+}
